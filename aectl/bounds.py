@@ -1,0 +1,27 @@
+"""Types that say which values a constructor takes; `aectl.config.check` holds the composed config against them."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Len, Lt
+
+Count = Annotated[int, Gt(0)]
+"""A whole number of things: 1, 2, 3, ..."""
+
+Seed = Annotated[int, Ge(0), Lt(2**32)]
+"""What every random number generator here accepts."""
+
+Positive = Annotated[float, Gt(0)]
+
+NonNegative = Annotated[float, Ge(0)]
+
+Share = Annotated[float, Ge(0), Lt(1)]
+"""A part of a whole, less than all of it."""
+
+Range = Annotated[list[NonNegative], Len(2, 2)]
+"""A lowest and a highest value, `[lo, hi]`."""
+
+Counts = Annotated[list[Count], Len(1)]
+"""One count a layer; at least one layer."""
+
+Shape = tuple[int, ...]
+"""The shape of one example, without the batch: `(C, H, W)` for images."""

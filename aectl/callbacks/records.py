@@ -1,0 +1,68 @@
+"""What a run keeps beside its weights: the config in the checkpoint, and a table of every epoch."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from aectl import __version__
+
+
+class Provenance(Callback):
+    """Puts the config, as plain YAML text, into every checkpoint, so that a lone file can be opened.
+
+    Arguments:
+        config: the resolved config.
+    """
+
+    def __init__(self, config: str) -> None:
+        self.config = config
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["aectl"] = {"version": __version__, "config": self.config}
+
+
+class History(Callback):
+    """Appends the epoch's metrics to a CSV file and the learning rate to the log.
+
+    Arguments:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for index, optimizer in enumerate(trainer.optimizers):
+            name = "lr" if len(trainer.optimizers) == 1 else f"lr/{index}"
+            pl_module.log(name, optimizer.param_groups[0]["lr"], on_step=False, on_epoch=True, batch_size=1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+class Hyperparameters(Callback):
+    """Fills TensorBoard's HPARAMS tab when the run ends, in the run's own event file.
+
+    Arguments:
+        values: the hyperparameters, flat.
+        best: the checkpoints, of which the best score is shown beside them.
+    """
+
+    def __init__(self, values: dict[str, Any], best: ModelCheckpoint) -> None:
+        self.values = values
+        self.best = best
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        score = self.best.best_model_score
+        if score is not None:
+            trainer.logger.log_hyperparams(self.values, {f"best/{self.best.monitor}": float(score)})

@@ -1,0 +1,154 @@
+"""The table of verbs. Imports nothing heavy: help, a typo and tab completion answer without torch."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from aectl import __version__
+from aectl.config import CONFIGS, nearest, spelled
+from aectl.errors import UserError, fail
+
+VERBS = {
+    "train": "train a model on a task, into a new folder below outputs/",
+    "eval": "measure a run on the test split: a table, metrics.json and pictures",
+    "sample": "draw new images from a run, and walk between two of the test split",
+    "plot-latent": "draw the latent space of a run: scatter, grid of decoded points, traversals",
+    "completion": "print the lines that make your shell complete verbs, keys and choices",
+}
+
+HELP = """\
+aectl {version}: train autoencoders and work with the runs they leave behind
+
+usage: aectl VERB [RUN] [KEY=VALUE ...]
+
+{verbs}
+
+examples:
+  aectl train model=vae task=denoise          a first run, on embedded data: no download, under a minute
+  aectl eval latest                           how good is it, beside the untouched input?
+  aectl train -m model=ae,vae model.latent_dim=2,8,32
+  tensorboard --logdir outputs
+
+aectl VERB --help tells more. RUN is a run's folder, a checkpoint file, or `latest`."""
+
+COMPLETION = """\
+_aectl() {
+    local IFS=$' \\t\\n'
+    COMPREPLY=( $(COMP_LINE="${COMP_LINE:0:$COMP_POINT}" aectl completion query) )
+}
+COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
+complete -o nospace -o default -F _aectl aectl"""
+
+FLAGS_ALONE = ("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
+FLAGS_WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The program: `aectl VERB ...`."""
+    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    verb = verb.replace("_", "-")
+    if verb in ("--help", "-h", "help"):
+        lines = (f"  {name:<12} {what}" for name, what in VERBS.items())
+        print(HELP.format(version=__version__, verbs="\n".join(lines)))
+    elif verb == "--version":
+        print(__version__)
+    elif verb == "completion":
+        complete(rest)
+    elif verb in VERBS:
+        run_verb(verb, rest)
+    else:
+        fail("aectl", f"{verb}: no such verb{nearest(verb, list(VERBS))}; one of {', '.join(VERBS)}")
+
+
+def run_verb(verb: str, arguments: list[str]) -> None:
+    """Hands a verb to Hydra; a mistake of the user's ends in one line and exit status 2."""
+    try:
+        given = rewritten(verb, arguments)
+    except UserError as error:
+        fail(f"aectl {verb}", error)
+
+    from hydra import main as hydra_main
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from aectl.explain import explain
+    from aectl.jobs import guarded
+
+    name = verb.replace("-", "_")
+    show_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra's errors come to us
+    sys.argv = [f"aectl {verb}", *given]
+    try:
+        hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(guarded(command(name)))()
+    except (HydraException, OmegaConfBaseException) as error:
+        if show_all:
+            raise
+        fail(f"aectl {verb}", explain(error, name, given))
+
+
+def command(name: str) -> Callable[..., Any]:
+    """The function that a verb runs, imported when it is first called."""
+
+    def call(*args: Any) -> Any:
+        return importlib.import_module(f"aectl.commands.{name}").main(*args)
+
+    return call
+
+
+def rewritten(verb: str, arguments: list[str]) -> list[str]:
+    """What Hydra understands: flags first, the run as `run='...'`, every choice spelled as its file is.
+
+    Raises:
+        UserError: an argument is neither a flag, a run nor KEY=VALUE.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word.startswith("-"):
+            flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
+        elif word.startswith("run=") and word[4:5] not in ("'", '"'):
+            overrides.append(quoted_run(word[4:]))
+        elif "=" in word or word.startswith("~"):
+            overrides.append(spelled(word))
+        elif verb != "train" and not overrides:
+            overrides.append(quoted_run(word))
+        else:
+            raise UserError(f"{word}: expected KEY=VALUE, such as model=vae{nearest(word, ['--help', '--multirun'])}")
+    return flags + overrides
+
+
+def takes_value(flag: str) -> int:
+    """How many words follow this flag of Hydra's."""
+    name = flag.split("=")[0]
+    if name not in FLAGS_ALONE + FLAGS_WITH_VALUE:
+        raise UserError(f"{flag}: no such flag{nearest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}; see --help")
+    return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))
+
+
+def quoted_run(path: str) -> str:
+    """`run=PATH` with the path quoted, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"run='{escaped}'"
+
+
+def complete(arguments: list[str]) -> None:
+    """Prints the shell function for tab completion or, called by it with `query`, the words that may come next."""
+    if arguments != ["query"]:
+        print(COMPLETION)
+        return
+    words = os.environ.get("COMP_LINE", "").split(" ")[1:]
+    if len(words) < 2:
+        print(" ".join(verb for verb in VERBS if verb.startswith(words[0] if words else "")))
+    elif words[0] in VERBS and words[0] != "completion":
+        from hydra import main as hydra_main
+
+        os.environ["COMP_LINE"] = " ".join(["aectl", *words[1:]])
+        sys.argv = ["aectl", "-sc", "query=bash"]
+        name = words[0].replace("-", "_")
+        hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(command(name))()

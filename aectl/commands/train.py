@@ -1,0 +1,61 @@
+"""`aectl train`: makes a run and trains it."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from aectl.bounds import Seed
+from aectl.config import check
+from aectl.devices import pick
+from aectl.run import Run, complete, size
+
+TOP_LEVEL = {"seed": Seed, "outputs": str}
+NAMED_GROUPS = ("model", "task", "dataset", "net", "likelihood")
+
+
+def preflight(config: DictConfig) -> None:
+    """Whatever would stop the training, before anything of it exists.
+
+    Raises:
+        UserError: a value, a shape, a missing file or a missing GPU.
+    """
+    cfg = config.copy()
+    OmegaConf.set_struct(cfg, False)
+    cfg.pop("hydra", None)
+    check(OmegaConf.to_container(cfg, resolve=True), TOP_LEVEL)
+    pick(cfg.trainer.accelerator, "trainer.accelerator")
+    run = Run(Path(), complete(cfg, {}), Path())
+    run.data.source.prepare()
+    run.build()
+
+
+def main(cfg: DictConfig) -> float:
+    """Trains and returns the lowest validation loss, the objective of a sweep."""
+    hydra = HydraConfig.get()
+    if hydra.mode is RunMode.MULTIRUN:
+        preflight(cfg)
+    names = {group: hydra.runtime.choices[group] for group in NAMED_GROUPS}
+    run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
+    device = pick(run.cfg.trainer.accelerator)
+    shape = "x".join(map(str, run.cfg.model.shape))
+    print(f"{run.title} of {shape} · {size(run.build()):,} parameters · {device.type} · {run.folder}/")
+
+    from aectl.training import fit
+
+    best = fit(run)
+    if hydra.mode is not RunMode.MULTIRUN:
+        print(closing(run, best))
+    return best
+
+
+def closing(run: Run, best: float) -> str:
+    """The best score, where the run is, and what to type next."""
+    verbs = "\n".join(f"  aectl {verb} {run.folder}" for verb in ("eval", "sample", "plot-latent"))
+    return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{verbs}\n  tensorboard --logdir {run.cfg.outputs}"
+
+
+def relative(folder: Path) -> Path:
+    """The folder as a user would type it: relative where it lies below the current one."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

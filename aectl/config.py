@@ -1,0 +1,121 @@
+"""Where the configs are, and what may stand in them. Imports nothing heavy; torch only with the class that is checked."""
+
+import difflib
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from aectl.errors import UserError
+
+PACKAGE = Path(__file__).resolve().parent
+CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir())
+"""Inside the installed package, or beside it in a checkout."""
+
+
+GIVEN_BY_PROGRAM = "source"
+"""The one constructor argument that no config holds: the data set, for its loader."""
+
+
+class BadValue(UserError):
+    """A value that its constructor does not take."""
+
+    def __init__(self, key: str, value: Any, wanted: str) -> None:
+        super().__init__(f"{key}={value}: {wanted}")
+        self.key = key
+
+
+def options(group: str) -> list[str]:
+    """The choices of a config group, in alphabetical order: `options("model")`."""
+    folder = CONFIGS / group
+    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """`; did you mean X?` for the word that was probably meant, else nothing."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def spelled(override: str) -> str:
+    """An override with its choices spelled as their files are: `task=super_res` is `task=super-res`."""
+    group, equals, value = override.partition("=")
+    if not equals or not (CONFIGS / group).is_dir():
+        return override
+    known = {name.replace("_", "-"): name for name in options(group)}
+    return f"{group}=" + ",".join(known.get(choice.replace("_", "-"), choice) for choice in value.split(","))
+
+
+def locate(target: str) -> Callable[..., Any]:
+    """The class or function that a `_target_` names."""
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node of a plain config that names a `_target_`, with its dotted path, outermost first."""
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield path, config
+        for key, value in config.items():
+            yield from nodes(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(config, list):
+        for index, value in enumerate(config):
+            yield from nodes(value, f"{path}.{index}")
+
+
+def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
+    """Holds a resolved config against the annotations of the constructors it names, and of its top-level keys.
+
+    Raises:
+        BadValue: a value has the wrong type or is out of range; the first one found.
+        UserError: a constructor lacks an argument, or does not take one.
+    """
+    check_values({key: value for key, value in config.items() if key in top_level}, top_level, "")
+    for path, node in sorted(nodes(config), key=cost_of_import):
+        target = locate(node["_target_"])
+        arguments = {key: value for key, value in node.items() if not key.startswith("_")}
+        check_names(path, target, arguments)
+        called = target.__init__ if inspect.isclass(target) else target
+        check_values(arguments, typing.get_type_hints(called, include_extras=True), f"{path}.")
+
+
+def cost_of_import(node: tuple[str, dict[str, Any]]) -> tuple[bool, int]:
+    """What needs no torch is checked first, and a node before the places that refer to it."""
+    path, config = node
+    return config["_target_"] != "aectl.trainer.TrainerConfig", path.count(".")
+
+
+def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """That the constructor takes each argument and, but for what the program passes itself, gets all it needs."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = {k: p for k, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
+    for name in arguments.keys() - parameters.keys():
+        raise UserError(
+            f"{path}.{name}={arguments[name]}: {target.__name__} takes no such key{nearest(name, list(parameters))}; "
+            f"expected one of {', '.join(parameters)}"
+        )
+    needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    for name in needed - arguments.keys() - {GIVEN_BY_PROGRAM}:
+        raise UserError(f"{path}.{name}: {target.__name__} needs this key; add +{path}.{name}=VALUE")
+
+
+def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: str) -> None:
+    """Validates each value that is not a node of its own against its annotation."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    for name, value in values.items():
+        if name not in annotations or isinstance(value, dict) or value == "???":
+            continue
+        try:
+            TypeAdapter(annotations[name], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+        except ValidationError as error:
+            raise BadValue(prefix + name, value, expected(error)) from None
+
+
+def expected(error: Any) -> str:
+    """What pydantic would have taken, in a few words."""
+    wanted = dict.fromkeys(item["msg"].removeprefix("Input should be ") for item in error.errors())
+    return "expected " + ", or ".join(wanted)

@@ -1,0 +1,14 @@
+"""Random numbers that can be had again. Knows only torch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def same_draws(seed: int, device: torch.device) -> Iterator[None]:
+    """Random numbers that depend on `seed` alone, and leave no trace in the ones that come after."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,17 @@
+"""The one exception that is a message to the user rather than a defect. Imports nothing but sys."""
+
+import sys
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """A mistake that the user can mend.
+
+    The message is one line in four parts: the name, the value given, what was expected, what to do next.
+    """
+
+
+def fail(program: str, message: object) -> NoReturn:
+    """Prints one line to standard error and exits with status 2."""
+    print(f"{program}: {' '.join(str(message).split())}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,98 @@
+"""The only module that knows matplotlib: arrays in, a figure out."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aectl.files import write
+
+DPI = 150
+INCHES_A_PICTURE = 0.7
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes the figure as a PNG."""
+    return write(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
+
+
+def show(axes: Axes, image: np.ndarray) -> None:
+    """One image (C, H, W) in [0, 1] without axes; one channel is gray."""
+    pixels = image.clip(0, 1).transpose(1, 2, 0)
+    axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def rows(named: dict[str, np.ndarray], title: str) -> Figure:
+    """A row for each entry, its name on the left; the values are images (N, C, H, W), each row of its own size."""
+    columns = max(len(images) for images in named.values())
+    label_inches = 0.09 * max(map(len, named)) + 0.1
+    width, height = INCHES_A_PICTURE * columns + label_inches, INCHES_A_PICTURE * len(named)
+    figure = Figure(figsize=(width, height))
+    grid = figure.subplots(len(named), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
+    for axes_of_row, (name, images) in zip(grid, named.items(), strict=True):
+        axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        for axes, image in zip(axes_of_row, images, strict=False):
+            show(axes, image)
+        for axes in axes_of_row[len(images) :]:
+            axes.axis("off")
+    figure.suptitle(title, fontsize=10, y=0.9 + 0.35 / height)
+    return figure
+
+
+def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:
+    """Points (N, 2) coloured by class, with a legend beside them where there are classes."""
+    figure = Figure(figsize=(6.5, 5.5))
+    axes = figure.subplots()
+    size = float(np.clip(6000 / len(points), 2, 18))
+    if labels is None:
+        axes.scatter(*points.T, s=size, alpha=0.6, linewidths=0)
+    else:
+        colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
+        for index, name in enumerate(classes):
+            of_class = points[labels == index]
+            axes.scatter(*of_class.T, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=max(1, 6 / math.sqrt(size)))
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], name: str) -> Figure:
+    """One latent number, (N,), stacked by class where there are classes."""
+    figure = Figure(figsize=(6.5, 4))
+    axes = figure.subplots()
+    parts = [values] if labels is None else [values[labels == index] for index in range(len(classes))]
+    axes.hist(parts, bins=50, stacked=True, label=None if labels is None else list(classes))
+    if labels is not None:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    axes.set_xlabel(name)
+    axes.set_ylabel("examples")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
+    """A picture (C, H, W) tiled from images decoded at `xs` by `ys`, the second axis pointing up."""
+    figure = Figure(figsize=(6.5, 6.5 * picture.shape[1] / picture.shape[2]))
+    axes = figure.subplots()
+    show(axes, picture)
+    axes.set_xticks(centres(picture.shape[2], len(xs)), [f"{x:.1f}" for x in xs], fontsize=7)
+    axes.set_yticks(centres(picture.shape[1], len(ys)), [f"{y:.1f}" for y in reversed(ys)], fontsize=7)
+    axes.tick_params(length=0)
+    axes.set_xlabel("$z_1$")
+    axes.set_ylabel("$z_2$")
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def centres(length: int, parts: int) -> np.ndarray:
+    """The middles of equal parts of a length."""
+    return (np.arange(parts) + 0.5) * length / parts - 0.5

@@ -1,0 +1,91 @@
+"""p(x|z) from what a decoder puts out, and the one place where a loss is reduced. Knows only torch.
+
+A decoder ends in plain numbers; the likelihood owns the link (sigmoid, softplus) that makes parameters of them.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli as BernoulliDistribution
+from torch.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
+from torch.distributions import Distribution
+
+from aectl.bounds import Positive, Shape
+from aectl.distributions import normal
+
+
+class Likelihood(nn.Module, ABC):
+    """A family of distributions over the data, one for each element."""
+
+    def param_shape(self, shape: Shape) -> Shape:
+        """The shape that the decoder must produce for data of `shape`."""
+        return shape
+
+    @abstractmethod
+    def forward(self, h: Tensor) -> Distribution:
+        """(B, *param_shape) to p(x|z), elementwise over (B, *shape)."""
+
+    def nll(self, p: Distribution, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        r"""$-\log p(x|z)$ summed over the data, (B,) nats; `weight` (B, *shape) says how much each element counts."""
+        log_p = p.log_prob(x)
+        if weight is not None:
+            log_p = log_p * weight
+        return -log_p.flatten(1).sum(1)
+
+    def constant(self, shape: Shape) -> float:
+        """The part of the nll that no decoder can change, in nats."""
+        return 0.0
+
+
+class Gaussian(Likelihood):
+    r"""Pixels with Gaussian noise; its nll is the squared error in units of $2 \sigma^2$.
+
+    .. math:: -\log p(x|z) = \frac{(x - \mu)^2}{2 \sigma^2} + \log \sigma + \tfrac{1}{2} \log 2 \pi,
+        \quad \mu = \mathrm{sigmoid}(h)
+
+    References:
+        | Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), eq. 5
+        | https://arxiv.org/abs/2006.13202
+
+    Arguments:
+        scale: $\sigma$ in units of the pixel range [0, 1], or where it starts when it is learned.
+        learn_scale: train one $\sigma$ for all elements, which weighs the nll against the KL by itself.
+    """
+
+    def __init__(self, scale: Positive, learn_scale: bool) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
+
+    def forward(self, h: Tensor) -> Distribution:
+        mu = h.sigmoid()
+        return normal(mu, self.log_scale.exp().expand_as(mu))
+
+    def constant(self, shape: Shape) -> float:
+        return math.prod(shape) * (float(self.log_scale.detach()) + 0.5 * math.log(2 * math.pi))
+
+
+class Bernoulli(Likelihood):
+    r"""Black or white pixels; gray values are read as probabilities, which is the binary cross-entropy.
+
+    .. math:: -\log p(x|z) = -x \log \mu - (1 - x) \log (1 - \mu), \quad \mu = \mathrm{sigmoid}(h)
+    """
+
+    def forward(self, h: Tensor) -> Distribution:
+        return BernoulliDistribution(logits=h, validate_args=False)
+
+
+class ContinuousBernoulli(Likelihood):
+    r"""A density on [0, 1] that the binary cross-entropy lacks: the Bernoulli with its normalizing constant.
+
+    .. math:: p(x|z) = C(\lambda) \lambda^x (1 - \lambda)^{1 - x}, \quad \lambda = \mathrm{sigmoid}(h)
+
+    References:
+        | The continuous Bernoulli: fixing a pervasive error in variational autoencoders (Loaiza-Ganem & Cunningham,
+          2019), eq. 6
+        | https://arxiv.org/abs/1907.06845
+    """
+
+    def forward(self, h: Tensor) -> Distribution:
+        return ContinuousBernoulliDistribution(logits=h, validate_args=False)

@@ -1,0 +1,76 @@
+"""The autoencoder with one latent, which others vary by a method or two. Knows nothing of tasks, data or Lightning."""
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from aectl.bounds import Count, Shape
+from aectl.distributions import Dirac
+from aectl.example import Example
+from aectl.likelihoods import Likelihood
+from aectl.models.base import Autoencoder
+from aectl.nets.base import Net
+
+
+class AE(Autoencoder):
+    r"""Squeezes the input through a code $z = f(x)$ and rebuilds the target from it.
+
+    .. math:: \mathcal{L}(x) = -\log p(x | f(x))
+
+    References:
+        | Reducing the Dimensionality of Data with Neural Networks (Hinton & Salakhutdinov, 2006)
+        | https://doi.org/10.1126/science.1127647
+
+    Logs `loss` and `nll`, in nats per example.
+
+    Arguments:
+        shape: the shape of the target.
+        input_shape: the shape of what the encoder sees.
+        latent_dim: the numbers in the code, or in each cell of it when the net has a latent grid.
+        net: what encoder and decoder are made of.
+        likelihood: how the decoder's output is scored.
+    """
+
+    params_per_latent = 1
+
+    def __init__(self, shape: Shape, input_shape: Shape, latent_dim: Count, net: Net, likelihood: Likelihood) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.input_shape = tuple(input_shape)
+        self.latent_shape = net.latent_shape(self.input_shape, latent_dim)
+        self.likelihood = likelihood
+        self.encoder = net.encoder(self.input_shape, self.params_per_latent * latent_dim)
+        self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
+        """q(z|x, c), elementwise over (B, *latent_shape)."""
+        return Dirac(self.encoder(x))
+
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        """p(x|z, c), elementwise over (B, *shape)."""
+        return self.likelihood(self.decoder(z))
+
+    def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
+        """What the code is charged besides the nll: named terms, each (B,) nats."""
+        return {}
+
+    def objective(self, terms: dict[str, Tensor]) -> Tensor:
+        """The terms weighed and added, (B,) nats."""
+        return terms["nll"]
+
+    def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+        q = self.encode(example.input, example.cond)
+        z = q.rsample()
+        p = self.decode(z, example.cond)
+        nll = self.likelihood.nll(p, example.target, example.weight)
+        terms = {"nll": nll, **self.divergence(q, z, example.cond)}
+        return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}
+
+    def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.decode(self.encode(input, cond).mean, cond).mean
+
+    def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.encode(input, cond).mean.flatten(1)
+
+    def render(self, codes: Tensor) -> Tensor:
+        """The images of latents that `embed` gave, (N, D) to (N, *shape)."""
+        return self.decode(codes.unflatten(1, self.latent_shape)).mean

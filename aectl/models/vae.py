@@ -1,0 +1,81 @@
+"""The variational autoencoder. Knows nothing of tasks, data or Lightning."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from aectl.bounds import Count, NonNegative, Shape
+from aectl.distributions import normal, standard_normal
+from aectl.divergences import kl
+from aectl.likelihoods import Likelihood
+from aectl.models.ae import AE
+from aectl.nets.base import Net
+
+
+class VAE(AE):
+    r"""Encodes to a distribution and pays for what it says beyond the prior.
+
+    .. math:: \mathcal{L}(x) = \mathbb{E}_{q(z|x)} [-\log p(x|z)] + \beta \, D_{KL}(q(z|x) \| p(z)),
+        \quad q(z|x) = \mathcal{N}(\mu(x), \sigma^2(x)), \quad p(z) = \mathcal{N}(0, I)
+
+    With $\beta = 1$ this is the negative evidence lower bound in nats, in training and validation alike. During the
+    warm-up the training loss weighs the KL by less; validation always weighs it by the whole of $\beta$, so that epochs
+    compare.
+
+    References:
+        | Auto-Encoding Variational Bayes (Kingma & Welling, 2013), eq. 10
+        | https://arxiv.org/abs/1312.6114
+        | beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework (Higgins et al., 2017), eq. 4
+        | https://openreview.net/forum?id=Sy2fzU9gl
+
+    Logs `loss`, `nll` and `kl`, in nats per example.
+
+    Arguments:
+        shape: the shape of the target.
+        input_shape: the shape of what the encoder sees.
+        latent_dim: the numbers in the code, or in each cell of it when the net has a latent grid.
+        beta: the weight of the KL.
+        warmup_epochs: epochs over which the weight of the KL rises linearly from 0 to `beta`.
+        net: what encoder and decoder are made of.
+        likelihood: how the decoder's output is scored.
+    """
+
+    params_per_latent = 2
+
+    def __init__(
+        self,
+        shape: Shape,
+        input_shape: Shape,
+        latent_dim: Count,
+        beta: NonNegative,
+        warmup_epochs: NonNegative,
+        net: Net,
+        likelihood: Likelihood,
+    ) -> None:
+        super().__init__(shape, input_shape, latent_dim, net, likelihood)
+        self.beta = beta
+        self.warmup_epochs = warmup_epochs
+        self.warmth = 1.0
+
+    def start_epoch(self, epoch: int) -> None:
+        self.warmth = min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        return normal(mu, (0.5 * logvar).exp())
+
+    def prior(self, n: int, c: Tensor | None = None) -> Distribution:
+        """p(z|c), elementwise over (n, *latent_shape)."""
+        like = next(self.parameters())
+        return standard_normal(torch.empty(n, *self.latent_shape, dtype=like.dtype, device=like.device))
+
+    def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
+        return {"kl": kl(q, self.prior(len(z), c))}
+
+    def objective(self, terms: dict[str, Tensor]) -> Tensor:
+        beta = self.beta * self.warmth if self.training else self.beta
+        return terms["nll"] + beta * terms["kl"]
+
+    def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+        z = temperature * self.prior(n, cond).sample()
+        return self.decode(z, cond).mean

@@ -1,0 +1,105 @@
+"""Convolutions for images of any channels, height and width. Knows only torch."""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aectl.bounds import Count, Counts, Shape
+from aectl.nets.base import Net
+
+
+class Conv(Net):
+    """Halves the image once for each entry of `channels`, and doubles it as often on the way back.
+
+    Sides that do not divide are padded at the right and bottom by repeating the edge, and cropped again at the end.
+
+    Arguments:
+        channels: the feature maps after each halving, first to last.
+        hidden: the width of the dense layer between the last maps and a latent vector.
+        latent: `vector`, one code for the whole image, or `grid`, one code for each cell of the last maps, which keeps
+            the net fully convolutional.
+    """
+
+    def __init__(self, channels: Counts, hidden: Count, latent: Literal["vector", "grid"]) -> None:
+        self.channels = channels
+        self.hidden = hidden
+        self.latent = latent
+
+    @property
+    def stride(self) -> int:
+        """How many pixels a side one cell of the last maps stands for."""
+        return 2 ** len(self.channels)
+
+    def grid(self, shape: Shape) -> Shape:
+        """The height and width of the last maps, in cells."""
+        return tuple(math.ceil(side / self.stride) for side in shape[1:])
+
+    def latent_shape(self, shape: Shape, features: int) -> Shape:
+        return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
+
+    def encoder(self, shape: Shape, features: int) -> nn.Module:
+        widths = [shape[0], *self.channels]
+        halvings: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            halvings += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        return nn.Sequential(PadTo(self.stride), *halvings, *self._to_latent(shape, features))
+
+    def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
+        widths = [*reversed(self.channels), self.channels[0]]
+        doublings: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            doublings += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        scale = shape[1] // input_shape[1]
+        return nn.Sequential(
+            *self._from_latent(features, input_shape),
+            *doublings,
+            CropTo(input_shape[1:], self.stride),
+            nn.Conv2d(widths[-1], shape[0] * scale**2, 3, padding=1),
+            nn.PixelShuffle(scale),
+        )
+
+    def _to_latent(self, shape: Shape, features: int) -> list[nn.Module]:
+        if self.latent == "grid":
+            return [nn.Conv2d(self.channels[-1], features, 3, padding=1)]
+        size = self.channels[-1] * math.prod(self.grid(shape))
+        return [nn.Flatten(), nn.Linear(size, self.hidden), nn.SiLU(), nn.Linear(self.hidden, features)]
+
+    def _from_latent(self, features: int, shape: Shape) -> list[nn.Module]:
+        last = (self.channels[-1], *self.grid(shape))
+        if self.latent == "grid":
+            return [nn.Conv2d(features, last[0], 3, padding=1), nn.SiLU()]
+        size = math.prod(last)
+        return [
+            nn.Linear(features, self.hidden),
+            nn.SiLU(),
+            nn.Linear(self.hidden, size),
+            nn.SiLU(),
+            nn.Unflatten(1, last),
+        ]
+
+
+class PadTo(nn.Module):
+    """Repeats the right and bottom edge until both sides are multiples of `multiple`."""
+
+    def __init__(self, multiple: int) -> None:
+        super().__init__()
+        self.multiple = multiple
+
+    def forward(self, x: Tensor) -> Tensor:
+        bottom, right = -x.shape[-2] % self.multiple, -x.shape[-1] % self.multiple
+        return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
+
+
+class CropTo(nn.Module):
+    """Undoes `PadTo` for the size that the net was made for; images of other sizes keep their padding."""
+
+    def __init__(self, size: Shape, multiple: int) -> None:
+        super().__init__()
+        self.size = size
+        self.padded = tuple(side + -side % multiple for side in size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.size[0], : self.size[1]] if tuple(x.shape[-2:]) == self.padded else x

@@ -1,0 +1,48 @@
+"""Optimizers as configs name them: settings that make a torch optimizer for some parameters. Know only torch."""
+
+import torch
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from aectl.bounds import NonNegative, Positive, Share
+
+
+class Adam:
+    """Adam with decoupled weight decay.
+
+    References:
+        | Decoupled Weight Decay Regularization (Loshchilov & Hutter, 2019), algorithm 2
+        | https://arxiv.org/abs/1711.05101
+
+    Arguments:
+        lr: the largest learning rate, which the schedule scales.
+        betas: the decay rates of the two moments.
+        weight_decay: the share of each weight that is taken away in a step, as a multiple of the learning rate.
+    """
+
+    def __init__(self, lr: Positive, betas: tuple[Share, Share], weight_decay: NonNegative) -> None:
+        self.lr = lr
+        self.betas = betas
+        self.weight_decay = weight_decay
+
+    def __call__(self, parameters: list[Parameter]) -> Optimizer:
+        return torch.optim.AdamW(parameters, self.lr, tuple(self.betas), weight_decay=self.weight_decay)
+
+
+class RMSprop:
+    """The gradient over a running root mean square of itself.
+
+    References:
+        | Neural Networks for Machine Learning, lecture 6 (Hinton, 2012)
+
+    Arguments:
+        lr: the largest learning rate, which the schedule scales.
+        alpha: the decay rate of the mean square.
+    """
+
+    def __init__(self, lr: Positive, alpha: Share) -> None:
+        self.lr = lr
+        self.alpha = alpha
+
+    def __call__(self, parameters: list[Parameter]) -> Optimizer:
+        return torch.optim.RMSprop(parameters, self.lr, self.alpha)

@@ -1,0 +1,193 @@
+"""A run: a folder that every verb works from. Knows no Lightning, so that opening one is quick."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import yaml
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from aectl.config import locate, nodes
+from aectl.data.batches import Data
+from aectl.errors import UserError
+from aectl.files import write_text
+from aectl.models.base import Autoencoder
+from aectl.tasks.base import Task
+
+TRUSTED = ("aectl.", "torch.nn.", "torch.optim.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Arguments:
+        folder: where its files are.
+        cfg: the config it was trained with, resolved.
+        checkpoint: the weights to work from.
+    """
+
+    folder: Path
+    cfg: DictConfig
+    checkpoint: Path
+
+    @classmethod
+    def create(cls, folder: Path, cfg: DictConfig, names: dict[str, str]) -> "Run":
+        """Completes a composed config with what the data set decides, and writes it into the folder."""
+        cfg = complete(cfg, names)
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg))
+        return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
+
+    @classmethod
+    def open(cls, where: str, outputs: str) -> "Run":
+        """The run in a folder, of a checkpoint file, or the `latest` one below `outputs`.
+
+        Raises:
+            UserError: there is no such run, or it was not trained to its first checkpoint.
+        """
+        path = latest(Path(outputs)) if where == "latest" else Path(where)
+        if path.is_file():
+            return cls._of_file(path)
+        if not path.exists():
+            raise UserError(f"run={where}: no such folder or checkpoint; expected a run that `aectl train` has left")
+        if not (path / "config.yaml").is_file():
+            raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
+        run = cls(path, safe_config((path / "config.yaml").read_text(), where), path / "checkpoints" / "best.ckpt")
+        if not run.checkpoint.is_file():
+            raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
+        return run
+
+    @classmethod
+    def _of_file(cls, path: Path) -> "Run":
+        """The run of a lone checkpoint: its folder when it lies in one, else a folder beside it by its name."""
+        stored = read_checkpoint(path).get("aectl")
+        if not stored:
+            raise UserError(f"run={path}: a checkpoint, but not one of aectl's; expected one that `aectl train` wrote")
+        home = path.parent.parent
+        inside = path.parent.name == "checkpoints" and (home / "config.yaml").is_file()
+        return cls(home if inside else path.with_suffix(""), safe_config(stored["config"], str(path)), path)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.csv"
+
+    @property
+    def title(self) -> str:
+        """Model, task and data set in a few words."""
+        names = self.cfg.names
+        return f"{names.model} · {names.task} · {names.dataset}"
+
+    @property
+    def config_text(self) -> str:
+        return OmegaConf.to_yaml(self.cfg)
+
+    @cached_property
+    def task(self) -> Task:
+        return instantiate(self.cfg.task, _convert_="all")
+
+    @cached_property
+    def data(self) -> Data:
+        return instantiate(self.cfg.data, source=instantiate(self.cfg.dataset, _convert_="all"), _convert_="all")
+
+    def build(self) -> Autoencoder:
+        """The model as the config describes it, with new weights."""
+        return instantiate(self.cfg.model, _convert_="all")
+
+    def load(self, device: torch.device) -> Autoencoder:
+        """The trained model, in evaluation mode on the device.
+
+        Raises:
+            UserError: the checkpoint is damaged, or belongs to another model.
+        """
+        weights = {
+            name.removeprefix("model."): value
+            for name, value in read_checkpoint(self.checkpoint)["state_dict"].items()
+            if name.startswith("model.")
+        }
+        model = self.build()
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
+        return model.eval().to(device)
+
+    def replaced(self, **given: Any) -> "Run":
+        """The same run with other nodes in its config, such as another `dataset`."""
+        return Run(self.folder, cast(DictConfig, OmegaConf.merge(self.cfg, given)), self.checkpoint)
+
+
+def complete(cfg: DictConfig, names: dict[str, str]) -> DictConfig:
+    """The config resolved, with the shapes that data set and task decide and the names of what was chosen."""
+    cfg = cfg.copy()
+    OmegaConf.set_struct(cfg, False)
+    shape = instantiate(cfg.dataset, _convert_="all").shape
+    cfg.model.shape = list(shape)
+    cfg.model.input_shape = list(instantiate(cfg.task, _convert_="all").input_shape(shape))
+    cfg.names = names
+    OmegaConf.resolve(cfg)
+    return cfg
+
+
+def safe_config(text: str, where: str) -> DictConfig:
+    """A stored config from its text; opening it runs nobody's code.
+
+    Raises:
+        UserError: the text is no config, or names a target outside aectl and torch.
+    """
+    try:
+        plain = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"run={where}: its config is not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(plain, dict) or not {"model", "task", "dataset", "data", "names"} <= plain.keys():
+        raise UserError(f"run={where}: its config lacks model, task or dataset; expected one that `aectl train` wrote")
+    for path, node in nodes({key: plain[key] for key in ("model", "task", "dataset", "data")}):
+        target = str(node["_target_"])
+        if not target.startswith(TRUSTED) or not locate(target).__module__.startswith(TRUSTED):
+            raise UserError(f"run={where}: {path}._target_={target} is outside aectl and torch; not opened")
+    return OmegaConf.create(plain)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The contents of a checkpoint file; loading it runs nobody's code.
+
+    Raises:
+        UserError: the file is truncated, or no checkpoint.
+    """
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever the broken part of the file leads it to
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {reason})") from error
+    if not isinstance(contents, dict) or "state_dict" not in contents:
+        raise UserError(f"run={path}: has no weights in it; expected a checkpoint that `aectl train` wrote")
+    return contents
+
+
+def latest(outputs: Path) -> Path:
+    """The run below `outputs` that has a checkpoint and was started last.
+
+    Raises:
+        UserError: there is none.
+    """
+    runs = [path.parent for path in outputs.rglob("config.yaml") if (path.parent / "checkpoints/best.ckpt").is_file()]
+    if not runs:
+        raise UserError(f"run=latest: no run in {outputs}/; train one first: aectl train")
+    return max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
+
+
+def size(model: Autoencoder) -> int:
+    """The trainable parameters of a model."""
+    return sum(math.prod(p.shape) for p in model.parameters() if p.requires_grad)

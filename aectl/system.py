@@ -1,0 +1,95 @@
+"""The only LightningModule: lets a task pose each batch and a model learn from it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from aectl.data.batches import Batch, as_float
+from aectl.draws import same_draws
+from aectl.example import Example
+from aectl.models.base import Autoencoder
+from aectl.tasks.base import Task
+
+
+class System(LightningModule):
+    """A model on a task under an optimizer.
+
+    Arguments:
+        model: what is trained.
+        task: what it is trained to do.
+        optimizer: parameters to optimizer; each player of the model gets one.
+        schedule: the share of the run that is done to a factor on the learning rate.
+        clip: the largest norm of a player's gradient, or none.
+        seed: fixes the corruption and the latent draws of validation, the same in every epoch.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        task: Task,
+        optimizer: Callable[[list[torch.nn.Parameter]], Optimizer],
+        schedule: Callable[[float], float],
+        clip: float | None,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.task = task
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.clip = clip
+        self.seed = seed
+        self.automatic_optimization = len(model.players) == 1
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        return as_float(batch)
+
+    def on_train_epoch_start(self) -> None:
+        self.model.start_epoch(self.current_epoch)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        example = self.task(**batch)
+        if self.automatic_optimization:
+            return self._score(example, "train", "autoencoder")["loss"]
+        for player, optimizer, scheduler in zip(
+            self.model.players, self.optimizers(), self.lr_schedulers(), strict=True
+        ):
+            self.toggle_optimizer(optimizer)
+            optimizer.zero_grad()
+            self.manual_backward(self._score(example, f"train/{player}", player)["loss"])
+            self.configure_gradient_clipping(optimizer.optimizer)
+            optimizer.step()
+            scheduler.step()
+            self.untoggle_optimizer(optimizer)
+        return None
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        with same_draws(self.seed + batch_idx, self.device):
+            example = self.task(**batch)
+            self._score(example, "val", "autoencoder")
+
+    def _score(self, example: Example, split: str, player: str) -> dict[str, Tensor]:
+        terms = self.model.loss(example, player)
+        logged = {f"{split}/{name}": term for name, term in terms.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(example.target))
+        return terms
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        if self.clip is not None:
+            self.clip_gradients(optimizer, self.clip, "norm")
+
+    def configure_optimizers(self) -> Any:
+        optimizers = [self.optimizer(parameters) for parameters in self.model.players.values()]
+        total = self.trainer.estimated_stepping_batches
+
+        def factor(step: int) -> float:
+            return self.schedule(step / total)
+
+        return optimizers, [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]

@@ -1,0 +1,65 @@
+"""Take the noise out. Fresh noise for every batch. Knows nothing of models or data."""
+
+import torch
+from torch import Tensor
+
+from aectl.bounds import NonNegative, Range, Share
+from aectl.tasks.base import Task
+
+
+class Denoise(Task):
+    r"""Gaussian noise.
+
+    .. math:: \tilde{x} = x + \mu + \sigma \epsilon, \quad \epsilon \sim \mathcal{N}(0, I)
+
+    References:
+        | Extracting and Composing Robust Features with Denoising Autoencoders (Vincent et al., 2008)
+        | https://doi.org/10.1145/1390156.1390294
+
+    Arguments:
+        sigma: the standard deviation in units of the pixel range [0, 1], or `[lo, hi]` to draw one for each image.
+        mean: the mean of the noise, in the same units.
+        clip: cut the noisy image to [0, 1], as a file on disk would be.
+    """
+
+    def __init__(self, sigma: NonNegative | Range, mean: float, clip: bool) -> None:
+        super().__init__()
+        self.sigma = sigma
+        self.mean = mean
+        self.clip = clip
+
+    @property
+    def label(self) -> str:
+        sigma = "-".join(map(str, self.sigma)) if isinstance(self.sigma, list) else self.sigma
+        return f"denoise-{sigma}" + (f"-mean-{self.mean}" if self.mean else "")
+
+    def degrade(self, x: Tensor) -> Tensor:
+        noisy = x + self.mean + self._sigmas(x) * torch.randn_like(x)
+        return noisy.clamp(0, 1) if self.clip else noisy
+
+    def _sigmas(self, x: Tensor) -> Tensor | float:
+        if not isinstance(self.sigma, list):
+            return self.sigma
+        lo, hi = self.sigma
+        return torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device).uniform_(lo, hi)  # (B, 1, 1, 1)
+
+
+class DenoiseSaltPepper(Task):
+    """Dead pixels: each is set to black or white, with the same chance, all its channels together.
+
+    Arguments:
+        amount: the share of pixels that die.
+    """
+
+    def __init__(self, amount: Share) -> None:
+        super().__init__()
+        self.amount = amount
+
+    @property
+    def label(self) -> str:
+        return f"denoise-salt-pepper-{self.amount}"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        u = torch.rand_like(x[:, :1])  # (B, 1, H, W)
+        salted = torch.where(u < self.amount / 2, 1.0, x)
+        return torch.where(u > 1 - self.amount / 2, 0.0, salted)

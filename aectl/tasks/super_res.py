@@ -1,0 +1,49 @@
+"""Enlarge a small image. Knows nothing of models or data."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from aectl.bounds import Shape
+from aectl.errors import UserError
+from aectl.tasks.base import Task
+
+
+class SuperRes(Task):
+    """The encoder sees a truly smaller image; the target is the image it was made from.
+
+    Arguments:
+        scale: how many times smaller each side of the input is.
+        kernel: how it is made small: `box` averages each block of pixels; `bilinear` and `bicubic` are antialiased.
+    """
+
+    def __init__(self, scale: Literal[2, 3, 4], kernel: Literal["box", "bilinear", "bicubic"]) -> None:
+        super().__init__()
+        self.scale = scale
+        self.kernel = kernel
+
+    @property
+    def label(self) -> str:
+        return f"super-res-x{self.scale}" + ("" if self.kernel == "bicubic" else f"-{self.kernel}")
+
+    def input_shape(self, shape: Shape) -> Shape:
+        channels, height, width = shape
+        if height % self.scale or width % self.scale:
+            fitting = [s for s in (2, 3, 4) if height % s == width % s == 0]
+            choices = " or ".join(f"task.scale={s}" for s in fitting) or "another data set"
+            raise UserError(
+                f"task.scale={self.scale}: does not divide the image of {height}x{width} pixels; "
+                f"expected a divisor of both sides, use {choices}"
+            )
+        return channels, height // self.scale, width // self.scale
+
+    def degrade(self, x: Tensor) -> Tensor:
+        if self.kernel == "box":
+            return F.avg_pool2d(x, self.scale)
+        size = self.input_shape(tuple(x.shape[1:]))[1:]
+        return F.interpolate(x, size, mode=self.kernel, antialias=True).clamp(0, 1)
+
+    def untouched(self, input: Tensor, shape: Shape) -> Tensor:
+        """The bicubic enlargement."""
+        return F.interpolate(input, shape[1:], mode="bicubic").clamp(0, 1)

@@ -1,0 +1,72 @@
+"""What the `trainer` config may say. Lightning is imported when a trainer is made, five seconds that a typo need not."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import StringConstraints
+
+from aectl.bounds import Count, Positive
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
+Duration = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d:\d\d:\d\d$")]
+"""Days, hours, minutes and seconds: `00:00:05:00` is five minutes."""
+
+
+class TrainerConfig:
+    """How long and on what to train; every key but the clipping is Lightning's own.
+
+    Arguments:
+        accelerator: `auto`, `cpu`, `gpu` (CUDA or MPS), `cuda` or `mps`.
+        devices: how many of them, or `auto`.
+        precision: `32-true`, or the mixed precisions `bf16-mixed` and `16-mixed`.
+        max_epochs: passes over the training split.
+        max_time: stop after `DD:HH:MM:SS` at the end of the step, or null.
+        gradient_clip_val: the largest norm of the gradient, or null.
+        accumulate_grad_batches: batches to an optimizer step.
+        check_val_every_n_epoch: epochs between validations.
+        limit_train_batches: batches an epoch, or null for all of them.
+        limit_val_batches: batches a validation, or null for all of them.
+        deterministic: take only algorithms that give the same numbers twice.
+        detect_anomaly: find the operation that makes a NaN; slow.
+    """
+
+    def __init__(
+        self,
+        accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
+        devices: Count | Literal["auto"],
+        precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"],
+        max_epochs: Count,
+        max_time: Duration | None,
+        gradient_clip_val: Positive | None,
+        accumulate_grad_batches: Count,
+        check_val_every_n_epoch: Count,
+        limit_train_batches: Count | None,
+        limit_val_batches: Count | None,
+        deterministic: bool,
+        detect_anomaly: bool,
+    ) -> None:
+        self.clip = gradient_clip_val
+        self.accelerator = accelerator
+        self.flags: dict[str, Any] = {
+            "accelerator": accelerator,
+            "devices": devices,
+            "precision": precision,
+            "max_epochs": max_epochs,
+            "max_time": max_time,
+            "accumulate_grad_batches": accumulate_grad_batches,
+            "check_val_every_n_epoch": check_val_every_n_epoch,
+            "limit_train_batches": limit_train_batches,
+            "limit_val_batches": limit_val_batches,
+            "deterministic": deterministic,
+            "detect_anomaly": detect_anomaly,
+        }
+
+    def make(self, **flags: Any) -> "Trainer":
+        """The trainer; `flags` are Lightning's further ones."""
+        from pytorch_lightning import Trainer
+
+        from aectl.devices import pick
+
+        pick(self.accelerator, key="trainer.accelerator")
+        return Trainer(**self.flags, **flags)

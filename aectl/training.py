@@ -1,0 +1,112 @@
+"""Trains a run: brings model, task, data and trainer together under Lightning."""
+
+import logging
+import math
+import time
+import warnings
+
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from aectl.callbacks.progress import ProgressBar
+from aectl.callbacks.records import History, Hyperparameters, Provenance
+from aectl.files import write_json
+from aectl.run import Run
+from aectl.system import System
+from aectl.trainer import TrainerConfig
+
+MONITOR = "val/loss"
+
+
+class TensorBoard(TensorBoardLogger):
+    """Writes events into the run's own folder, and no second copy of the config."""
+
+    def save(self) -> None:
+        self.experiment.flush()
+
+
+def fit(run: Run) -> float:
+    """Trains the run and returns the lowest validation loss, in nats per example."""
+    quiet()
+    seed_everything(run.cfg.seed, verbose=False)
+    settings: TrainerConfig = instantiate(run.cfg.trainer, _convert_="all")
+    logger = TensorBoard(str(run.folder), name="", version="", default_hp_metric=False)
+    best = ModelCheckpoint(
+        run.checkpoints, "best", MONITOR, save_last=True, auto_insert_metric_name=False, enable_version_counter=False
+    )
+    trainer = settings.make(
+        logger=logger,
+        callbacks=[
+            best,
+            Provenance(run.config_text),
+            History(run.metrics),
+            Hyperparameters(hyperparameters(run), best),
+            ProgressBar(),
+            *extras(run),
+        ],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_autolog_hparams=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+    started = time.monotonic()
+    train, val = run.data.batches("train"), run.data.batches("val")
+    trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)
+    return conclude(run, trainer, best, time.monotonic() - started)
+
+
+def system(run: Run, settings: TrainerConfig) -> System:
+    """The model, task and optimizer of a run, new."""
+    return System(
+        model=run.build(),
+        task=run.task,
+        optimizer=instantiate(run.cfg.optimizer, _convert_="all"),
+        schedule=instantiate(run.cfg.schedule, _convert_="all"),
+        clip=settings.clip,
+        seed=run.cfg.seed,
+    )
+
+
+def extras(run: Run) -> list[Callback]:
+    """The callbacks that the config names."""
+    return [instantiate(node, _convert_="all") for node in run.cfg.callbacks.values() if node]
+
+
+def conclude(run: Run, trainer: Trainer, best: ModelCheckpoint, seconds: float) -> float:
+    """Writes the summary and returns the best score."""
+    score = float(best.best_model_score) if best.best_model_score is not None else math.nan
+    summary = {
+        "status": "done",
+        "monitor": MONITOR,
+        "best": score,
+        "epochs": trainer.current_epoch,
+        "seconds": round(seconds, 1),
+    }
+    write_json(run.summary, summary)
+    return score
+
+
+def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
+    """The keys a user sets, flat: `model.beta`, `optimizer.lr`, ..."""
+    groups = ("names", "model", "net", "task", "dataset", "likelihood", "optimizer", "schedule", "data", "trainer")
+    flat: dict[str, str | int | float | bool] = {"seed": run.cfg.seed}
+    for group in groups:
+        for key, value in OmegaConf.to_container(run.cfg[group]).items():
+            if not key.startswith("_") and not isinstance(value, dict) and value is not None:
+                flat[f"{group}.{key}"] = str(value) if isinstance(value, list) else value
+    return flat
+
+
+def quiet() -> None:
+    """Leaves what Lightning says of itself to the log file, and drops its hints that do not hold here."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.captureWarnings(True)
+    for hint in ("GPU available but not used", "does not have many workers", "isinstance.treespec, LeafSpec"):
+        warnings.filterwarnings("ignore", message=f".*{hint}.*")
