@@ -125,7 +125,7 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
 
 def takes_value(flag: str) -> int:
     """How many words follow this flag of Hydra's."""
-    name = flag.split("=")[0]
+    name = flag.split("=", maxsplit=1)[0]
     if name not in FLAGS_ALONE + FLAGS_WITH_VALUE:
         raise UserError(f"{flag}: no such flag{nearest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}; see --help")
     return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))

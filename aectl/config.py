@@ -1,4 +1,4 @@
-"""Where the configs are, and what may stand in them. Imports nothing heavy; torch only with the class that is checked."""
+"""Where the configs are, and what may stand in them. Imports nothing heavy but the classes that it checks."""
 
 import difflib
 import importlib
@@ -19,7 +19,7 @@ GIVEN_BY_PROGRAM = "source"
 """The one constructor argument that no config holds: the data set, for its loader."""
 
 
-class BadValue(UserError):
+class BadValueError(UserError):
     """A value that its constructor does not take."""
 
     def __init__(self, key: str, value: Any, wanted: str) -> None:
@@ -54,6 +54,13 @@ def locate(target: str) -> Callable[..., Any]:
     return getattr(importlib.import_module(module), name)
 
 
+def plain(config: Any) -> dict[str, Any]:
+    """An OmegaConf config as nested dictionaries with every interpolation resolved."""
+    from omegaconf import OmegaConf
+
+    return typing.cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+
+
 def nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every node of a plain config that names a `_target_`, with its dotted path, outermost first."""
     if isinstance(config, dict):
@@ -70,7 +77,7 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
     """Holds a resolved config against the annotations of the constructors it names, and of its top-level keys.
 
     Raises:
-        BadValue: a value has the wrong type or is out of range; the first one found.
+        BadValueError: a value has the wrong type or is out of range; the first one found.
         UserError: a constructor lacks an argument, or does not take one.
     """
     check_values({key: value for key, value in config.items() if key in top_level}, top_level, "")
@@ -112,7 +119,7 @@ def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: st
         try:
             TypeAdapter(annotations[name], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
         except ValidationError as error:
-            raise BadValue(prefix + name, value, expected(error)) from None
+            raise BadValueError(prefix + name, value, expected(error)) from None
 
 
 def expected(error: Any) -> str:

@@ -1,5 +1,8 @@
 """Distributions that torch lacks. Knows only torch."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
@@ -12,7 +15,7 @@ class Dirac(Distribution):
         x: the one value that is drawn, of any shape.
     """
 
-    arg_constraints = {}
+    arg_constraints: ClassVar = {}
     has_rsample = True
 
     def __init__(self, x: Tensor) -> None:
@@ -27,8 +30,8 @@ class Dirac(Distribution):
     def stddev(self) -> Tensor:
         return torch.zeros_like(self.x)
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:
-        return self.x.expand(self._extended_shape(sample_shape))
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.x.expand(self._extended_shape(torch.Size(sample_shape)))
 
 
 def normal(mu: Tensor, sigma: Tensor) -> Normal:

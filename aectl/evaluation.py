@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aectl.data.batches import Batches, as_float
+from aectl.data.batches import Batches
 from aectl.draws import same_draws
-from aectl.example import Example
 from aectl.metrics import mse, psnr, ssim
-from aectl.models.base import Autoencoder
-from aectl.tasks.base import Task
+from aectl.opened import Opened
 
 METRICS = {"mse": mse, "psnr": psnr, "ssim": ssim}
 Scores = dict[str, float]
@@ -34,13 +32,14 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(model: Autoencoder, task: Task, batches: Batches, seed: int, device: torch.device) -> Evaluation:
-    """Scores every example once; the corruption of a batch depends on `seed` and its place alone."""
+def evaluate(opened: Opened, batches: Batches) -> Evaluation:
+    """Scores every example once; the corruption of a batch depends on the seed and its place alone."""
+    model, task = opened.model, opened.run.task
     totals: dict[str, Scores] = {"terms": {}, "output": {}, "untouched": {}}
     n = 0
     for index, batch in enumerate(batches):
-        with same_draws(seed + index, device):
-            example = pose(task, batch, device)
+        example = opened.pose(batch, index)
+        with same_draws(opened.seed + index, opened.device):
             terms = model.loss(example)
         size = len(example.target)
         output = model.reconstruct(example.input, example.cond)
@@ -51,11 +50,6 @@ def evaluate(model: Autoencoder, task: Task, batches: Batches, seed: int, device
         n += size
     means = {part: {name: total / n for name, total in scores.items()} for part, scores in totals.items()}
     return Evaluation(n, **means)
-
-
-def pose(task: Task, batch: dict[str, Tensor], device: torch.device) -> Example:
-    """A batch on the device, as the task poses it."""
-    return task(**as_float({name: value.to(device) for name, value in batch.items()}))
 
 
 def compare(output: Tensor, target: Tensor) -> Scores:

@@ -8,13 +8,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import CONFIGS, BadValue, nearest, options
+from aectl.config import CONFIGS, BadValueError, nearest, options
 
 
 def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
     """One line for an error that a command met, or that Hydra raised while it composed `config_name` from arguments."""
-    text = " ".join(str(error).split())
-    if isinstance(error, BadValue):
+    text = " ".join((str(error) or str(error.__cause__)).split())
+    if isinstance(error, BadValueError):
         default = OmegaConf.select(defaults(config_name, arguments), error.key)
         return f"{text}; try {error.key}={default}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -36,8 +36,14 @@ def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
 
 def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) -> str:
     """What to type instead of a key that the composed config does not have."""
-    if config_name != "train" and key.split(".")[0] in ("model", "net", "likelihood", "optimizer", "trainer"):
-        return f"{key}={value}: a trained run keeps its {key.split('.')[0]}; train another run for that"
+    if config_name != "train" and key.split(".", maxsplit=1)[0] in (
+        "model",
+        "net",
+        "likelihood",
+        "optimizer",
+        "trainer",
+    ):
+        return f"{key}={value}: a trained run keeps its {key.split('.', maxsplit=1)[0]}; train another run for that"
     group, _, leaf = key.rpartition(".")
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_of(group, name)] if group else []
     if owners:
@@ -55,7 +61,7 @@ def value_of(key: str, arguments: list[str]) -> str:
 
 def keys_of(group: str, name: str) -> set[str]:
     """The keys that the file of a choice sets itself."""
-    content = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text()) or {}
+    content: dict[str, dict[str, object]] = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text()) or {}
     return set(content.get(group, content))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,6 +14,8 @@ from aectl.files import write
 
 DPI = 150
 INCHES_A_PICTURE = 0.7
+BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+"""Where a legend hides no point."""
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -52,13 +55,23 @@ def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str
     axes = figure.subplots()
     size = float(np.clip(6000 / len(points), 2, 18))
     if labels is None:
-        axes.scatter(*points.T, s=size, alpha=0.6, linewidths=0)
+        axes.scatter(points[:, 0], points[:, 1], s=size, alpha=0.6, linewidths=0)
     else:
         colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
         for index, name in enumerate(classes):
             of_class = points[labels == index]
-            axes.scatter(*of_class.T, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=max(1, 6 / math.sqrt(size)))
+            axes.scatter(
+                of_class[:, 0],
+                of_class[:, 1],
+                s=size,
+                alpha=0.7,
+                linewidths=0,
+                color=colours(index % colours.N),
+                label=name,
+            )
+        axes.legend(
+            loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=max(1, 6 / math.sqrt(size))
+        )
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     axes.spines[["top", "right"]].set_visible(False)
@@ -72,7 +85,7 @@ def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[s
     parts = [values] if labels is None else [values[labels == index] for index in range(len(classes))]
     axes.hist(parts, bins=50, stacked=True, label=None if labels is None else list(classes))
     if labels is not None:
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+        axes.legend(**BESIDE)
     axes.set_xlabel(name)
     axes.set_ylabel("examples")
     axes.spines[["top", "right"]].set_visible(False)

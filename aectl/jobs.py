@@ -10,13 +10,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
 
 from aectl.errors import UserError, fail
 from aectl.explain import explain
@@ -84,7 +84,7 @@ def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             if hydra.mode is RunMode.MULTIRUN:
                 return report(error, hydra.job.num, Path(hydra.runtime.output_dir))
             if isinstance(error, UserError):
-                fail(f"aectl {hydra.job.name}", in_words(error, HydraConfig.instance().cfg))
+                fail(f"aectl {hydra.job.name}", in_words(error, running_config()))
             raise
 
     return job
@@ -95,9 +95,14 @@ def in_words(error: UserError, config: DictConfig) -> str:
     return explain(error, config.hydra.job.config_name, list(config.hydra.overrides.task))
 
 
+def running_config() -> DictConfig:
+    """The whole config of the job that runs, Hydra's part of it included."""
+    return cast(DictConfig, HydraConfig.instance().cfg)
+
+
 def report(error: Exception, number: int, folder: Path) -> float:
     """Says that a job of a sweep failed and leaves it for the table; its objective is no number."""
-    reason = in_words(error, HydraConfig.instance().cfg) if isinstance(error, UserError) else repr(error)
+    reason = in_words(error, running_config()) if isinstance(error, UserError) else repr(error)
     log.info("job %s failed", number, exc_info=error)
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
     write_json(folder / "summary.json", {"status": "failed", "error": reason})

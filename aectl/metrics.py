@@ -23,13 +23,19 @@ def psnr(output: Tensor, target: Tensor) -> Tensor:
 
 
 def ssim(output: Tensor, target: Tensor) -> Tensor:
-    """The structural similarity of each image, (B,), with a data range of 1 and a Gaussian window of 11 x 11, sigma 1.5.
+    """The structural similarity of each image, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
 
     References:
         | Image Quality Assessment: From Error Visibility to Structural Similarity (Wang et al., 2004), eq. 13
         | https://doi.org/10.1109/TIP.2003.819861
     """
     value = structural_similarity_index_measure(
-        output, target, gaussian_kernel=True, sigma=SSIM_SIGMA, kernel_size=SSIM_WINDOW, reduction="none", data_range=1.0
+        output,
+        target,
+        gaussian_kernel=True,
+        sigma=SSIM_SIGMA,
+        kernel_size=SSIM_WINDOW,
+        reduction="none",
+        data_range=1.0,
     )
     return value.reshape(len(output))

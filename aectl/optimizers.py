@@ -1,6 +1,9 @@
 """Optimizers as configs name them: settings that make a torch optimizer for some parameters. Know only torch."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Len
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
@@ -20,13 +23,13 @@ class Adam:
         weight_decay: the share of each weight that is taken away in a step, as a multiple of the learning rate.
     """
 
-    def __init__(self, lr: Positive, betas: tuple[Share, Share], weight_decay: NonNegative) -> None:
+    def __init__(self, lr: Positive, betas: Annotated[list[Share], Len(2, 2)], weight_decay: NonNegative) -> None:
         self.lr = lr
         self.betas = betas
         self.weight_decay = weight_decay
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
-        return torch.optim.AdamW(parameters, self.lr, tuple(self.betas), weight_decay=self.weight_decay)
+        return torch.optim.AdamW(parameters, self.lr, (self.betas[0], self.betas[1]), weight_decay=self.weight_decay)
 
 
 class RMSprop:

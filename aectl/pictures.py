@@ -23,7 +23,7 @@ def tile(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
     padded = F.pad(images.detach().cpu().float().clamp(0, 1), (0, gap, 0, gap), value=1.0)
     missing = rows * columns - len(images)
     padded = torch.cat([padded, padded.new_ones(missing, *padded.shape[1:])])
-    n, c, h, w = padded.shape
+    c, h, w = padded.shape[1:]
     grid = padded.view(rows, columns, c, h, w).permute(2, 0, 3, 1, 4).reshape(c, rows * h, columns * w)
     return F.pad(grid, (gap, 0, gap, 0), value=1.0)
 
@@ -34,9 +34,9 @@ def comparison(rows: list[Tensor]) -> Tensor:
     return tile(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[-1]))
 
 
-def save(picture: Tensor, path: Path, zoom: int = 1) -> None:
+def save(picture: Tensor, path: Path, zoom: int = 1) -> Path:
     """Writes (C, H, W) in [0, 1] as a PNG, each pixel `zoom` pixels wide."""
     array = picture.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
     zoomed = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
-    write(path, zoomed.save)
+    return write(path, zoomed.save)

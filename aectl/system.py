@@ -1,10 +1,11 @@
 """The only LightningModule: lets a task pose each batch and a model learn from it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -56,9 +57,9 @@ class System(LightningModule):
         example = self.task(**batch)
         if self.automatic_optimization:
             return self._score(example, "train", "autoencoder")["loss"]
-        for player, optimizer, scheduler in zip(
-            self.model.players, self.optimizers(), self.lr_schedulers(), strict=True
-        ):
+        optimizers = cast(list[LightningOptimizer], self.optimizers())
+        schedulers = cast(list[LambdaLR], self.lr_schedulers())
+        for player, optimizer, scheduler in zip(self.model.players, optimizers, schedulers, strict=True):
             self.toggle_optimizer(optimizer)
             optimizer.zero_grad()
             self.manual_backward(self._score(example, f"train/{player}", player)["loss"])

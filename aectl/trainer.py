@@ -1,4 +1,4 @@
-"""What the `trainer` config may say. Lightning is imported when a trainer is made, five seconds that a typo need not."""
+"""What the `trainer` config may say. Lightning, seconds of imports, is loaded when a trainer is made, not before."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 

@@ -6,13 +6,13 @@ import time
 import warnings
 
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl.callbacks.progress import ProgressBar
 from aectl.callbacks.records import History, Hyperparameters, Provenance
+from aectl.config import plain
 from aectl.files import write_json
 from aectl.run import Run
 from aectl.system import System
@@ -95,7 +95,7 @@ def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
     groups = ("names", "model", "net", "task", "dataset", "likelihood", "optimizer", "schedule", "data", "trainer")
     flat: dict[str, str | int | float | bool] = {"seed": run.cfg.seed}
     for group in groups:
-        for key, value in OmegaConf.to_container(run.cfg[group]).items():
+        for key, value in plain(run.cfg[group]).items():
             if not key.startswith("_") and not isinstance(value, dict) and value is not None:
                 flat[f"{group}.{key}"] = str(value) if isinstance(value, list) else value
     return flat

@@ -13,7 +13,6 @@ from torch.utils.tensorboard import SummaryWriter
 from aectl.bounds import Count
 from aectl.data.batches import Batch, Batches, as_float
 from aectl.draws import same_draws
-from aectl.models.base import NotGenerative
 from aectl.pictures import comparison, tile
 from aectl.system import System
 
@@ -40,11 +39,9 @@ class Pictures(Callback):
             example = system.task(**batch)
             rows = [example.input, system.model.reconstruct(example.input, example.cond), example.target]
             writer(trainer).add_image("input, output, target", comparison(rows), trainer.global_step)
-            try:
+            if system.model.generative:
                 samples = system.model.sample(self.n, example.cond)
-            except NotGenerative:
-                return
-            writer(trainer).add_image("samples from the prior", tile(samples, columns=8), trainer.global_step)
+                writer(trainer).add_image("samples from the prior", tile(samples, columns=8), trainer.global_step)
 
 
 class Projector(Callback):

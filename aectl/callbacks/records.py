@@ -2,10 +2,11 @@
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl import __version__
 
@@ -65,4 +66,6 @@ class Hyperparameters(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         score = self.best.best_model_score
         if score is not None:
-            trainer.logger.log_hyperparams(self.values, {f"best/{self.best.monitor}": float(score)})
+            cast(TensorBoardLogger, trainer.logger).log_hyperparams(
+                self.values, {f"best/{self.best.monitor}": float(score)}
+            )

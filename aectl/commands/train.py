@@ -7,7 +7,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.bounds import Seed
-from aectl.config import check
+from aectl.config import check, plain
 from aectl.devices import pick
 from aectl.run import Run, complete, size
 
@@ -24,7 +24,7 @@ def preflight(config: DictConfig) -> None:
     cfg = config.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
-    check(OmegaConf.to_container(cfg, resolve=True), TOP_LEVEL)
+    check(plain(cfg), TOP_LEVEL)
     pick(cfg.trainer.accelerator, "trainer.accelerator")
     run = Run(Path(), complete(cfg, {}), Path())
     run.data.source.prepare()

@@ -10,7 +10,7 @@ from aectl.errors import UserError
 from aectl.example import Example
 
 
-class NotGenerative(UserError):
+class NotGenerativeError(UserError):
     """The model has no distribution over its latents to draw from."""
 
 
@@ -18,10 +18,12 @@ class Autoencoder(nn.Module, ABC):
     """The only calls that the rest of aectl makes of a model.
 
     Attributes:
+        generative: whether it has a prior, so that `sample` works.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
     """
 
+    generative = False
     shape: Shape
     input_shape: Shape
 
@@ -49,9 +51,9 @@ class Autoencoder(nn.Module, ABC):
         """New examples, (n, *shape); `temperature` multiplies the standard deviation of the prior.
 
         Raises:
-            NotGenerative: the model has no prior.
+            NotGenerativeError: the model has no prior.
         """
-        raise NotGenerative(
+        raise NotGenerativeError(
             f"sampler=prior: {type(self).__name__} has no prior to draw from; "
             "use sampler=gaussian or sampler=mixture, which are fitted to its training latents"
         )

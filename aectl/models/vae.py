@@ -25,7 +25,8 @@ class VAE(AE):
     References:
         | Auto-Encoding Variational Bayes (Kingma & Welling, 2013), eq. 10
         | https://arxiv.org/abs/1312.6114
-        | beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework (Higgins et al., 2017), eq. 4
+        | beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework (Higgins et al., 2017),
+          eq. 4
         | https://openreview.net/forum?id=Sy2fzU9gl
 
     Logs `loss`, `nll` and `kl`, in nats per example.
@@ -40,6 +41,7 @@ class VAE(AE):
         likelihood: how the decoder's output is scored.
     """
 
+    generative = True
     params_per_latent = 2
 
     def __init__(
