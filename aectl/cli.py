@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     elif verb in VERBS:
         run_verb(verb, rest)
     else:
-        fail("aectl", f"{verb}: no such verb{nearest(verb, list(VERBS))}; one of {', '.join(VERBS)}")
+        fail("aectl", f"{verb}: no such verb; expected one of {', '.join(VERBS)}{nearest(verb, list(VERBS))}")
 
 
 def run_verb(verb: str, arguments: list[str]) -> None:
@@ -119,7 +119,7 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
         elif verb != "train" and not overrides:
             overrides.append(quoted_run(word))
         else:
-            raise UserError(f"{word}: expected KEY=VALUE, such as model=vae{nearest(word, ['--help', '--multirun'])}")
+            raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
     return flags + overrides
 
 
@@ -127,7 +127,7 @@ def takes_value(flag: str) -> int:
     """How many words follow this flag of Hydra's."""
     name = flag.split("=", maxsplit=1)[0]
     if name not in FLAGS_ALONE + FLAGS_WITH_VALUE:
-        raise UserError(f"{flag}: no such flag{nearest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}; see --help")
+        raise UserError(f"{flag}: no such flag; see --help{nearest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}")
     return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))
 
 

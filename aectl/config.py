@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "conf
 
 GIVEN_BY_PROGRAM = "source"
 """The one constructor argument that no config holds: the data set, for its loader."""
+
+
+NOISE = re.compile(r"^(Input should be |Value error, )|, unable to parse .*| after validation.*")
+"""What pydantic says around what it expects."""
 
 
 class BadValueError(UserError):
@@ -124,5 +129,5 @@ def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: st
 
 def expected(error: Any) -> str:
     """What pydantic would have taken, in a few words."""
-    wanted = dict.fromkeys(item["msg"].removeprefix("Input should be ") for item in error.errors())
+    wanted = dict.fromkeys(NOISE.sub("", item["msg"]) for item in error.errors())
     return "expected " + ", or ".join(wanted)

@@ -30,8 +30,7 @@ def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
 
 
 def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
-    listed = f"one of {', '.join(choices)}" if choices else f"there are no choices of {group}"
-    return f"{group}={choice}: no such {group}{nearest(choice, choices)}; {listed}"
+    return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{nearest(choice, choices)}"
 
 
 def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) -> str:
@@ -47,11 +46,11 @@ def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) ->
     group, _, leaf = key.rpartition(".")
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_of(group, name)] if group else []
     if owners:
-        return f"{key}={value}: only {' and '.join(owners)} have that key; add {owners[0]}"
+        return f"{key}={value}: that key belongs to {' and '.join(owners)}; add {owners[0]}"
     groups = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name != "hydra"]
     config = OmegaConf.to_container(defaults(config_name, arguments), resolve=False)
     known = groups + list(dotted(config))
-    return f"{key}={value}: no such key{nearest(key, known)}; --cfg job lists the keys, --help the groups"
+    return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{nearest(key, known)}"
 
 
 def value_of(key: str, arguments: list[str]) -> str:

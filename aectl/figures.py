@@ -45,7 +45,7 @@ def rows(named: dict[str, np.ndarray], title: str) -> Figure:
             show(axes, image)
         for axes in axes_of_row[len(images) :]:
             axes.axis("off")
-    figure.suptitle(title, fontsize=10, y=0.9 + 0.35 / height)
+    figure.suptitle(title, fontsize=10, y=figure.subplotpars.top + 0.1 / height, va="bottom")
     return figure
 
 
@@ -59,19 +59,9 @@ def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str
     else:
         colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
         for index, name in enumerate(classes):
-            of_class = points[labels == index]
-            axes.scatter(
-                of_class[:, 0],
-                of_class[:, 1],
-                s=size,
-                alpha=0.7,
-                linewidths=0,
-                color=colours(index % colours.N),
-                label=name,
-            )
-        axes.legend(
-            loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=max(1, 6 / math.sqrt(size))
-        )
+            x, y = points[labels == index].T
+            axes.scatter(x, y, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
+        axes.legend(markerscale=max(1, 6 / math.sqrt(size)), **BESIDE)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     axes.spines[["top", "right"]].set_visible(False)

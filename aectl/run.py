@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 import yaml
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -95,15 +96,15 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        return instantiate(self.cfg.task, _convert_="all")
+        return make(self.cfg.task)
 
     @cached_property
     def data(self) -> Data:
-        return instantiate(self.cfg.data, source=instantiate(self.cfg.dataset, _convert_="all"), _convert_="all")
+        return make(self.cfg.data, source=make(self.cfg.dataset))
 
     def build(self) -> Autoencoder:
         """The model as the config describes it, with new weights."""
-        return instantiate(self.cfg.model, _convert_="all")
+        return make(self.cfg.model)
 
     def load(self, device: torch.device) -> Autoencoder:
         """The trained model, in evaluation mode on the device.
@@ -129,13 +130,23 @@ class Run:
         return Run(self.folder, cast(DictConfig, OmegaConf.merge(self.cfg, given)), self.checkpoint)
 
 
+def make(node: DictConfig, **given: Any) -> Any:
+    """What a config node names, built; a UserError of its constructor's comes as it is."""
+    try:
+        return instantiate(node, _convert_="all", **given)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
+
+
 def complete(cfg: DictConfig, names: dict[str, str]) -> DictConfig:
     """The config resolved, with the shapes that data set and task decide and the names of what was chosen."""
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    shape = instantiate(cfg.dataset, _convert_="all").shape
+    shape = make(cfg.dataset).shape
     cfg.model.shape = list(shape)
-    cfg.model.input_shape = list(instantiate(cfg.task, _convert_="all").input_shape(shape))
+    cfg.model.input_shape = list(make(cfg.task).input_shape(shape))
     cfg.names = names
     OmegaConf.resolve(cfg)
     return cfg

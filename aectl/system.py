@@ -69,10 +69,10 @@ class System(LightningModule):
             self.untoggle_optimizer(optimizer)
         return None
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         with same_draws(self.seed + batch_idx, self.device):
             example = self.task(**batch)
-            self._score(example, "val", "autoencoder")
+            return self._score(example, "val", "autoencoder")["loss"]
 
     def _score(self, example: Example, split: str, player: str) -> dict[str, Tensor]:
         terms = self.model.loss(example, player)

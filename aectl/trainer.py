@@ -1,16 +1,24 @@
 """What the `trainer` config may say. Lightning, seconds of imports, is loaded when a trainer is made, not before."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator
 
 from aectl.bounds import Count, Positive
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
-Duration = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d:\d\d:\d\d$")]
-"""Days, hours, minutes and seconds: `00:00:05:00` is five minutes."""
+
+def is_duration(text: str) -> str:
+    """Raises a ValueError for what is not days, hours, minutes and seconds."""
+    if not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", text):
+        raise ValueError("DD:HH:MM:SS, such as 00:00:05:00 for five minutes")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(is_duration)]
 
 
 class TrainerConfig:

@@ -5,7 +5,6 @@ import math
 import time
 import warnings
 
-from hydra.utils import instantiate
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -14,7 +13,7 @@ from aectl.callbacks.progress import ProgressBar
 from aectl.callbacks.records import History, Hyperparameters, Provenance
 from aectl.config import plain
 from aectl.files import write_json
-from aectl.run import Run
+from aectl.run import Run, make
 from aectl.system import System
 from aectl.trainer import TrainerConfig
 
@@ -32,7 +31,7 @@ def fit(run: Run) -> float:
     """Trains the run and returns the lowest validation loss, in nats per example."""
     quiet()
     seed_everything(run.cfg.seed, verbose=False)
-    settings: TrainerConfig = instantiate(run.cfg.trainer, _convert_="all")
+    settings: TrainerConfig = make(run.cfg.trainer)
     logger = TensorBoard(str(run.folder), name="", version="", default_hp_metric=False)
     best = ModelCheckpoint(
         run.checkpoints, "best", MONITOR, save_last=True, auto_insert_metric_name=False, enable_version_counter=False
@@ -64,8 +63,8 @@ def system(run: Run, settings: TrainerConfig) -> System:
     return System(
         model=run.build(),
         task=run.task,
-        optimizer=instantiate(run.cfg.optimizer, _convert_="all"),
-        schedule=instantiate(run.cfg.schedule, _convert_="all"),
+        optimizer=make(run.cfg.optimizer),
+        schedule=make(run.cfg.schedule),
         clip=settings.clip,
         seed=run.cfg.seed,
     )
@@ -73,7 +72,7 @@ def system(run: Run, settings: TrainerConfig) -> System:
 
 def extras(run: Run) -> list[Callback]:
     """The callbacks that the config names."""
-    return [instantiate(node, _convert_="all") for node in run.cfg.callbacks.values() if node]
+    return [make(node) for node in run.cfg.callbacks.values() if node]
 
 
 def conclude(run: Run, trainer: Trainer, best: ModelCheckpoint, seconds: float) -> float:

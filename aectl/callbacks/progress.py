@@ -61,6 +61,7 @@ class ProgressBar(Callback):
         self.last = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.loss = float(trainer.callback_metrics.get("train/loss", self.loss))
         self._draw(trainer, trainer.current_epoch * int(trainer.num_training_batches))
         self.bar.stop()
 

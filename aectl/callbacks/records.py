@@ -1,6 +1,7 @@
 """What a run keeps beside its weights: the config in the checkpoint, and a table of every epoch."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl import __version__
+from aectl.files import write_text
 
 
 class Provenance(Callback):
@@ -26,7 +28,7 @@ class Provenance(Callback):
 
 
 class History(Callback):
-    """Appends the epoch's metrics to a CSV file and the learning rate to the log.
+    """Writes the metrics of every epoch to a CSV file, the learning rate among them.
 
     Arguments:
         path: the file.
@@ -42,13 +44,22 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
+        rows = [*read_rows(self.path), row]
+        fields = list(dict.fromkeys(name for each in rows for name in each))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path, text.getvalue())
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV file, none if it is not there yet."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 class Hyperparameters(Callback):

@@ -120,7 +120,8 @@ def draw(opened: Opened, batches: Batches, n: int) -> figures.Figure:
 
 def print_table(title: str, result: Evaluation) -> None:
     """The metrics beside those of the untouched input, and the loss terms below."""
-    table = Table("", "output", "untouched input", title=title, title_justify="left")
+    print(title)
+    table = Table("", "output", "untouched input")
     for name, unit in UNITS.items():
         table.add_row(f"{name.upper()} {unit}", f"{result.output[name]:.4f}", f"{result.untouched[name]:.4f}")
     table.add_section()

@@ -36,10 +36,10 @@ class LessonConv(Net):
         return nn.Sequential(*layers)
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
-        first, last = self.channels[0], self.channels[-1]
+        first = self.channels[0]
         return nn.Sequential(
-            *(nn.Conv2d(features, last, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
-            *(nn.Conv2d(last, last, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
-            *(nn.Conv2d(last, first, 3), nn.ReLU(), nn.Upsample(size=shape[1:])),
+            *(nn.Conv2d(features, features, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *(nn.Conv2d(features, features, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *(nn.Conv2d(features, first, 3), nn.ReLU(), nn.Upsample(size=shape[1:])),
             nn.Conv2d(first, shape[0], 3, padding=1),
         )
