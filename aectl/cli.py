@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from aectl import __version__
@@ -114,10 +115,10 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
             flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
         elif word.startswith("run=") and word[4:5] not in ("'", '"'):
             overrides.append(quoted_run(word[4:]))
+        elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
+            overrides.append(quoted_run(word))
         elif "=" in word or word.startswith("~"):
             overrides.append(spelled(word))
-        elif verb != "train" and not overrides:
-            overrides.append(quoted_run(word))
         else:
             raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
     return flags + overrides
@@ -133,7 +134,7 @@ def takes_value(flag: str) -> int:
 
 def quoted_run(path: str) -> str:
     """`run=PATH` with the path quoted, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
-    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = path.replace("'", "\\'")
     return f"run='{escaped}'"
 
 

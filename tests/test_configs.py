@@ -1,0 +1,106 @@
+"""The shipped configs against the constructors they name."""
+
+import inspect
+import typing
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from aectl.config import CONFIGS, check, locate, nearest, nodes, options, plain, spelled
+from aectl.errors import UserError
+
+FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if "hydra" not in path.relative_to(CONFIGS).parts)
+TARGETS = [path for path in FILES if "_target_:" in path.read_text()]
+GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name not in ("hydra", "sweep"))
+GIVEN_BY_CODE = {"source"}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(CONFIGS))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if "_target_:" in p.read_text() and "convention" not in p.parts], ids=named
+)
+def test_keys_are_the_constructor_s_parameters(path: Path) -> None:
+    content = yaml.safe_load(path.read_text())
+    inherited = "defaults" in content and "dataset" not in content
+    for where, node in nodes(content):
+        target = locate(node["_target_"])
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        parameters = inspect.signature(target).parameters
+        takes = {name for name, p in parameters.items() if p.kind not in variadic} - GIVEN_BY_CODE
+        has = {key for key in node if not key.startswith("_")}
+        assert has == takes or (inherited and has <= takes), f"{named(path)}: {where}"
+
+
+@pytest.mark.parametrize("path", TARGETS, ids=named)
+def test_constructors_are_annotated_and_take_no_catch_all(path: Path) -> None:
+    for _, node in nodes(yaml.safe_load(path.read_text())):
+        target = locate(node["_target_"])
+        own = target.__init__ if "__init__" in vars(target) else None
+        if own is None:
+            continue
+        parameters = list(inspect.signature(own).parameters.values())[1:]
+        assert all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters), target
+        assert typing.get_type_hints(own).keys() >= {p.name for p in parameters}
+
+
+@pytest.mark.parametrize(
+    "group", [g.name for g in CONFIGS.iterdir() if g.is_dir() and g.name not in ("hydra", "sweep")]
+)
+def test_every_choice_composes_and_passes_the_check(group: str) -> None:
+    for choice in options(group):
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            check(plain(compose("train", [f"{group}={choice}"])), {"seed": int, "outputs": str})
+
+
+def test_the_choice_of_the_command_line_wins_over_what_a_dataset_or_experiment_picks() -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        by_dataset = compose("train", ["dataset=mnist"])
+        by_user = compose("train", ["dataset=mnist", "likelihood=gaussian"])
+        lesson = compose("train", ["experiment=lesson/vae", "dataset=digits", "likelihood=bernoulli"])
+        quick = compose("train", ["dataset=fashion_mnist", "trainer=debug", "optimizer.lr=0.5"])
+    assert by_dataset.likelihood._target_.endswith("Bernoulli")
+    assert by_user.likelihood._target_.endswith("Gaussian")
+    assert lesson.likelihood._target_.endswith("Bernoulli")
+    assert lesson.dataset._target_.endswith("Digits")
+    assert lesson.data.batch_size == 256
+    assert quick.trainer.max_epochs == 1
+    assert quick.optimizer.lr == 0.5
+
+
+def test_a_lesson_keeps_its_likelihood_on_another_dataset() -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        conv = compose("train", ["experiment=lesson/conv_ae", "dataset=fashion_mnist"])
+        vae = compose("train", ["experiment=lesson/vae", "dataset=mnist"])
+    assert conv.likelihood._target_.endswith("Bernoulli")
+    assert vae.likelihood.scale == pytest.approx(0.5**0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("task=super_res", "task=super-res"),
+        ("model=beta-vae,ae", "model=beta_vae,ae"),
+        ("seed=1", "seed=1"),
+        ("task=mine", "task=mine"),
+    ],
+)
+def test_hyphens_and_underscores_are_the_same_to_a_choice(given: str, meant: str) -> None:
+    assert spelled(given) == meant
+
+
+def test_the_nearest_word_is_offered_only_when_it_is_near() -> None:
+    assert nearest("vea", ["ae", "vae"]) == "; did you mean vae?"
+    assert nearest("xyz", ["ae", "vae"]) == ""
+
+
+def test_a_node_without_a_needed_key_or_with_an_unknown_one_is_named() -> None:
+    node = {"_target_": "aectl.tasks.denoise.DenoiseSaltPepper"}
+    with pytest.raises(UserError, match=r"task\.amount: DenoiseSaltPepper needs this key"):
+        check({"task": node}, {})
+    with pytest.raises(UserError, match=r"task\.amont=1: .* takes no such key; did you mean amount\?"):
+        check({"task": {**node, "amont": 1, "amount": 0.1}}, {})
