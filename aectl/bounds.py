@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Len, Lt
+from pydantic import AfterValidator
 
 Count = Annotated[int, Gt(0)]
 """A whole number of things: 1, 2, 3, ..."""
@@ -17,7 +18,15 @@ NonNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 """A part of a whole, less than all of it."""
 
-Range = Annotated[list[NonNegative], Len(2, 2)]
+
+def rising(values: list[float]) -> list[float]:
+    """Raises a ValueError for `[lo, hi]` the wrong way round."""
+    if values != sorted(values):
+        raise ValueError("[lo, hi] with lo no greater than hi")
+    return values
+
+
+Range = Annotated[list[NonNegative], Len(2, 2), AfterValidator(rising)]
 """A lowest and a highest value, `[lo, hi]`."""
 
 Counts = Annotated[list[Count], Len(1)]

@@ -78,7 +78,7 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from aectl.explain import explain
-    from aectl.jobs import guarded
+    from aectl.jobs import Jobs, guarded
 
     name = verb.replace("-", "_")
     show_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
@@ -87,6 +87,7 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     try:
         hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(guarded(command(name)))()
     except (HydraException, OmegaConfBaseException) as error:
+        Jobs.discard_unstarted()
         if show_all:
             raise
         fail(f"aectl {verb}", explain(error, name, given))

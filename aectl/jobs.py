@@ -6,11 +6,13 @@ import json
 import logging
 import math
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
@@ -43,6 +45,9 @@ def loud(hook: Callable[..., None]) -> Callable[..., None]:
 class Jobs(Callback):
     """What Hydra calls around the jobs of `aectl train`."""
 
+    sweep: ClassVar[Path | None] = None
+    """The folder of the sweep that this process runs."""
+
     @loud
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Nothing is written before the config is known to be good; then the run gets a folder of its own."""
@@ -59,10 +64,20 @@ class Jobs(Callback):
     @loud
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """A sweep's folder carries the number of its process: two that start in the same second do not share one."""
-        folder = f"{config.hydra.sweep.dir}-{os.getpid()}"
-        with read_write(config.hydra):
-            config.hydra.sweep.dir = folder
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+        if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
+            folder = f"{config.hydra.sweep.dir}-{os.getpid()}"
+            with read_write(config.hydra):
+                config.hydra.sweep.dir = folder
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+        Jobs.sweep = Path(config.hydra.sweep.dir)
+
+    @classmethod
+    def discard_unstarted(cls) -> None:
+        """Removes the folder of a sweep of which no job was started, with the folders that it lay in alone."""
+        if cls.sweep and cls.sweep.is_dir() and {path.name for path in cls.sweep.iterdir()} <= {"multirun.yaml"}:
+            shutil.rmtree(cls.sweep)
+            with suppress(OSError):
+                os.removedirs(cls.sweep.parent)
 
     @loud
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

@@ -9,10 +9,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli as BernoulliDistribution
-from torch.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from torch.distributions import Distribution
 
 from aectl.bounds import Positive, Shape
+from aectl.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from aectl.distributions import normal
 
 
@@ -88,4 +88,4 @@ class ContinuousBernoulli(Likelihood):
     """
 
     def forward(self, h: Tensor) -> Distribution:
-        return ContinuousBernoulliDistribution(logits=h, validate_args=False)
+        return ContinuousBernoulliDistribution(h)

@@ -1,7 +1,6 @@
 """How good a picture is. Pure functions of images in [0, 1]; torchmetrics does the arithmetic that it has."""
 
-from typing import cast
-
+import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -27,11 +26,18 @@ def psnr(output: Tensor, target: Tensor) -> Tensor:
 def ssim(output: Tensor, target: Tensor) -> Tensor:
     """The structural similarity of each image, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
 
+    The mean is over the places where the whole window lies on the image. Images smaller than the window are reflected
+    at their edges, the smallest ones repeated first.
+
     References:
         | Image Quality Assessment: From Error Visibility to Structural Similarity (Wang et al., 2004), eq. 13
         | https://doi.org/10.1109/TIP.2003.819861
     """
-    value = structural_similarity_index_measure(
-        output, target, sigma=SSIM_SIGMA, kernel_size=SSIM_WINDOW, reduction="none", data_range=1.0
+    half = SSIM_WINDOW // 2
+    bottom, right = (max(0, half + 1 - side) for side in output.shape[-2:])
+    x, y = (F.pad(images, (0, right, 0, bottom), mode="replicate") for images in (output, target))
+    _, values = structural_similarity_index_measure(
+        x, y, sigma=SSIM_SIGMA, reduction="none", data_range=1.0, return_full_image=True
     )
-    return cast(Tensor, value).reshape(len(output))
+    inner = values[..., half:-half, half:-half] if min(output.shape[-2:]) >= SSIM_WINDOW else values
+    return inner.flatten(1).mean(1)

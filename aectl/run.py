@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import yaml
@@ -12,7 +12,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import locate, nodes
+from aectl.config import locate, nodes, plain
 from aectl.data.batches import Data
 from aectl.errors import UserError
 from aectl.files import write_text
@@ -127,7 +127,8 @@ class Run:
 
     def replaced(self, **given: Any) -> "Run":
         """The same run with other nodes in its config, such as another `dataset`."""
-        return Run(self.folder, cast(DictConfig, OmegaConf.merge(self.cfg, given)), self.checkpoint)
+        names = {**self.cfg.names, **given.pop("names", {})}
+        return Run(self.folder, OmegaConf.create({**plain(self.cfg), **given, "names": names}), self.checkpoint)
 
 
 def make(node: DictConfig, **given: Any) -> Any:

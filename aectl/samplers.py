@@ -1,5 +1,6 @@
 """Where new latents come from when a model has no prior, or when its prior fits badly. Knows only arrays."""
 
+import copy
 from typing import Literal
 
 import numpy as np
@@ -26,8 +27,9 @@ def fit(latents: Tensor, components: int, seed: int) -> GaussianMixture:
 
 def draw(mixture: GaussianMixture, n: int, temperature: float) -> Tensor:
     """New latents (n, D); `temperature` multiplies the standard deviation of each component."""
-    mixture.covariances_ = mixture.covariances_ * temperature**2
-    latents, _ = mixture.sample(n)
+    scaled = copy.copy(mixture)
+    scaled.covariances_ = mixture.covariances_ * temperature**2
+    latents, _ = scaled.sample(n)
     return torch.from_numpy(np.random.default_rng(mixture.random_state).permutation(latents)).float()
 
 
@@ -48,7 +50,7 @@ def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=0).clamp(-1, 1)
     omega = cosine.arccos()
-    if omega.sin() < 1e-4:
+    if omega.sin() < 1e-3:
         return straight(a, b, steps)
     t = torch.linspace(0, 1, steps, device=a.device).unsqueeze(1)  # (steps, 1)
     return (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()

@@ -5,6 +5,7 @@ import math
 import time
 import warnings
 
+import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -106,6 +107,8 @@ def quiet() -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    # a guard of deterministic mode that would cost time in every step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.captureWarnings(True)
     for hint in ("GPU available but not used", "does not have many workers", "isinstance.treespec, LeafSpec"):
         warnings.filterwarnings("ignore", message=f".*{hint}.*")

@@ -28,6 +28,7 @@ MISTAKES = {
     "train model.latent_dim=-3": ["model.latent_dim=-3", "greater than 0", "try model.latent_dim=16"],
     "train model.beta=-1": ["model.beta=-1", "greater than or equal to 0", "try model.beta=1.0"],
     "train task=denoise task.sigma=-1": ["task.sigma=-1", "try task.sigma=0.2"],
+    "train task=denoise task.sigma=[0.5,0.1]": ["task.sigma=[0.5, 0.1]", "lo no greater than hi"],
     "train data.batch_size=0": ["data.batch_size=0", "greater than 0"],
     "train optimizer.lr=0": ["optimizer.lr=0", "greater than 0"],
     "train seed=-1": ["seed=-1", "greater than or equal to 0", "try seed=0"],

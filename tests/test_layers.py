@@ -21,7 +21,7 @@ ONLY_IN = {
     "skimage": ("data",),
     "sklearn": ("data", "samplers", "commands"),
     "rich": ("callbacks", "jobs", "commands"),
-    "pydantic": ("config", "trainer"),
+    "pydantic": ("bounds", "config", "trainer"),
 }
 MAY_KNOW = {
     "errors": (),

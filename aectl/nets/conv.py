@@ -14,6 +14,7 @@ from aectl.nets.base import Net
 class Conv(Net):
     """Halves the image once for each entry of `channels`, and doubles it as often on the way back.
 
+    The maps of full size, which cost the most, are half as many as the first of `channels`.
     Sides that do not divide are padded at the right and bottom by repeating the edge, and cropped again at the end.
 
     Arguments:
@@ -48,7 +49,7 @@ class Conv(Net):
         return nn.Sequential(PadTo(self.stride), *halvings, *self._to_latent(shape, features))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
-        widths = [*reversed(self.channels), self.channels[0]]
+        widths = [*reversed(self.channels), max(1, self.channels[0] // 2)]
         doublings: list[nn.Module] = []
         for before, after in pairwise(widths):
             doublings += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
@@ -94,7 +95,7 @@ class PadTo(nn.Module):
 
 
 class CropTo(nn.Module):
-    """Undoes `PadTo` for the size that the net was made for; images of other sizes keep their padding."""
+    """Undoes `PadTo` for images of the size that the net was made for, and for those that are padded to the same."""
 
     def __init__(self, size: Shape, multiple: int) -> None:
         super().__init__()

@@ -39,9 +39,9 @@ class SuperRes(Task):
         return channels, height // self.scale, width // self.scale
 
     def degrade(self, x: Tensor) -> Tensor:
+        size = self.input_shape(tuple(x.shape[1:]))[1:]
         if self.kernel == "box":
             return F.avg_pool2d(x, self.scale)
-        size = self.input_shape(tuple(x.shape[1:]))[1:]
         return F.interpolate(x, size, mode=self.kernel, antialias=True).clamp(0, 1)
 
     def untouched(self, input: Tensor, shape: Shape) -> Tensor:
