@@ -20,7 +20,7 @@ from aectl.errors import UserError
 from aectl.evaluation import Evaluation, evaluate
 from aectl.files import write_json
 from aectl.opened import Opened
-from aectl.run import Run
+from aectl.run import Run, size
 
 UNITS = {"mse": "", "psnr": "dB", "ssim": ""}
 PROTOCOL = {
@@ -51,7 +51,7 @@ def evaluate_run(
     batches = Batches(run.data.source.split(split), batch_size, shuffle=False)
     result = evaluate(opened, batches)
     protocol = {"split": split, "n": result.n, "seed": opened.seed, "batch_size": batch_size, **PROTOCOL}
-    report = {**describe(run), **asdict(result), "protocol": protocol, "versions": versions()}
+    report = {**describe(opened), **asdict(result), "protocol": protocol, "versions": versions()}
     folder = run.folder / "eval" / f"{run.cfg.names.dataset}-{run.task.label}-{split}"
     print_table(f"{run.task.label} · {run.cfg.names.dataset} {split}, n = {result.n:,}, seed {opened.seed}", result)
     print(f"wrote {write_json(folder / 'metrics.json', report)}")
@@ -87,13 +87,14 @@ def by(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def describe(run: Run) -> dict[str, str]:
+def describe(opened: Opened) -> dict[str, str | int]:
     """What was measured."""
-    names = run.cfg.names
+    run, names = opened.run, opened.run.cfg.names
     return {
         "run": str(run.folder),
         "checkpoint": run.checkpoint.name,
         "model": names.model,
+        "parameters": size(opened.model),
         "task": run.task.label,
         "dataset": names.dataset,
     }

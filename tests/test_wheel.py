@@ -1,0 +1,38 @@
+"""The built wheel works from any folder, configs included."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel unpacked into it by pip, and nothing else."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run([*pip, *build], check=True, capture_output=True)
+    wheel = next(folder.glob("*.whl"))
+    target = folder / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True)
+    return target
+
+
+def test_the_wheel_trains_from_another_folder(installed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "aectl", "train", "net=mlp", "trainer=debug"]
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert next(tmp_path.rglob("best.ckpt")).is_file()
+
+
+def test_every_config_is_in_the_wheel(installed: Path) -> None:
+    ours = {path.relative_to(ROOT / "configs") for path in (ROOT / "configs").rglob("*.yaml")}
+    theirs = {path.relative_to(installed / "aectl/configs") for path in (installed / "aectl/configs").rglob("*.yaml")}
+    assert theirs == ours
+    assert len(ours) > 30
