@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import locate, nodes, plain
+from aectl.config import plain
 from aectl.data.batches import Data
 from aectl.errors import UserError
 from aectl.files import write_text
 from aectl.models.base import Autoencoder
+from aectl.stored import read_checkpoint, safe_config
 from aectl.tasks.base import Task
-
-TRUSTED = ("aectl.", "torch.nn.", "torch.optim.")
 
 
 @dataclass(frozen=True)
@@ -151,41 +149,6 @@ def complete(cfg: DictConfig, names: dict[str, str]) -> DictConfig:
     cfg.names = names
     OmegaConf.resolve(cfg)
     return cfg
-
-
-def safe_config(text: str, where: str) -> DictConfig:
-    """A stored config from its text; opening it runs nobody's code.
-
-    Raises:
-        UserError: the text is no config, or names a target outside aectl and torch.
-    """
-    try:
-        plain = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"run={where}: its config is not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(plain, dict) or not {"model", "task", "dataset", "data", "names"} <= plain.keys():
-        raise UserError(f"run={where}: its config lacks model, task or dataset; expected one that `aectl train` wrote")
-    for path, node in nodes({key: plain[key] for key in ("model", "task", "dataset", "data")}):
-        target = str(node["_target_"])
-        if not target.startswith(TRUSTED) or not locate(target).__module__.startswith(TRUSTED):
-            raise UserError(f"run={where}: {path}._target_={target} is outside aectl and torch; not opened")
-    return OmegaConf.create(plain)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint file; loading it runs nobody's code.
-
-    Raises:
-        UserError: the file is truncated, or no checkpoint.
-    """
-    try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the broken part of the file leads it to
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {reason})") from error
-    if not isinstance(contents, dict) or "state_dict" not in contents:
-        raise UserError(f"run={path}: has no weights in it; expected a checkpoint that `aectl train` wrote")
-    return contents
 
 
 def latest(outputs: Path) -> Path:

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IN = {
     "pytorch_lightning": ("system", "training", "trainer", "callbacks"),
     "hydra": ("cli", "explain", "jobs", "run", "commands"),
-    "omegaconf": ("cli", "config", "explain", "jobs", "run", "commands"),
+    "omegaconf": ("cli", "config", "explain", "jobs", "run", "stored", "commands"),
     "matplotlib": ("figures",),
     "torchvision": ("data",),
     "skimage": ("data",),
