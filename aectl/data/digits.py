@@ -1,0 +1,30 @@
+"""The embedded data set: handwritten digits that come with scikit-learn."""
+
+import torch
+from sklearn.datasets import load_digits
+
+from aectl.bounds import Shape
+from aectl.data.source import Split, SplitName, held_out
+
+
+class Digits:
+    """1,797 handwritten digits of 8 x 8 pixels in 10 classes, 1,294 to train, 144 to validate and 359 to test.
+
+    References:
+        | Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), UCI Machine Learning Repository
+        | https://doi.org/10.24432/C50P49
+    """
+
+    shape: Shape = (1, 8, 8)
+
+    def prepare(self) -> None:
+        """Comes with the package."""
+
+    def split(self, name: SplitName) -> Split:
+        digits = load_digits()
+        x = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)  # (N, 1, 8, 8)
+        y = torch.from_numpy(digits.target).long()
+        rest, test = held_out(len(x), share=0.2)
+        train, val = (rest[part] for part in held_out(len(rest), share=0.1))
+        part = {"train": train, "val": val, "test": test}[name]
+        return Split(x[part], y[part], [str(digit) for digit in range(10)])

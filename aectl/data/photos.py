@@ -1,0 +1,57 @@
+"""Embedded colour photographs, cut into patches; they come with scikit-image and scikit-learn."""
+
+import numpy as np
+import skimage.data
+import torch
+from sklearn.datasets import load_sample_image
+
+from aectl.bounds import Count, Shape
+from aectl.data.source import Split, SplitName
+from aectl.errors import UserError
+
+PHOTOS = {
+    "train": ("astronaut", "coffee", "rocket", "stereo_motorcycle", "retina", "immunohistochemistry", "china.jpg"),
+    "val": ("hubble_deep_field",),
+    "test": ("chelsea", "flower.jpg"),
+}
+SHORTEST_SIDE = 300
+
+
+class Photos:
+    """Square patches at fixed random places of ten photographs; a photograph lies in one split only.
+
+    Arguments:
+        size: the side of a patch, in pixels.
+        patches_per_photo: how many are cut from each photograph.
+    """
+
+    def __init__(self, size: Count, patches_per_photo: Count) -> None:
+        if size > SHORTEST_SIDE:
+            raise UserError(
+                f"dataset.size={size}: larger than the smallest photograph; "
+                f"expected at most {SHORTEST_SIDE} pixels, try dataset.size=48"
+            )
+        self.size = size
+        self.patches_per_photo = patches_per_photo
+        self.shape: Shape = (3, size, size)
+
+    def prepare(self) -> None:
+        """Comes with the package."""
+
+    def split(self, name: SplitName) -> Split:
+        rng = np.random.default_rng(0)
+        patches = [patch for photo in PHOTOS[name] for patch in self._patches(read(photo), rng)]
+        return Split(torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).contiguous())
+
+    def _patches(self, photo: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+        tops = rng.integers(0, photo.shape[0] - self.size + 1, self.patches_per_photo)
+        lefts = rng.integers(0, photo.shape[1] - self.size + 1, self.patches_per_photo)
+        return [photo[t : t + self.size, left : left + self.size] for t, left in zip(tops, lefts, strict=True)]
+
+
+def read(photo: str) -> np.ndarray:
+    """One photograph by name, (H, W, 3) uint8."""
+    if photo.endswith(".jpg"):
+        return load_sample_image(photo)
+    image = getattr(skimage.data, photo)()
+    return image[0] if isinstance(image, tuple) else image  # a stereo pair comes with its depth
