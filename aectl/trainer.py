@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator
 
 from aectl.bounds import Count, Positive
+from aectl.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
     from pytorch_lightning import Trainer
 
 
@@ -26,7 +28,6 @@ class TrainerConfig:
 
     Arguments:
         accelerator: `auto`, `cpu`, `gpu` (CUDA or MPS), `cuda` or `mps`.
-        devices: how many of them, or `auto`.
         precision: `32-true`, or the mixed precisions `bf16-mixed` and `16-mixed`.
         max_epochs: passes over the training split.
         max_time: stop after `DD:HH:MM:SS` at the end of the step, or null.
@@ -35,14 +36,13 @@ class TrainerConfig:
         check_val_every_n_epoch: epochs between validations.
         limit_train_batches: batches an epoch, or null for all of them.
         limit_val_batches: batches a validation, or null for all of them.
-        deterministic: take only algorithms that give the same numbers twice.
+        deterministic: take only algorithms that give the same numbers twice; `warn` where there is none.
         detect_anomaly: find the operation that makes a NaN; slow.
     """
 
     def __init__(
         self,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
-        devices: Count | Literal["auto"],
         precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"],
         max_epochs: Count,
         max_time: Duration | None,
@@ -51,14 +51,14 @@ class TrainerConfig:
         check_val_every_n_epoch: Count,
         limit_train_batches: Count | None,
         limit_val_batches: Count | None,
-        deterministic: bool,
+        deterministic: bool | Literal["warn"],
         detect_anomaly: bool,
     ) -> None:
         self.clip = gradient_clip_val
         self.accelerator = accelerator
         self.flags: dict[str, Any] = {
             "accelerator": accelerator,
-            "devices": devices,
+            "devices": 1,
             "precision": precision,
             "max_epochs": max_epochs,
             "max_time": max_time,
@@ -70,11 +70,24 @@ class TrainerConfig:
             "detect_anomaly": detect_anomaly,
         }
 
+    def device(self) -> "torch.device":
+        """The device to train on.
+
+        Raises:
+            UserError: it is not there, or cannot compute in this precision.
+        """
+        from aectl.devices import pick
+
+        device = pick(self.accelerator, key="trainer.accelerator")
+        if device.type == "cpu" and self.flags["precision"] == "16-mixed":
+            raise UserError(
+                "trainer.precision=16-mixed: the CPU has no float16 arithmetic to train in; "
+                "expected a GPU, or use trainer.precision=bf16-mixed"
+            )
+        return device
+
     def make(self, **flags: Any) -> "Trainer":
         """The trainer; `flags` are Lightning's further ones."""
         from pytorch_lightning import Trainer
 
-        from aectl.devices import pick
-
-        pick(self.accelerator, key="trainer.accelerator")
         return Trainer(**self.flags, **flags)

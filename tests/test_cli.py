@@ -25,6 +25,7 @@ MISTAKES = {
     "train task.sigma=0.2": ["task.sigma=0.2", "add task=denoise"],
     "train trainer.max_epochs=abc": ["trainer.max_epochs=abc", "expected a valid integer", "try trainer.max_epochs=80"],
     "train trainer.max_time=5m": ["trainer.max_time=5m", "expected DD:HH:MM:SS"],
+    "train trainer=cpu trainer.precision=16-mixed": ["trainer.precision=16-mixed", "use trainer.precision=bf16-mixed"],
     "train model.latent_dim=-3": ["model.latent_dim=-3", "greater than 0", "try model.latent_dim=16"],
     "train model.beta=-1": ["model.beta=-1", "greater than or equal to 0", "try model.beta=1.0"],
     "train task=denoise task.sigma=-1": ["task.sigma=-1", "try task.sigma=0.2"],

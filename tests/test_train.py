@@ -168,8 +168,8 @@ class TestSweep:
         assert "model=vea: no such model" in result.err
         assert not list(tmp_path.iterdir())
 
-    def test_a_preset_names_what_is_swept(self, aectl: Aectl) -> None:
-        result = aectl("train", "-m", "sweep=seeds", *SMALL, *QUICK)
+    def test_a_preset_sweeps_without_a_flag(self, aectl: Aectl) -> None:
+        result = aectl("train", "sweep=seeds", *SMALL, *QUICK)
         assert result.status == 0
         assert "5 jobs, best first" in result.out
 

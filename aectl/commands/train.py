@@ -8,8 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.bounds import Seed
 from aectl.config import check, plain
-from aectl.devices import pick
-from aectl.run import Run, complete, size
+from aectl.run import Run, complete, make, size
 
 TOP_LEVEL = {"seed": Seed, "outputs": str}
 NAMED_GROUPS = ("model", "task", "dataset", "net", "likelihood")
@@ -25,7 +24,7 @@ def preflight(config: DictConfig) -> None:
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
     check(plain(cfg), TOP_LEVEL)
-    pick(cfg.trainer.accelerator, "trainer.accelerator")
+    make(cfg.trainer).device()
     run = Run(Path(), complete(cfg, {}), Path())
     run.data.source.prepare()
     run.build()
@@ -38,7 +37,7 @@ def main(cfg: DictConfig) -> float:
         preflight(cfg)
     names = {group: hydra.runtime.choices[group] for group in NAMED_GROUPS}
     run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
-    device = pick(run.cfg.trainer.accelerator)
+    device = make(run.cfg.trainer).device()
     shape = "x".join(map(str, run.cfg.model.shape))
     print(f"{run.title} of {shape} · {size(run.build()):,} parameters · {device.type} · {run.folder}/")
 

@@ -1,5 +1,6 @@
 """Serves a source in batches at the speed of memory: one `index_select` a batch, no workers, no Python per example."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -41,7 +42,7 @@ class Batches:
         self.shuffle = shuffle
 
     def __len__(self) -> int:
-        return -(-len(self.split.x) // self.batch_size)
+        return math.ceil(len(self.split.x) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         n = len(self.split.x)
