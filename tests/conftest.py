@@ -11,6 +11,9 @@ import pytest
 
 from aectl.cli import main
 
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch: tests run beside each other, and threads that wait for a core cost most
+)
 QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1")
 """Overrides that make a training as short as it can be."""
 
