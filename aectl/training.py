@@ -19,6 +19,8 @@ from aectl.system import System
 from aectl.trainer import TrainerConfig
 
 MONITOR = "val/loss"
+DERIVED = ("shape", "input_shape", "files")
+"""Keys that follow from others, not for a user to set."""
 
 
 class TensorBoard(TensorBoardLogger):
@@ -96,8 +98,8 @@ def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
     flat: dict[str, str | int | float | bool] = {"seed": run.cfg.seed}
     for group in groups:
         for key, value in plain(run.cfg[group]).items():
-            if not key.startswith("_") and not isinstance(value, dict) and value is not None:
-                flat[f"{group}.{key}"] = str(value) if isinstance(value, list) else value
+            if not key.startswith("_") and key not in DERIVED and not isinstance(value, dict) and value is not None:
+                flat[f"{group}.{key}"] = str(value) if isinstance(value, list | bool) else value
     return flat
 
 

@@ -41,7 +41,7 @@ MAY_KNOW = {
     "nets": ("bounds",),
     "models": ("bounds", "distributions", "divergences", "errors", "example", "likelihoods", "nets"),
     "tasks": ("bounds", "errors", "example"),
-    "data": ("bounds", "errors"),
+    "data": ("bounds", "errors", "files"),
     "system": ("data", "draws", "example", "models", "tasks"),
 }
 

@@ -194,3 +194,26 @@ def test_fashion_mnist_of_debian_is_the_real_one(root: Path) -> None:
     assert float((share * (level - mean) ** 2).sum().sqrt()) == pytest.approx(0.3530, abs=1e-3)
     assert torch.bincount(test.y).tolist() == [1000] * 10
     assert test.classes[0] == "T-shirt/top"
+
+
+def test_damaged_files_are_told_in_one_line(root: Path) -> None:
+    write_mnist(root / "MNIST" / "raw")
+    (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03\0\0")
+    with pytest.raises(UserError, match=r"the files of MNIST in .*raw are damaged .*; delete them"):
+        shipped("mnist").prepare()
+
+
+def test_a_damaged_package_leaves_no_half_file(root: Path, tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000))[:-20])
+    with pytest.raises(UserError, match="FashionMNIST is not in"):
+        shipped("fashion_mnist", unpack_from=str(package)).prepare()
+    assert not root.exists()
+
+
+def test_a_folder_of_the_user_s_is_not_taken_away(root: Path) -> None:
+    root.mkdir()
+    with pytest.raises(UserError, match="could not be downloaded"):
+        shipped("mnist").prepare()
+    assert root.is_dir()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aectl.jobs import fresh_folder
 from tests.conftest import QUICK, Aectl, run_folder
@@ -178,3 +179,9 @@ class TestSweep:
         jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
         assert [job.wait(timeout=120) for job in jobs] == [0, 0]
         assert len(list((tmp_path / "sweeps").iterdir())) == 2
+
+
+def test_a_run_that_ends_before_its_time_has_pictures(aectl: Aectl) -> None:
+    run = run_folder(aectl("train", *SMALL, "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"))
+    events = EventAccumulator(str(run)).Reload()
+    assert "input, output, target" in events.Tags()["images"]

@@ -21,27 +21,34 @@ class Pictures(Callback):
     """Rows of input, output and target, and samples of a generative model, every few epochs.
 
     Arguments:
-        every_n_epochs: epochs between pictures; the last epoch always has them.
+        every_n_epochs: epochs between pictures; the end of the run always has them.
         n: examples in a picture.
     """
 
     def __init__(self, every_n_epochs: Count, n: Count) -> None:
         self.every_n_epochs = every_n_epochs
         self.n = n
+        self.drawn = -1
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        epoch = trainer.current_epoch + 1
-        if trainer.sanity_checking or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
-            return
-        system = cast(System, pl_module)
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self._draw(trainer, cast(System, pl_module))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.drawn != trainer.global_step:
+            self._draw(trainer, cast(System, pl_module))
+
+    def _draw(self, trainer: Trainer, system: System) -> None:
+        self.drawn = step = trainer.global_step
+        system.model.eval()
         batch = first(trainer, system, self.n)
         with torch.inference_mode(), same_draws(system.seed, system.device):
             example = system.task(**batch)
             rows = [example.input, system.model.reconstruct(example.input, example.cond), example.target]
-            writer(trainer).add_image("input, output, target", comparison(rows), trainer.global_step)
+            writer(trainer).add_image("input, output, target", comparison(rows), step)
             if system.model.generative:
                 samples = system.model.sample(self.n, example.cond)
-                writer(trainer).add_image("samples from the prior", tile(samples, columns=8), trainer.global_step)
+                writer(trainer).add_image("samples from the prior", tile(samples, columns=8), step)
 
 
 class Projector(Callback):
@@ -56,6 +63,7 @@ class Projector(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         system = cast(System, pl_module)
+        system.model.eval()
         batch = first(trainer, system, self.n)
         with torch.inference_mode(), same_draws(system.seed, system.device):
             example = system.task(**batch)

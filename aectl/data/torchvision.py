@@ -1,9 +1,9 @@
 """The standard data sets, downloaded and read by torchvision."""
 
 import gzip
-import os
 import shutil
 from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from aectl.bounds import Shape
 from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
+from aectl.files import write
 
 
 class Torchvision:
@@ -35,26 +36,21 @@ class Torchvision:
         self.unpack_from = Path(unpack_from) if unpack_from else None
 
     def prepare(self) -> None:
-        self._unpack()
-        missing = [file for file in self.files if not file.exists()]
-        if not missing:
-            return
+        folders = [self.root, *{file.parent.parent for file in self.files}, *{file.parent for file in self.files}]
+        new = [folder for folder in folders if not folder.exists()]
         try:
-            self._dataset(train=True, download=True)
-        except (RuntimeError, OSError) as error:
-            for folder in (missing[0].parent, missing[0].parent.parent, self.root):
+            self._unpack()
+            for train in (True, False):
+                load(self.name, self.root, train, download=not all(file.exists() for file in self.files))
+        except Exception as error:  # torchvision raises whatever a lost connection or a damaged file leads it to
+            for folder in reversed(new):
                 with suppress(OSError):
                     folder.rmdir()
-            reason = str(error).strip().splitlines()[-1]
-            names = ", ".join(file.name for file in missing)
-            raise UserError(
-                f"dataset: {self.name} is not in {missing[0].parent} and could not be downloaded ({reason}); "
-                f"put {names} into that folder, or use dataset=digits, which needs no files"
-            ) from error
+            raise UserError(self._complaint(error)) from error
 
     def split(self, name: SplitName) -> Split:
         self.prepare()
-        dataset = self._dataset(train=name != "test", download=False)
+        dataset = load(self.name, self.root, train=name != "test", download=False)
         x, y = images(dataset.data), torch.as_tensor(dataset.targets).long()
         if name != "test":
             train, val = held_out(len(x), share=0.1)
@@ -62,19 +58,39 @@ class Torchvision:
             x, y = x[part], y[part]
         return Split(x, y, list(dataset.classes))
 
-    def _dataset(self, train: bool, download: bool) -> Any:
-        return getattr(torchvision.datasets, self.name)(self.root, train=train, download=download)
+    def _complaint(self, error: Exception) -> str:
+        """What is wrong with the files, and what to do."""
+        folder = self.files[0].parent
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        missing = [file.name for file in self.files if not file.exists()]
+        if missing:
+            return (
+                f"dataset: {self.name} is not in {folder} and could not be downloaded ({reason}); "
+                f"put {', '.join(missing)} into that folder, or use dataset=digits, which needs no files"
+            )
+        return (
+            f"dataset: the files of {self.name} in {folder} are damaged ({reason}); "
+            "delete them to have them downloaded again, or use dataset=digits, which needs no files"
+        )
 
     def _unpack(self) -> None:
         """Takes the files out of the system's package where it is installed and they are not there yet."""
         for file in self.files:
             packed = self.unpack_from / f"{file.name}.gz" if self.unpack_from else None
             if packed and packed.exists() and not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                aside = file.with_name(f"{file.name}.{os.getpid()}")
-                with gzip.open(packed) as source, aside.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
-                aside.replace(file)
+                write(file, partial(unpack, packed))
+
+
+def unpack(packed: Path, to: Path) -> None:
+    """Writes what is in a gzip file to another file."""
+    with gzip.open(packed) as source, to.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+
+
+@lru_cache(maxsize=4)
+def load(name: str, root: Path, train: bool, download: bool) -> Any:
+    """A data set of torchvision's, read once for all jobs of a sweep."""
+    return getattr(torchvision.datasets, name)(root, train=train, download=download)
 
 
 def images(data: Any) -> Tensor:
