@@ -177,7 +177,9 @@ class TestSweep:
     def test_sweeps_of_the_same_second_do_not_share_a_folder(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "aectl", "train", "-m", "seed=1", *SMALL, *QUICK, f"outputs={tmp_path}"]
         jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        assert [job.wait(timeout=120) for job in jobs] == [0, 0]
+        for job in jobs:
+            job.communicate(timeout=120)
+        assert [job.returncode for job in jobs] == [0, 0]
         assert len(list((tmp_path / "sweeps").iterdir())) == 2
 
 

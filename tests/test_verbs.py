@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +21,6 @@ EPOCHS = "trainer.max_epochs=3"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A denoising VAE, a plain autoencoder with two latents, and a super-resolver with a latent grid."""
-    import subprocess
-    import sys
-
     outputs = tmp_path_factory.mktemp("trained")
     choices = {
         "vae": ["model=vae", "task=denoise"],
@@ -120,8 +119,9 @@ class TestSample:
         images = np.load(runs["vae"] / "samples" / "prior-seed-4-n-10.npz")["images"]
         assert images.shape == (10, 1, 8, 8)
         assert 0 <= images.min() < images.max() <= 1
-        grid = Image.open(runs["vae"] / "samples" / "prior-seed-4-n-10.png")
-        assert grid.size == (8 * (4 * 10 + 2), 8 * (3 * 10 + 2))  # four columns, three rows, gaps of two, eightfold
+        with Image.open(runs["vae"] / "samples" / "prior-seed-4-n-10.png") as grid:
+            size = grid.size
+        assert size == (8 * (4 * 10 + 2), 8 * (3 * 10 + 2))  # four columns, three rows, gaps of two, eightfold
         assert "walk-seed-4.png" in result.out
 
     def test_the_seed_fixes_the_samples_and_temperature_zero_draws_one_image(
