@@ -1,7 +1,6 @@
 """Where new latents come from when a model has no prior, or when its prior fits badly. Knows only arrays."""
 
 import copy
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,8 +8,6 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 LARGEST_FULL_COVARIANCE = 256
-
-Sampler = Literal["prior", "gaussian", "mixture"]
 
 
 def fit(latents: Tensor, components: int, seed: int) -> GaussianMixture:
