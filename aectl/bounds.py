@@ -34,3 +34,8 @@ Counts = Annotated[list[Count], Len(1)]
 
 Shape = tuple[int, ...]
 """The shape of one example, without the batch: `(C, H, W)` for images."""
+
+
+def by(shape: Shape) -> str:
+    """A shape as people write it: 1x28x28."""
+    return "x".join(map(str, shape))

@@ -73,7 +73,6 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     except UserError as error:
         fail(f"aectl {verb}", error)
 
-    from hydra import main as hydra_main
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -85,12 +84,19 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra's errors come to us
     sys.argv = [f"aectl {verb}", *given]
     try:
-        hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(guarded(command(name)))()
+        hand_to_hydra(name, guarded(command(name)))
     except (HydraException, OmegaConfBaseException) as error:
         Jobs.discard_unstarted()
         if show_all:
             raise
         fail(f"aectl {verb}", explain(error, name, given))
+
+
+def hand_to_hydra(name: str, task: Callable[..., Any]) -> None:
+    """Lets Hydra read `sys.argv` for the config of this name, and call the task with it."""
+    from hydra import main as hydra_main
+
+    hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
 
 
 def command(name: str) -> Callable[..., Any]:
@@ -148,9 +154,7 @@ def complete(arguments: list[str]) -> None:
     if len(words) < 2:
         print(" ".join(verb for verb in VERBS if verb.startswith(words[0] if words else "")))
     elif words[0] in VERBS and words[0] != "completion":
-        from hydra import main as hydra_main
-
         os.environ["COMP_LINE"] = " ".join(["aectl", *words[1:]])
         sys.argv = ["aectl", "-sc", "query=bash"]
         name = words[0].replace("-", "_")
-        hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(command(name))()
+        hand_to_hydra(name, command(name))

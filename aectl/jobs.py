@@ -89,14 +89,14 @@ class Jobs(Callback):
 
 
 def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
-    """A command as Hydra runs it: a mistake ends it in one line, but in a sweep the other jobs go on."""
+    """A command as Hydra runs it: a mistake ends it in one line, but in a sweep of trainings the other jobs go on."""
 
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
             return task(cfg)
         except Exception as error:
-            if hydra.mode is RunMode.MULTIRUN:
+            if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
                 return report(error, hydra.job.num, Path(hydra.runtime.output_dir))
             if isinstance(error, UserError):
                 fail(f"aectl {hydra.job.name}", in_words(error, running_config()))

@@ -8,13 +8,12 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from aectl.config import CONFIGS, check, locate, nearest, nodes, options, plain, spelled
+from aectl.config import CONFIGS, GIVEN_BY_PROGRAM, check, locate, nearest, nodes, options, plain, spelled
 from aectl.errors import UserError
 
 FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if "hydra" not in path.relative_to(CONFIGS).parts)
 TARGETS = [path for path in FILES if "_target_:" in path.read_text()]
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name not in ("hydra", "sweep"))
-GIVEN_BY_CODE = {"source"}
 
 
 def named(path: Path) -> str:
@@ -31,7 +30,7 @@ def test_keys_are_the_constructor_s_parameters(path: Path) -> None:
         target = locate(node["_target_"])
         variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         parameters = inspect.signature(target).parameters
-        takes = {name for name, p in parameters.items() if p.kind not in variadic} - GIVEN_BY_CODE
+        takes = {name for name, p in parameters.items() if p.kind not in variadic} - {GIVEN_BY_PROGRAM}
         has = {key for key in node if not key.startswith("_")}
         assert has == takes or (inherited and has <= takes), f"{named(path)}: {where}"
 

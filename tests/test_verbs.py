@@ -112,6 +112,18 @@ class TestEval:
         assert f"{typed}: {said}" in result.err
         assert not (runs[name] / "eval").exists()
 
+    def test_several_evaluations_run_in_one_call(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        assert aectl("eval", "-m", runs["vae"], "split=val,test").status == 0
+        assert {path.name for path in (runs["vae"] / "eval").iterdir()} == {
+            "digits-denoise-0.2-val",
+            "digits-denoise-0.2-test",
+        }
+
+    def test_a_mistake_in_several_evaluations_is_no_success(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", "-m", runs["vae"], "split=tset,test")
+        assert result.status == 2
+        assert "aectl eval: split=tset: expected 'train', 'val' or 'test'" in result.err
+
 
 class TestSample:
     def test_a_vae_draws_from_its_prior(self, aectl: Aectl, runs: dict[str, Path]) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aectl import __version__, figures
-from aectl.bounds import Count
+from aectl.bounds import Count, by
 from aectl.commands.on_run import call
 from aectl.data.batches import Batches
 from aectl.data.source import SplitName
@@ -47,7 +47,6 @@ def evaluate_run(
     """Prints the table and leaves metrics.json and a picture in the run."""
     run = replaced(opened.run, dataset=dataset, task=task)
     opened = replace(opened, run=run)
-    run.data.source.prepare()
     batches = Batches(run.data.source.split(split), batch_size, shuffle=False)
     result = evaluate(opened, batches)
     protocol = {"split": split, "n": result.n, "seed": opened.seed, "batch_size": batch_size, **PROTOCOL}
@@ -80,11 +79,6 @@ def replaced(run: Run, **given: dict[str, Any] | None) -> Run:
                 "choose a data set or task of that shape, or train a run on it"
             )
     return other
-
-
-def by(shape: tuple[int, ...]) -> str:
-    """A shape as people write it: 1x28x28."""
-    return "x".join(map(str, shape))
 
 
 def describe(opened: Opened) -> dict[str, str | int]:

@@ -61,12 +61,12 @@ def save_arrays(path: Path, images: Tensor) -> Path:
     return write(path, lambda aside: np.savez_compressed(aside, images=images.numpy()))
 
 
-def choose(model: Autoencoder, sampler: str) -> Literal["prior", "gaussian", "mixture"]:
+def choose(model: Autoencoder, sampler: str) -> str:
     """What to draw from: the prior where the model has one, unless something else is asked for."""
     if sampler == "auto" and not model.generative:
         print(f"{type(model).__name__} has no prior: drawing from a Gaussian fitted to its training latents")
         return "gaussian"
-    return "prior" if sampler == "auto" else sampler  # type: ignore[return-value]
+    return "prior" if sampler == "auto" else sampler
 
 
 def parts(n: int) -> list[int]:

@@ -6,7 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.bounds import Seed
+from aectl.bounds import Seed, by
 from aectl.config import check, plain
 from aectl.run import Run, complete, make, size
 
@@ -38,8 +38,9 @@ def main(cfg: DictConfig) -> float:
     names = {group: hydra.runtime.choices[group] for group in NAMED_GROUPS}
     run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
     device = make(run.cfg.trainer).device()
-    shape = "x".join(map(str, run.cfg.model.shape))
-    print(f"{run.title} of {shape} · {size(run.build()):,} parameters · {device.type} · {run.folder}/")
+    print(
+        f"{run.title} of {by(run.cfg.model.shape)} · {size(run.build()):,} parameters · {device.type} · {run.folder}/"
+    )
 
     from aectl.training import fit
 
