@@ -5,6 +5,7 @@ A decoder ends in plain numbers; the likelihood owns the link (sigmoid, softplus
 
 import math
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from torch.distributions import Distribution
 from aectl.bounds import Positive, Shape
 from aectl.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from aectl.distributions import normal
+
+HALF_A_GRAY_LEVEL = 0.5 / 255
+"""The logit of black would be infinite."""
 
 
 class Likelihood(nn.Module, ABC):
@@ -26,6 +30,10 @@ class Likelihood(nn.Module, ABC):
     @abstractmethod
     def forward(self, h: Tensor) -> Distribution:
         """(B, *param_shape) to p(x|z), elementwise over (B, *shape)."""
+
+    def inverse(self, mean: Tensor) -> Tensor:
+        """What a decoder would have to put out for p(x|z) to have this mean, (B, *shape) in [0, 1] and back."""
+        return mean.logit(HALF_A_GRAY_LEVEL)
 
     def nll(self, p: Distribution, x: Tensor, weight: Tensor | None = None) -> Tensor:
         r"""$-\log p(x|z)$ summed over the data, (B,) nats; `weight` (B, *shape) says how much each element counts."""
@@ -43,7 +51,7 @@ class Gaussian(Likelihood):
     r"""Pixels with Gaussian noise; its nll is the squared error in units of $2 \sigma^2$.
 
     .. math:: -\log p(x|z) = \frac{(x - \mu)^2}{2 \sigma^2} + \log \sigma + \tfrac{1}{2} \log 2 \pi,
-        \quad \mu = \mathrm{sigmoid}(h)
+        \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
 
     References:
         | Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), eq. 5
@@ -52,15 +60,20 @@ class Gaussian(Likelihood):
     Arguments:
         scale: $\sigma$ in units of the pixel range [0, 1], or where it starts when it is learned.
         learn_scale: train one $\sigma$ for all elements, which weighs the nll against the KL by itself.
+        link: `sigmoid` keeps the mean inside [0, 1]; `identity` leaves it as the decoder puts it out.
     """
 
-    def __init__(self, scale: Positive, learn_scale: bool) -> None:
+    def __init__(self, scale: Positive, learn_scale: bool, link: Literal["sigmoid", "identity"]) -> None:
         super().__init__()
+        self.link = link
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
 
     def forward(self, h: Tensor) -> Distribution:
-        mu = h.sigmoid()
+        mu = h.sigmoid() if self.link == "sigmoid" else h
         return normal(mu, self.log_scale.exp().expand_as(mu))
+
+    def inverse(self, mean: Tensor) -> Tensor:
+        return super().inverse(mean) if self.link == "sigmoid" else mean
 
     def constant(self, shape: Shape) -> float:
         return math.prod(shape) * (float(self.log_scale.detach()) + 0.5 * math.log(2 * math.pi))

@@ -1,0 +1,105 @@
+"""The encoder-decoder with symmetric skip connections. Knows nothing of tasks, data or Lightning."""
+
+import math
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from aectl.bounds import Count, Shape
+from aectl.example import Example
+from aectl.likelihoods import Likelihood
+from aectl.models.base import Autoencoder
+
+
+class RedNet(Autoencoder):
+    r"""Adds to its input what convolutions, and transposed ones that mirror them, find wrong with it.
+
+    .. math:: \hat{x} = g^{-1}(g(\tilde{x}) + h(\tilde{x})), \quad \mathcal{L}(x) = -\log p(x | \hat{x})
+
+    Every few transposed convolutions the maps of the convolution that they mirror are added, so that nothing has to
+    pass a bottleneck: made for restoring, and no compression. Images may have any size. A smaller input is enlarged
+    at the end, by a pixel shuffle, and bicubically where it is added.
+
+    References:
+        | Image Restoration Using Very Deep Convolutional Encoder-Decoder Networks with Symmetric Skip Connections
+          (Mao, Shen & Yang, 2016), section 2
+        | https://arxiv.org/abs/1603.09056
+
+    Logs `loss` and `nll`, in nats per example.
+
+    Arguments:
+        shape: the shape of the target.
+        input_shape: the shape of what the encoder sees.
+        features: the maps of every layer.
+        depth: convolutions, and as many transposed ones; 5, 10 and 15 are the paper's RED10, RED20 and RED30.
+        skip_every: transposed convolutions from one skip connection to the next.
+        stride: of the first convolution, undone by the last transposed one: 2 works on maps of a quarter of the area.
+        likelihood: how the output is scored; $g^{-1}$ is its link to the mean.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        input_shape: Shape,
+        features: Count,
+        depth: Count,
+        skip_every: Count,
+        stride: Literal[1, 2],
+        likelihood: Likelihood,
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.input_shape = tuple(input_shape)
+        self.scale = self.shape[1] // self.input_shape[1]
+        self.skip_every = skip_every
+        self.stride = stride
+        self.likelihood = likelihood
+        ends = {"kernel_size": stride + 2, "stride": stride, "padding": 1}
+        inner = {"kernel_size": 3, "padding": 1}
+        self.convs = nn.ModuleList([nn.Conv2d(self.input_shape[0], features, **ends)])
+        self.convs.extend(nn.Conv2d(features, features, **inner) for _ in range(depth - 1))
+        self.deconvs = nn.ModuleList(nn.ConvTranspose2d(features, features, **inner) for _ in range(depth - 1))
+        out_channels = likelihood.param_shape(self.shape)[0] * self.scale**2
+        self.last = nn.Sequential(nn.ConvTranspose2d(features, out_channels, **ends), nn.PixelShuffle(self.scale))
+
+    def restore(self, input: Tensor) -> Distribution:
+        """p(x|input), elementwise over (B, *shape); of any height and width."""
+        height, width = input.shape[-2:]
+        h = F.pad(input, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        maps = self._maps(h)
+        h = maps[-1]
+        for place, deconv in enumerate(self.deconvs, start=1):
+            h = deconv(h)
+            if place % self.skip_every == 0:
+                h = h + maps[-1 - place]
+            h = h.relu()
+        residual = self.last(h)[..., : self.scale * height, : self.scale * width]
+        return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + residual)
+
+    def _maps(self, h: Tensor) -> list[Tensor]:
+        """What each convolution gives, (B, features, height / stride, width / stride)."""
+        maps = []
+        for conv in self.convs:
+            h = conv(h).relu()
+            maps.append(h)
+        return maps
+
+    def _enlarged(self, input: Tensor) -> Tensor:
+        """The input at the size of the target; one channel serves as many as there are."""
+        size = [self.scale * side for side in input.shape[-2:]]
+        large = F.interpolate(input, size, mode="bicubic").clamp(0, 1) if self.scale > 1 else input
+        return large.expand(-1, self.shape[0], -1, -1)
+
+    def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+        nll = self.likelihood.nll(self.restore(example.input), example.target, example.weight).mean()
+        return {"loss": nll, "nll": nll}
+
+    def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.restore(input).mean
+
+    def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The innermost maps, (B, D); they are no code, for the outer ones pass them by."""
+        h = F.pad(input, (0, -input.shape[-1] % self.stride, 0, -input.shape[-2] % self.stride), mode="replicate")
+        return self._maps(h)[-1].flatten(1)
