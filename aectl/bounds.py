@@ -8,6 +8,9 @@ from pydantic import AfterValidator
 Count = Annotated[int, Gt(0)]
 """A whole number of things: 1, 2, 3, ..."""
 
+Amount = Annotated[int, Ge(0)]
+"""A whole number of things that may be none: 0, 1, 2, ..."""
+
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 """What every random number generator here accepts."""
 

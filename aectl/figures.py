@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from aectl.files import write
 
@@ -23,30 +24,52 @@ def save(figure: Figure, path: Path) -> Path:
     return write(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
 
 
-def show(axes: Axes, image: np.ndarray) -> None:
-    """One image (C, H, W) in [0, 1] without axes; one channel is gray."""
-    pixels = image.clip(0, 1).transpose(1, 2, 0)
-    axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
+def show(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
+    """One image (C, H, W) in [0, most] without axes; one channel is gray, or in other colours."""
+    pixels = image.clip(0, most).transpose(1, 2, 0)
+    shown = axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap=colours, vmin=0, vmax=most)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+    return shown
 
 
-def rows(named: dict[str, np.ndarray], title: str) -> Figure:
-    """A row for each entry, its name on the left; the values are images (N, C, H, W), each row of its own size."""
-    columns = max(len(images) for images in named.values())
-    label_inches = 0.09 * max(map(len, named)) + 0.1
-    width, height = INCHES_A_PICTURE * columns + label_inches, INCHES_A_PICTURE * len(named)
-    figure = Figure(figsize=(width, height))
-    grid = figure.subplots(len(named), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
-    for axes_of_row, (name, images) in zip(grid, named.items(), strict=True):
+def rows(
+    named: dict[str, np.ndarray], title: str, heads: Sequence[str] = (), errors: dict[str, np.ndarray] | None = None
+) -> Figure:
+    """A row for each entry, its name on the left; the values are images (N, C, H, W), each row of its own size.
+
+    Above the columns stand their heads, and below the rows those of `errors`, (N, 1, H, W), in colours on one scale.
+    """
+    errors = errors or {}
+    most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
+    everything = {**named, **errors}
+    columns = max(len(images) for images in everything.values())
+    figure, grid = sheet(list(everything), columns)
+    for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
         axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         for axes, image in zip(axes_of_row, images, strict=False):
-            show(axes, image)
+            shown = show(axes, image, *(("magma", most) if name in errors else ()))
         for axes in axes_of_row[len(images) :]:
             axes.axis("off")
-    figure.suptitle(title, fontsize=10, y=figure.subplotpars.top + 0.1 / height, va="bottom")
+    for axes, head in zip(grid[0], heads, strict=False):
+        axes.set_title(head, fontsize=7, pad=3)
+    if errors:
+        beside = grid[-1, -1].inset_axes((1.08, 0, 0.12, 1))
+        scale = figure.colorbar(shown, cax=beside)
+        scale.ax.tick_params(labelsize=6)
+    lines = max((head.count("\n") + 1 for head in heads), default=0)
+    top = figure.subplotpars.top + (0.1 + 0.13 * lines) / figure.get_figheight()
+    figure.suptitle(title, fontsize=10, y=top, va="bottom")
     return figure
+
+
+def sheet(names: list[str], columns: int) -> tuple[Figure, np.ndarray]:
+    """A figure with room for a row of pictures for each name, and its axes."""
+    label_inches = 0.09 * max(map(len, names)) + 0.1
+    figure = Figure(figsize=(INCHES_A_PICTURE * columns + label_inches, INCHES_A_PICTURE * len(names)))
+    grid = figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
+    return figure, grid
 
 
 def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,5 +26,5 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """The content as indented JSON."""
-    return write_text(path, json.dumps(content, indent=2) + "\n")
+    """The content, dataclasses among it, as indented JSON."""
+    return write_text(path, json.dumps(content, indent=2, default=asdict) + "\n")

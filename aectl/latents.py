@@ -1,11 +1,13 @@
-"""The latents of a data set, for the verbs that draw and fit them. Knows no Lightning."""
+"""The latents of a data set, for the verbs that draw, fit and score them. Knows no Lightning."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from aectl.data.source import SplitName
+from aectl.example import Example
 from aectl.opened import Opened
 
 BATCH_SIZE = 250
@@ -26,12 +28,11 @@ class Latents(NamedTuple):
 
 
 @torch.inference_mode()
-def encode(opened: Opened, split: SplitName, n: int) -> Latents:
-    """The latents of the first `n` examples of a split, each as the task poses it."""
-    part = opened.run.data.source.split(split)
+def encode(opened: Opened, split: SplitName, n: int, of: Callable[[Example], Tensor] | None = None) -> Latents:
+    """The latents of the first `n` examples of a split, each as the task poses it; or what `of` makes of them."""
+    code = of or (lambda example: opened.model.embed(example.input, example.cond))
+    part = opened.run.data.split(split)
     chosen = torch.arange(len(part.x))[:n]
-    codes = []
-    for index, indices in enumerate(chosen.split(BATCH_SIZE)):
-        example = opened.pose({"x": part.x[indices]}, index)
-        codes.append(opened.model.embed(example.input, example.cond).cpu())
-    return Latents(torch.cat(codes), None if part.y is None else part.y[chosen], part.classes or [])
+    examples = (opened.pose({"x": part.x[indices]}, i) for i, indices in enumerate(chosen.split(BATCH_SIZE)))
+    codes = torch.cat([code(example).cpu() for example in examples])
+    return Latents(codes, None if part.y is None else part.y[chosen], part.classes or [])

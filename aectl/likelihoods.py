@@ -16,12 +16,19 @@ from aectl.bounds import Positive, Shape
 from aectl.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from aectl.distributions import normal
 
+Link = Literal["sigmoid", "identity"]
 HALF_A_GRAY_LEVEL = 0.5 / 255
 """The logit of black would be infinite."""
 
 
 class Likelihood(nn.Module, ABC):
-    """A family of distributions over the data, one for each element."""
+    """A family of distributions over the data, one for each element.
+
+    Attributes:
+        continuous: whether p(x|z) is a density over [0, 1], and not a probability of black or white.
+    """
+
+    continuous = True
 
     def param_shape(self, shape: Shape) -> Shape:
         """The shape that the decoder must produce for data of `shape`."""
@@ -63,7 +70,7 @@ class Gaussian(Likelihood):
         link: `sigmoid` keeps the mean inside [0, 1]; `identity` leaves it as the decoder puts it out.
     """
 
-    def __init__(self, scale: Positive, learn_scale: bool, link: Literal["sigmoid", "identity"]) -> None:
+    def __init__(self, scale: Positive, learn_scale: bool, link: Link = "sigmoid") -> None:
         super().__init__()
         self.link = link
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
@@ -84,6 +91,8 @@ class Bernoulli(Likelihood):
 
     .. math:: -\log p(x|z) = -x \log \mu - (1 - x) \log (1 - \mu), \quad \mu = \mathrm{sigmoid}(h)
     """
+
+    continuous = False
 
     def forward(self, h: Tensor) -> Distribution:
         return BernoulliDistribution(logits=h, validate_args=False)

@@ -2,10 +2,15 @@
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    structural_similarity_index_measure,
+)
 
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
+MS_SSIM_SIDE = 176
+"""The shortest side, in pixels, whose smallest of five scales still holds a window."""
 
 
 def mse(output: Tensor, target: Tensor) -> Tensor:
@@ -41,3 +46,15 @@ def ssim(output: Tensor, target: Tensor) -> Tensor:
     )
     inner = values[..., half:-half, half:-half] if min(output.shape[-2:]) >= SSIM_WINDOW else values
     return inner.flatten(1).mean(1)
+
+
+def ms_ssim(output: Tensor, target: Tensor) -> Tensor:
+    """The structural similarity over five scales, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
+
+    References:
+        | Multiscale Structural Similarity for Image Quality Assessment (Wang, Simoncelli & Bovik, 2003), eq. 7
+        | https://doi.org/10.1109/ACSSC.2003.1292216
+    """
+    return multiscale_structural_similarity_index_measure(
+        output, target, sigma=SSIM_SIGMA, reduction="none", data_range=1.0
+    )

@@ -1,6 +1,6 @@
 """A run with its weights on a device: what the verbs after training work with. Knows no Lightning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,10 @@ class Opened:
             name = type(self.model).__name__
             raise UserError(f"model={name}: has no single latent to decode; expected a run of a model like ae or vae")
         return self.model
+
+    def with_seed(self, seed: int) -> "Opened":
+        """The same with other draws."""
+        return replace(self, seed=seed)
 
     def pose(self, batch: dict[str, Tensor], index: int = 0) -> Example:
         """A batch as the task poses it, on the device; the corruption depends on the seed and the index alone."""

@@ -1,39 +1,43 @@
-"""`aectl eval`: how good is a run?"""
+"""`aectl eval`: how good is a run, and is it better than what needs no network?"""
 
 import platform
-from dataclasses import asdict, replace
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-import torch
-import torchmetrics
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
 
-from aectl import __version__, figures
-from aectl.bounds import Count, by
+from aectl import __version__, board, figures
+from aectl.bounds import Amount, Count, by
+from aectl.cache import Cache
 from aectl.commands.on_run import call
-from aectl.data.batches import Batches
+from aectl.config import plain
+from aectl.data.batches import Batches, Binarize
 from aectl.data.source import SplitName
 from aectl.errors import UserError
-from aectl.evaluation import Evaluation, evaluate
+from aectl.evaluation import examples, sections
+from aectl.evaluation.compare import LIBRARIES, VAL_IMAGES, Contest, best_of
+from aectl.evaluation.measure import measure
 from aectl.files import write_json
 from aectl.opened import Opened
 from aectl.run import Run, size
 
-UNITS = {"mse": "", "psnr": "dB", "ssim": ""}
-PROTOCOL = {
+Report = dict[str, Any]
+
+CONVENTIONS = {
     "range": "images in [0, 1], outputs cut to it",
     "psnr": "mean over the images of 10 log10(1 / MSE), in dB",
-    "ssim": "mean over the images, Gaussian window 11x11, sigma 1.5",
+    "ssim": "mean over the images, Gaussian window 11x11, sigma 1.5, where the whole window lies on the image",
+    "interval": "95 %, Student's t over the images",
     "terms": "mean nats per example, one draw of the latent",
-    "untouched": "the input itself; enlarged bicubically where it is smaller",
+    "settings": f"of filters: the highest PSNR on {VAL_IMAGES} validation images, never on the test split",
 }
 
 
-def main(cfg: DictConfig) -> None:
-    call(evaluate_run, cfg)
+def main(cfg: DictConfig) -> Report:
+    return call(evaluate_run, cfg)
 
 
 def evaluate_run(
@@ -42,22 +46,46 @@ def evaluate_run(
     task: dict[str, Any] | None,
     split: SplitName,
     batch_size: Count,
+    binarize: Binarize | None,
     pictures: Count,
-) -> None:
-    """Prints the table and leaves metrics.json and a picture in the run."""
-    run = replaced(opened.run, dataset=dataset, task=task)
-    opened = replace(opened, run=run)
-    batches = Batches(run.data.source.split(split), batch_size, shuffle=False)
-    result = evaluate(opened, batches)
-    protocol = {"split": split, "n": result.n, "seed": opened.seed, "batch_size": batch_size, **PROTOCOL}
-    report = {**describe(opened), **asdict(result), "protocol": protocol, "versions": versions()}
+    baselines: bool,
+    slow_images: Count,
+    embeddings: bool,
+    importance_samples: Amount,
+    likelihood_images: Count,
+    samples: Amount,
+    cache: str,
+) -> Report:
+    """Prints the tables and leaves metrics.json and a picture in the run."""
+    home = replace(opened, run=replaced(opened.run, binarize, task=task))
+    away = replace(opened, run=replaced(opened.run, binarize, dataset=dataset, task=task))
+    run, kept = away.run, Cache(Path(cache).expanduser())
     folder = run.folder / "eval" / f"{run.cfg.names.dataset}-{run.task.label}-{split}"
-    print_table(f"{run.task.label} · {run.cfg.names.dataset} {split}, n = {result.n:,}, seed {opened.seed}", result)
+    batches = Batches(run.data.split(split), batch_size, shuffle=False)
+    report = described(away, home.run, split, batches, slow_images)
+
+    measured = measure(away, batches)
+    contest = Contest(home, away, kept, slow_images)
+    rows = contest.rows(batches, opened.model.latent_size) if baselines else []
+    best = best_of(rows, measured.scores)
+    report |= sections.compared(away, measured, rows, best)
+    if embeddings:
+        report["embeddings"] = sections.embedded(away, split, kept)
+    if importance_samples:
+        report["likelihood"] = sections.likely(away, batches, importance_samples, likelihood_images)
+    if samples and dataset is None:
+        report["samples"] = sections.sampled(away, split, samples)
+
     print(f"wrote {write_json(folder / 'metrics.json', report)}")
-    print(f"      {figures.save(draw(opened, batches, pictures), folder / 'pictures.png')}")
+    restored = (best.baseline, contest.fitted(best.baseline)) if best else None
+    figure = examples.draw(away, batches, measured.scores, pictures, restored)
+    picture = figures.save(figure, folder / "pictures.png")
+    board.show(picture, f"eval, {split}", folder)
+    print(f"      {picture}")
+    return report
 
 
-def replaced(run: Run, **given: dict[str, Any] | None) -> Run:
+def replaced(run: Run, binarize: Binarize | None, **given: dict[str, Any] | None) -> Run:
     """The run on another data set or task.
 
     Raises:
@@ -65,7 +93,8 @@ def replaced(run: Run, **given: dict[str, Any] | None) -> Run:
     """
     chosen = {group: node for group, node in given.items() if node is not None}
     choices = HydraConfig.get().runtime.choices
-    other = run.replaced(**chosen, names={group: choices[group] for group in chosen})
+    data = {"data": {**plain(run.cfg.data), "binarize": binarize}} if binarize else {}
+    other = run.replaced(**chosen, **data, names={group: choices[group] for group in chosen})
     shape = tuple(other.data.source.shape)
     shapes = {
         "output": (shape, run.cfg.model.shape),
@@ -81,9 +110,20 @@ def replaced(run: Run, **given: dict[str, Any] | None) -> Run:
     return other
 
 
-def describe(opened: Opened) -> dict[str, str | int]:
-    """What was measured."""
+def described(opened: Opened, trained: Run, split: SplitName, batches: Batches, slow_images: int) -> Report:
+    """What is measured, and how."""
     run, names = opened.run, opened.run.cfg.names
+    protocol = {
+        "split": split,
+        "n": len(batches.split.x),
+        "seed": opened.seed,
+        "batch_size": batches.batch_size,
+        "corruption": plain(run.cfg.task),
+        "binarize": run.data.binarize,
+        "baselines_fitted_on": trained.cfg.names.dataset,
+        "slow_baselines_run_on": min(slow_images, len(batches.split.x)),
+        **CONVENTIONS,
+    }
     return {
         "run": str(run.folder),
         "checkpoint": run.checkpoint.name,
@@ -91,35 +131,11 @@ def describe(opened: Opened) -> dict[str, str | int]:
         "parameters": size(opened.model),
         "task": run.task.label,
         "dataset": names.dataset,
+        "trained_on": trained.cfg.names.dataset,
+        "protocol": protocol,
+        "versions": {
+            "aectl": __version__,
+            "python": platform.python_version(),
+            **{lib: version(lib) for lib in LIBRARIES},
+        },
     }
-
-
-def versions() -> dict[str, str]:
-    """What the figures may depend on besides the run."""
-    return {
-        "aectl": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchmetrics": torchmetrics.__version__,
-    }
-
-
-@torch.inference_mode()
-def draw(opened: Opened, batches: Batches, n: int) -> figures.Figure:
-    """The first `n` examples in rows: input, output, target."""
-    example = opened.pose(batches.take(torch.arange(min(n, len(batches.split.x)))))
-    output = opened.model.reconstruct(example.input, example.cond)
-    images = {"input": example.input, "output": output, "target": example.target}
-    return figures.rows({name: image.cpu().numpy() for name, image in images.items()}, opened.run.title)
-
-
-def print_table(title: str, result: Evaluation) -> None:
-    """The metrics beside those of the untouched input, and the loss terms below."""
-    print(title)
-    table = Table("", "output", "untouched input")
-    for name, unit in UNITS.items():
-        table.add_row(f"{name.upper()} {unit}", f"{result.output[name]:.4f}", f"{result.untouched[name]:.4f}")
-    table.add_section()
-    for name, value in result.terms.items():
-        table.add_row(f"{name} nats", f"{value:.3f}", "")
-    Console().print(table)

@@ -3,6 +3,7 @@
 import inspect
 import typing
 from collections.abc import Callable
+from typing import TypeVar
 
 from omegaconf import DictConfig
 
@@ -12,10 +13,11 @@ from aectl.devices import Accelerator, pick
 from aectl.opened import Opened
 from aectl.run import Run
 
+T = TypeVar("T")
 SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator}
 
 
-def call(command: Callable[..., None], cfg: DictConfig) -> None:
+def call(command: Callable[..., T], cfg: DictConfig) -> T:
     """Opens the run that the config names and calls the command with it.
 
     Every other parameter of the command is a key of its YAML, and is held against its annotation.
@@ -27,4 +29,4 @@ def call(command: Callable[..., None], cfg: DictConfig) -> None:
     print(f"run {run.folder}/ · {run.title}")
     keys = inspect.signature(command).parameters.keys() - {"opened"}
     opened = Opened(run, run.load(device), device, config["seed"])
-    command(opened, **{key: config.get(key) for key in keys})
+    return command(opened, **{key: config.get(key) for key in keys})

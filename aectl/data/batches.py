@@ -2,44 +2,75 @@
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from aectl.bounds import Count
 from aectl.data.source import Source, Split, SplitName
+from aectl.draws import same_draws
 from aectl.errors import UserError
 
 Batch = dict[str, Tensor]
+Binarize = Literal["none", "threshold", "fixed", "dynamic"]
+DRAWN_AT_ONCE = 10_000
 
 
 class Data:
-    """A source and how many examples of it make a batch.
+    """A source and how it is served.
 
     Arguments:
         source: the data set.
         batch_size: examples a batch; the last batch of an epoch may be smaller.
+        binarize: `none`; `threshold`: white above half; `fixed`: each pixel drawn once, white with the chance that its
+            gray value says; `dynamic`: drawn anew whenever it is trained on, and once for validation and test.
     """
 
-    def __init__(self, source: Source, batch_size: Count) -> None:
+    def __init__(self, source: Source, batch_size: Count, binarize: Binarize = "none") -> None:
         self.source = source
         self.batch_size = batch_size
+        self.binarize = binarize
+
+    def split(self, name: SplitName) -> Split:
+        """The examples of one split, the same ones every time.
+
+        Raises:
+            UserError: there are none, or they are no images to binarize.
+        """
+        split = self._gray(name)
+        return split if self.binarize == "none" else split._replace(x=binary(split.x, self.binarize))
 
     def batches(self, name: SplitName) -> "Batches":
         """One split, shuffled anew each epoch if it is the training split."""
+        if name == "train" and self.binarize == "dynamic":
+            return Batches(self._gray(name), self.batch_size, shuffle=True, draw=True)
+        return Batches(self.split(name), self.batch_size, shuffle=name == "train")
+
+    def _gray(self, name: SplitName) -> Split:
         split = self.source.split(name)
         if not len(split.x):
             raise UserError(f"dataset: its {name} split is empty; expected at least one example")
-        return Batches(split, self.batch_size, shuffle=name == "train")
+        if self.binarize != "none" and split.x.dtype != torch.uint8:
+            raise UserError(f"data.binarize={self.binarize}: the data are no images of gray values; use none")
+        return split
 
 
 class Batches:
-    """An epoch over a split: `{"x": (B, *shape), "y": (B,)}`, without `y` where there are no classes."""
+    """An epoch over a split: `{"x": (B, *shape), "y": (B,)}`, without `y` where there are no classes.
 
-    def __init__(self, split: Split, batch_size: int, shuffle: bool) -> None:
+    Arguments:
+        split: the examples.
+        batch_size: how many of them make a batch.
+        shuffle: whether their order is new each time.
+        draw: whether black and white pixels are drawn from the gray ones each time.
+    """
+
+    def __init__(self, split: Split, batch_size: int, shuffle: bool, draw: bool = False) -> None:
         self.split = split
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.draw = draw
 
     def __len__(self) -> int:
         return math.ceil(len(self.split.x) / self.batch_size)
@@ -52,10 +83,29 @@ class Batches:
 
     def take(self, part: Tensor) -> Batch:
         """The examples at these indices as one batch."""
-        batch = {"x": self.split.x.index_select(0, part)}
+        x = self.split.x.index_select(0, part)
+        batch = {"x": drawn(x) if self.draw else x}
         if self.split.y is not None:
             batch["y"] = self.split.y.index_select(0, part)
         return batch
+
+
+def binary(x: Tensor, how: Binarize) -> Tensor:
+    """Gray values of uint8 as black and white, 0 and 255; the draws are always the same."""
+    if how == "threshold":
+        return (x > 127).mul(255).to(torch.uint8)
+    with same_draws(0, x.device):
+        return torch.cat([drawn(part) for part in x.split(DRAWN_AT_ONCE)])
+
+
+def drawn(x: Tensor) -> Tensor:
+    """Each pixel of uint8 drawn black or white, white with the chance that its gray value says.
+
+    References:
+        | On the Quantitative Analysis of Deep Belief Networks (Salakhutdinov & Murray, 2008), section 5
+        | https://doi.org/10.1145/1390156.1390266
+    """
+    return (torch.rand(x.shape, device=x.device) * 255 < x).mul(255).to(torch.uint8)
 
 
 def as_float(batch: Batch) -> Batch:

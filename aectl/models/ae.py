@@ -1,5 +1,7 @@
 """The autoencoder with one latent, which others vary by a method or two. Knows nothing of tasks, data or Lightning."""
 
+import math
+
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -40,6 +42,10 @@ class AE(Autoencoder):
         self.likelihood = likelihood
         self.encoder = net.encoder(self.input_shape, self.params_per_latent * latent_dim)
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
+
+    @property
+    def latent_size(self) -> int:
+        return math.prod(self.latent_shape)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         """q(z|x, c), elementwise over (B, *latent_shape)."""

@@ -28,6 +28,11 @@ class Autoencoder(nn.Module, ABC):
     input_shape: Shape
 
     @property
+    @abstractmethod
+    def latent_size(self) -> int:
+        """The numbers in what `embed` gives for one example."""
+
+    @property
     def players(self) -> Mapping[str, list[nn.Parameter]]:
         """Who trains, each with an optimizer of its own, in the order in which they take their turn."""
         return {"autoencoder": [p for p in self.parameters() if p.requires_grad]}

@@ -53,22 +53,27 @@ class RedNet(Autoencoder):
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
         self.scale = self.shape[1] // self.input_shape[1]
+        self.features = features
         self.skip_every = skip_every
         self.stride = stride
         self.likelihood = likelihood
-        ends = {"kernel_size": stride + 2, "stride": stride, "padding": 1}
-        inner = {"kernel_size": 3, "padding": 1}
-        self.convs = nn.ModuleList([nn.Conv2d(self.input_shape[0], features, **ends)])
-        self.convs.extend(nn.Conv2d(features, features, **inner) for _ in range(depth - 1))
-        self.deconvs = nn.ModuleList(nn.ConvTranspose2d(features, features, **inner) for _ in range(depth - 1))
+        outer = stride + 2  # a kernel that a stride of 2 divides leaves no checkerboard
         out_channels = likelihood.param_shape(self.shape)[0] * self.scale**2
-        self.last = nn.Sequential(nn.ConvTranspose2d(features, out_channels, **ends), nn.PixelShuffle(self.scale))
+        self.convs = nn.ModuleList([nn.Conv2d(self.input_shape[0], features, outer, stride, padding=1)])
+        self.convs.extend(nn.Conv2d(features, features, 3, padding=1) for _ in range(depth - 1))
+        self.deconvs = nn.ModuleList(nn.ConvTranspose2d(features, features, 3, padding=1) for _ in range(depth - 1))
+        self.last = nn.Sequential(
+            nn.ConvTranspose2d(features, out_channels, outer, stride, padding=1), nn.PixelShuffle(self.scale)
+        )
+
+    @property
+    def latent_size(self) -> int:
+        return self.features * math.prod(math.ceil(side / self.stride) for side in self.input_shape[1:])
 
     def restore(self, input: Tensor) -> Distribution:
         """p(x|input), elementwise over (B, *shape); of any height and width."""
         height, width = input.shape[-2:]
-        h = F.pad(input, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
-        maps = self._maps(h)
+        maps = self._maps(input)
         h = maps[-1]
         for place, deconv in enumerate(self.deconvs, start=1):
             h = deconv(h)
@@ -78,8 +83,9 @@ class RedNet(Autoencoder):
         residual = self.last(h)[..., : self.scale * height, : self.scale * width]
         return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + residual)
 
-    def _maps(self, h: Tensor) -> list[Tensor]:
-        """What each convolution gives, (B, features, height / stride, width / stride)."""
+    def _maps(self, input: Tensor) -> list[Tensor]:
+        """What each convolution gives, (B, features, *cells); sides that do not divide repeat their last pixel."""
+        h = F.pad(input, (0, -input.shape[-1] % self.stride, 0, -input.shape[-2] % self.stride), mode="replicate")
         maps = []
         for conv in self.convs:
             h = conv(h).relu()
@@ -101,5 +107,4 @@ class RedNet(Autoencoder):
 
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         """The innermost maps, (B, D); they are no code, for the outer ones pass them by."""
-        h = F.pad(input, (0, -input.shape[-1] % self.stride, 0, -input.shape[-2] % self.stride), mode="replicate")
-        return self._maps(h)[-1].flatten(1)
+        return self._maps(input)[-1].flatten(1)

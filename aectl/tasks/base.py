@@ -4,12 +4,20 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from aectl.baselines.base import Baseline, Untouched
+from aectl.baselines.learned import LinearMap
 from aectl.bounds import Shape
 from aectl.example import Example
 
 
 class Task(nn.Module, ABC):
-    """A degradation that the model learns to undo; it runs on the device, inside the training step."""
+    """A degradation that the model learns to undo; it runs on the device, inside the training step.
+
+    Attributes:
+        restores: whether the input lacks something of the target.
+    """
+
+    restores = True
 
     @property
     @abstractmethod
@@ -28,9 +36,9 @@ class Task(nn.Module, ABC):
     def degrade(self, x: Tensor) -> Tensor:
         """(B, *shape) in [0, 1] to (B, *input_shape)."""
 
-    def untouched(self, input: Tensor, shape: Shape) -> Tensor:
-        """(B, *input_shape) brought to (B, *shape) without learning: what a model has to beat."""
-        return input
+    def baselines(self, latent_size: int) -> list[Baseline]:
+        """The methods without a network that a model with a code of `latent_size` values has to beat."""
+        return [Untouched(), LinearMap()]
 
     def forward(self, x: Tensor, y: Tensor | None = None, mask: Tensor | None = None) -> Example:
         return Example(self.degrade(x), x, y, mask)

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+from aectl.baselines.base import Baseline, Untouched
+from aectl.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
+from aectl.baselines.learned import LinearMap
 from aectl.bounds import NonNegative, Range, Share
 from aectl.tasks.base import Task
 
@@ -33,6 +36,9 @@ class Denoise(Task):
         sigma = "-".join(map(str, self.sigma)) if isinstance(self.sigma, list) else self.sigma
         return f"denoise-{sigma}" + (f"-mean-{self.mean}" if self.mean else "")
 
+    def baselines(self, latent_size: int) -> list[Baseline]:
+        return denoisers()
+
     def degrade(self, x: Tensor) -> Tensor:
         noisy = x + self.mean + self._sigmas(x) * torch.randn_like(x)
         return noisy.clamp(0, 1) if self.clip else noisy
@@ -59,7 +65,15 @@ class DenoiseSaltPepper(Task):
     def label(self) -> str:
         return f"denoise-salt-pepper-{self.amount}"
 
+    def baselines(self, latent_size: int) -> list[Baseline]:
+        return denoisers()
+
     def degrade(self, x: Tensor) -> Tensor:
         u = torch.rand_like(x[:, :1])  # (B, 1, H, W)
         salted = torch.where(u < self.amount / 2, 1.0, x)
         return torch.where(u > 1 - self.amount / 2, 0.0, salted)
+
+
+def denoisers() -> list[Baseline]:
+    """The methods against noise of any kind."""
+    return [Untouched(), Gaussian(), Median(), TotalVariation(), NonLocalMeans(), LinearMap()]

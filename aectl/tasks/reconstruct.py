@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from aectl.baselines.base import Baseline
+from aectl.baselines.learned import PCA, MeanImage
 from aectl.tasks.base import Task
 
 
@@ -9,6 +11,10 @@ class Reconstruct(Task):
     """The plain autoencoder's task: the input is the target."""
 
     label = "reconstruct"
+    restores = False
+
+    def baselines(self, latent_size: int) -> list[Baseline]:
+        return [MeanImage(), PCA(latent_size)]
 
     def degrade(self, x: Tensor) -> Tensor:
         return x

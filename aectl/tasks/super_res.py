@@ -5,6 +5,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
+from aectl.baselines.base import Baseline
+from aectl.baselines.enlarged import KERNELS, Enlarged
+from aectl.baselines.learned import LinearMap
 from aectl.bounds import Shape
 from aectl.errors import UserError
 from aectl.tasks.base import Task
@@ -44,6 +47,5 @@ class SuperRes(Task):
             return F.avg_pool2d(x, self.scale)
         return F.interpolate(x, size, mode=self.kernel, antialias=True).clamp(0, 1)
 
-    def untouched(self, input: Tensor, shape: Shape) -> Tensor:
-        """The bicubic enlargement."""
-        return F.interpolate(input, shape[1:], mode="bicubic").clamp(0, 1)
+    def baselines(self, latent_size: int) -> list[Baseline]:
+        return [*(Enlarged(kernel, self.scale) for kernel in KERNELS), LinearMap()]

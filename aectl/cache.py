@@ -1,0 +1,46 @@
+"""Keeps arrays that took long to compute, by what they were computed from. Knows only numpy."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aectl.files import write
+
+Arrays = dict[str, np.ndarray]
+
+
+class Cache:
+    """A folder of .npz files, each named by a hash of its key; deleting any of them costs time alone.
+
+    Arguments:
+        folder: where they are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: dict[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays of this key, computed if they are not there or not whole; what `compute` raises is not kept."""
+        name = hashlib.blake2b(json.dumps(key, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+        path = self.folder / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            arrays = compute()
+            with suppress(OSError):  # a cache that cannot be written costs time alone
+                write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
+            return arrays
+
+
+def fingerprint(array: np.ndarray) -> str:
+    """A short text that changes with any element of the array."""
+    digest = hashlib.blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()

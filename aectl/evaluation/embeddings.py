@@ -1,0 +1,144 @@
+"""How much of what tells classes apart is in the latents, beside PCA and the pixels themselves; and what is unused."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from aectl.bars import bar
+from aectl.cache import Cache, fingerprint
+from aectl.config import plain
+from aectl.data.source import SplitName
+from aectl.evaluation.scores import Mean, mean_of
+from aectl.latents import Latents, encode
+from aectl.opened import Opened
+
+IMAGES = 10_000
+"""Training examples, at most, that the classifiers learn from, and examples that they are tested on."""
+NEIGHBOURS = 5
+ACTIVE_VARIANCE = 0.01
+DEAD_SHARE = 1e-4
+
+Accuracies = dict[str, np.ndarray]
+"""For each classifier whether it was right on each example, (N,)."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What the latents are worth.
+
+    Arguments:
+        accuracy: for the latents, PCA and the pixels: for each classifier its accuracy with a 95 % interval; empty
+            where there are no classes.
+        units: the numbers in a code.
+        active: those of them that vary with the input.
+        note: what the unused ones mean, in words; empty when all are in use.
+    """
+
+    accuracy: dict[str, dict[str, Mean]]
+    units: int
+    active: int
+    note: str
+
+
+def embed(opened: Opened, split: SplitName, cache: Cache) -> Embeddings:
+    """Scores the latents of a run whose code is smaller than its input."""
+    test = encode(opened, split, IMAGES)
+    active = active_units(test.codes, opened.model.generative)
+    units = test.codes.shape[1]
+    accuracy = {}
+    if test.y is not None:
+        train = encode(opened, "train", IMAGES)
+        named = {"latents": (train.codes.numpy(), test.codes.numpy()), **rivals(opened, split, units)}
+        for name, (x, x_test) in bar(named.items(), "embeddings"):
+            key = {"train": fingerprint(x), "test": fingerprint(x_test), "neighbours": NEIGHBOURS}
+            right = cache.get(key, lambda x=x, x_test=x_test: classify(x, x_test, train, test))  # type: ignore[misc]
+            accuracy[name] = {kind: mean_of(values) for kind, values in right.items()}
+    return Embeddings(accuracy, units, active, note(units, active, opened.model.generative))
+
+
+def rivals(opened: Opened, split: SplitName, units: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What the latents are compared with: as many principal components of the inputs, and the inputs themselves."""
+    from sklearn.decomposition import PCA
+
+    x, x_test = (inputs(opened, name) for name in ("train", split))
+    pca = PCA(min(units, *x.shape), random_state=0).fit(x)
+    return {f"PCA-{pca.n_components_}": (pca.transform(x), pca.transform(x_test)), "pixels": (x, x_test)}
+
+
+@torch.inference_mode()
+def inputs(opened: Opened, split: SplitName) -> np.ndarray:
+    """The first inputs of a split as rows, (N, values), posed as the latents' were."""
+    return encode(opened, split, IMAGES, lambda example: example.input.flatten(1)).codes.numpy()
+
+
+def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -> Accuracies:
+    """Whether the k nearest neighbours, and a linear probe on standardized features, name each test example right."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    assert train.y is not None and test.y is not None
+    y, y_test = train.y.numpy(), test.y.numpy()
+    classifiers = {
+        "knn": KNeighborsClassifier(min(NEIGHBOURS, len(x))),
+        "probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=200, tol=1e-3)),
+    }
+    return {name: classifier.fit(x, y).predict(x_test) == y_test for name, classifier in classifiers.items()}
+
+
+def active_units(codes: torch.Tensor, generative: bool) -> int:
+    r"""How many of the numbers in a code (N, D) vary with the input.
+
+    .. math:: A_d = \mathrm{Var}_x(\mathbb{E}_{q(z|x)}[z_d]) > 0.01
+
+    A code without a prior has no scale of its own: there a unit is dead when its variance is less than a ten-thousandth
+    of the largest.
+
+    References:
+        | Importance Weighted Autoencoders (Burda, Grosse & Salakhutdinov, 2015), section 5.2
+        | https://arxiv.org/abs/1509.00519
+    """
+    variance = codes.double().var(0, correction=0)
+    least = ACTIVE_VARIANCE if generative else DEAD_SHARE * float(variance.max())
+    return int((variance > least).sum())
+
+
+def note(units: int, active: int, generative: bool) -> str:
+    """What unused units mean and what to do about them."""
+    dead = units - active
+    if not dead:
+        return ""
+    said = f"{dead} of {units} latent units ({dead / units:.0%}) do not vary with the input"
+    if not generative:
+        return f"{said}: a smaller model.latent_dim would do."
+    if not active:
+        return (
+            f"{said}: the posterior has collapsed, and the decoder ignores its code. Lower model.beta, let the weight "
+            "of the KL rise (model.warmup_epochs=), or give the decoder less to work with (net.channels=)."
+        )
+    return (
+        f"{said}: there the posterior has collapsed onto the prior. A smaller model.latent_dim would do; to use more "
+        "of them lower model.beta, or let the weight of the KL rise (model.warmup_epochs=)."
+    )
+
+
+def squeezes(opened: Opened) -> bool:
+    """Whether the model's code is smaller than its input, so that it can be called an embedding."""
+    return opened.model.latent_size < math.prod(opened.model.input_shape)
+
+
+def settings(opened: Opened) -> dict[str, Any]:
+    """How the embeddings were scored, for the protocol."""
+    return {
+        "train": min(IMAGES, len(opened.run.data.split("train").x)),
+        "knn": f"{NEIGHBOURS} nearest neighbours, Euclidean",
+        "probe": "logistic regression on standardized features",
+        "active": f"variance of the mean over the split above {ACTIVE_VARIANCE}"
+        if opened.model.generative
+        else f"variance over the split above {DEAD_SHARE} of the largest",
+        "task": plain(opened.run.cfg.task),
+    }

@@ -1,0 +1,44 @@
+"""Measures a model on a split: the terms of its loss, and a score of every picture."""
+
+from dataclasses import dataclass
+
+import torch
+
+from aectl.bars import bar
+from aectl.data.batches import Batches
+from aectl.draws import same_draws
+from aectl.evaluation.scores import Scores, joined, score
+from aectl.opened import Opened
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model did on a split.
+
+    Arguments:
+        terms: the loss and its terms, means in nats per example.
+        scores: those of each of its outputs.
+    """
+
+    terms: dict[str, float]
+    scores: Scores
+
+    @property
+    def n(self) -> int:
+        return len(self.scores["psnr"])
+
+
+@torch.inference_mode()
+def measure(opened: Opened, batches: Batches) -> Measured:
+    """Scores every example once; the corruption of a batch depends on the seed and its place alone."""
+    totals: dict[str, float] = {}
+    scores = []
+    for index, batch in enumerate(bar(batches, "the model")):
+        example = opened.pose(batch, index)
+        with same_draws(opened.seed + index, opened.device):
+            terms = opened.model.loss(example)
+        for name, term in terms.items():
+            totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
+        scores.append(score(opened.model.reconstruct(example.input, example.cond), example.target))
+    whole = joined(scores)
+    return Measured({name: total / len(whole["psnr"]) for name, total in totals.items()}, whole)

@@ -1,0 +1,41 @@
+"""Says in one sentence what the comparison means, and what to try when it was lost."""
+
+from typing import Literal
+
+from aectl.evaluation.scores import Mean
+from aectl.models.ae import AE
+from aectl.models.base import Autoencoder
+
+Outcome = Literal["beats", "ties", "loses"]
+
+
+def outcome(lead: Mean) -> Outcome:
+    """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties."""
+    if lead.low > 0:
+        return "beats"
+    return "loses" if lead.high < 0 else "ties"
+
+
+def sentence(lead: Mean, n: int, baseline: str, model: Autoencoder, restores: bool) -> str:
+    """The outcome against the best baseline, with the difference in dB, and a way on where it did not win."""
+    result = outcome(lead)
+    interval = f"95 % interval {lead.low:+.2f} to {lead.high:+.2f}, paired over {n:,} images"
+    words = {
+        "beats": f"The model beats the best baseline, {baseline}, by {lead.mean:.2f} dB ({interval}).",
+        "ties": f"The model ties with the best baseline, {baseline}: {lead.mean:+.2f} dB ({interval}).",
+        "loses": f"The model loses to the best baseline, {baseline}, by {-lead.mean:.2f} dB ({interval}).",
+    }
+    return words[result] if result == "beats" else f"{words[result]} {remedy(model, restores)}"
+
+
+def remedy(model: Autoencoder, restores: bool) -> str:
+    """What to try next with a model that did not beat the best baseline."""
+    longer = "train for longer (trainer.max_epochs=), or make the net larger"
+    if not restores or not isinstance(model, AE):
+        return f"Try to {longer}."
+    if len(model.latent_shape) == 1:
+        return (
+            "One code for the whole image is the wrong shape for restoring it: try net.latent=grid, "
+            "or model=rednet, which has no bottleneck."
+        )
+    return f"Restoring through a bottleneck loses detail: try model=rednet, which has none, or {longer}."
