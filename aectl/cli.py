@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,9 @@ FLAGS_WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 )
+
+LIST_OF_CHOICES = re.compile(r"(dataset|task)=[^\[{(]*,")
+"""`dataset=digits,fashion_mnist`: several evaluations."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,20 +119,23 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
         UserError: an argument is neither a flag, a run nor KEY=VALUE.
     """
     flags: list[str] = []
+    runs: list[str] = []
     overrides: list[str] = []
     words = iter(arguments)
     for word in words:
         if word.startswith("-"):
             flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
         elif word.startswith("run=") and word[4:5] not in ("'", '"'):
-            overrides.append(quoted_run(word[4:]))
+            runs.append(quoted(word[4:]))
         elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
-            overrides.append(quoted_run(word))
+            runs.append(quoted(word))
         elif "=" in word or word.startswith("~"):
             overrides.append(spelled(word))
         else:
             raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
-    return flags + overrides
+    several = len(runs) > 1 or (verb == "eval" and any(LIST_OF_CHOICES.match(override) for override in overrides))
+    multirun = ["--multirun"] if several and not {"-m", "--multirun"} & set(flags) else []
+    return flags + multirun + ([f"run={','.join(runs)}"] if runs else []) + overrides
 
 
 def takes_value(flag: str) -> int:
@@ -139,10 +146,10 @@ def takes_value(flag: str) -> int:
     return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))
 
 
-def quoted_run(path: str) -> str:
-    """`run=PATH` with the path quoted, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
+def quoted(path: str) -> str:
+    """The path in quotes, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
     escaped = path.replace("'", "\\'")
-    return f"run='{escaped}'"
+    return f"'{escaped}'"
 
 
 def complete(arguments: list[str]) -> None:

@@ -88,7 +88,7 @@ class NonLocalMeans(Filter):
     name = "non-local means"
     slow = True
     settings: ClassVar = [
-        {"h": h, "patch_size": patch_size} for patch_size in (3, 5) for h in (0.02, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3)
+        {"h": h, "patch_size": size} for size in (3, 5) for h in (0.02, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3)
     ]
 
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:

@@ -68,7 +68,7 @@ def evaluate_run(
     contest = Contest(home, away, kept, slow_images)
     rows = contest.rows(batches, opened.model.latent_size) if baselines else []
     best = best_of(rows, measured.scores)
-    report |= sections.compared(away, measured, rows, best)
+    report |= sections.compared(away, home.run.cfg.names.dataset, measured, rows, best)
     if embeddings:
         report["embeddings"] = sections.embedded(away, split, kept)
     if importance_samples:

@@ -1,21 +1,30 @@
 """The embedded data set: handwritten digits that come with scikit-learn."""
 
 import torch
+import torch.nn.functional as F
 from sklearn.datasets import load_digits
 
-from aectl.bounds import Shape
+from aectl.bounds import Count, Shape
 from aectl.data.source import Split, SplitName, held_out
+
+SIDE = 8
 
 
 class Digits:
     """1,797 handwritten digits of 8 x 8 pixels in 10 classes, 1,294 to train, 144 to validate and 359 to test.
+
+    Arguments:
+        size: the side of an image in pixels; more than 8 enlarges them bicubically, to test on them what was trained on
+            larger images.
 
     References:
         | Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), UCI Machine Learning Repository
         | https://doi.org/10.24432/C50P49
     """
 
-    shape: Shape = (1, 8, 8)
+    def __init__(self, size: Count = SIDE) -> None:
+        self.size = size
+        self.shape: Shape = (1, size, size)
 
     def prepare(self) -> None:
         """Comes with the package."""
@@ -23,6 +32,9 @@ class Digits:
     def split(self, name: SplitName) -> Split:
         digits = load_digits()
         x = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)  # (N, 1, 8, 8)
+        if self.size != SIDE:
+            large = F.interpolate(x.float(), (self.size, self.size), mode="bicubic", antialias=True)
+            x = large.round().clamp(0, 255).to(torch.uint8)
         y = torch.from_numpy(digits.target).long()
         rest, test = held_out(len(x), share=0.2)
         train, val = (rest[part] for part in held_out(len(rest), share=0.1))

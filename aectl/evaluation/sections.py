@@ -22,11 +22,11 @@ from aectl.opened import Opened
 Report = dict[str, Any]
 
 
-def compared(opened: Opened, measured: Measured, rows: list[Row], best: Row | None) -> Report:
+def compared(opened: Opened, trained_on: str, measured: Measured, rows: list[Row], best: Row | None) -> Report:
     """The model beside the baselines, and what that means."""
     names, task = opened.run.cfg.names, opened.run.task
-    print(f"{task.label} · {names.dataset}, n = {measured.n:,}, seed {opened.seed}")
-    tables.console().print(tables.comparison(f"{names.model} (this run)", measured, rows, best))
+    title = f"{task.label} · {names.dataset}, n = {measured.n:,}, seed {opened.seed}"
+    tables.console().print(tables.comparison(title, f"{names.model} (this run)", measured, rows, best))
     print(" · ".join(f"{name} {value:.3f}" for name, value in measured.terms.items()) + " nats")
     report: Report = {
         "terms": measured.terms,
@@ -36,7 +36,8 @@ def compared(opened: Opened, measured: Measured, rows: list[Row], best: Row | No
     if best is None or (lead := best.lead_of(measured.scores)) is None:
         return report
     outcome, name = verdict.outcome(lead), best.baseline.name
-    said = verdict.sentence(lead, best.n, name, opened.model, task.restores)
+    way_on = verdict.way_on(opened.model, task.restores, trained_on, names.dataset)
+    said = verdict.sentence(lead, best.n, name, way_on)
     tables.console().print(said, style=tables.COLOURS[outcome], soft_wrap=True)
     return {**report, "verdict": {"best_baseline": name, "outcome": outcome, "lead_db": lead, "sentence": said}}
 
@@ -89,7 +90,7 @@ def sampled(opened: Opened, split: SplitName, n: int) -> Report:
     }
     note = f"Frechet distance of {features.held_out.shape[1]} principal components of the training images of "
     note += f"{opened.run.cfg.names.dataset}: compare it with itself alone, over as many samples"
-    tables.console().print(tables.samples(scores))
+    tables.console().print(tables.samples(len(held_out), scores))
     print(note)
     return {"n": len(drawn), "note": note, **{name: asdict(score) for name, score in scores.items()}}
 

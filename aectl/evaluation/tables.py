@@ -17,6 +17,7 @@ HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM"}
 DIGITS = {"psnr": 2, "ssim": 3, "mse": 4, "ms_ssim": 3}
 COLOURS = {"beats": "green", "ties": "yellow", "loses": "red"}
 PLAIN_WIDTH = 160
+SETTING = "setting"
 
 
 def console() -> Console:
@@ -27,11 +28,11 @@ def console() -> Console:
     return shown
 
 
-def table(*heads: str) -> Table:
-    """An empty table, numbers to the right of the first column."""
-    made = Table(box=box.SIMPLE_HEAD if console().is_terminal else box.ASCII, pad_edge=False)
+def table(title: str, *heads: str) -> Table:
+    """An empty table, numbers to the right of the first column; Markdown when piped."""
+    made = Table(box=box.SIMPLE_HEAD if console().is_terminal else box.MARKDOWN, title=title, title_justify="left")
     for index, head in enumerate(heads):
-        made.add_column(head, justify="right" if index and head != "setting" else "left", overflow="fold")
+        made.add_column(head, justify="right" if index and head != SETTING else "left", overflow="fold")
     return made
 
 
@@ -40,11 +41,14 @@ def around(value: Mean, digits: int) -> str:
     return f"{value.mean:.{digits}f} ±{value.half_width:.{digits}f}"
 
 
-def comparison(model: str, measured: Measured, rows: list[Row], best: Row | None) -> Table:
+def comparison(title: str, model: str, measured: Measured, rows: list[Row], best: Row | None) -> Table:
     """The model, and each baseline with the model's lead over it."""
     metrics = [name for name in HEADS if name in measured.scores]
-    made = table("", *(HEADS[name] for name in metrics), "the model leads by, dB", "images", "setting")
-    made.add_row(model, *cells(measured.scores, metrics), "", f"{measured.n:,}", "", style="bold", end_section=True)
+    settings = [SETTING] if any(row.setting or row.error for row in rows) else []
+    made = table(title, "", *(HEADS[name] for name in metrics), "the model leads by, dB", "images", *settings)
+    made.add_row(
+        model, *cells(measured.scores, metrics), "", f"{measured.n:,}", style="bold", end_section=console().is_terminal
+    )
     for row in rows:
         lead = row.lead_of(measured.scores)
         name = f"{row.baseline.name} (best baseline)" if row is best else row.baseline.name
@@ -52,7 +56,7 @@ def comparison(model: str, measured: Measured, rows: list[Row], best: Row | None
             made.add_row(name, *["-"] * (len(metrics) + 2), f"cannot be had: {row.error}", style="dim")
             continue
         led = f"{lead.mean:+.2f} ±{lead.half_width:.2f}"
-        made.add_row(name, *cells(row.scores, metrics), led, f"{row.n:,}", row.setting)
+        made.add_row(name, *cells(row.scores, metrics), led, f"{row.n:,}", *([row.setting] if settings else []))
     return made
 
 
@@ -63,7 +67,7 @@ def cells(scores: Scores, metrics: list[str]) -> list[str]:
 
 def embeddings(found: Embeddings) -> Table:
     """Accuracy of each classifier on each kind of features."""
-    made = table("features", "k nearest neighbours", "linear probe")
+    made = table("latents as features: accuracy", "features", "k nearest neighbours", "linear probe")
     for name, accuracy in found.accuracy.items():
         made.add_row(name, *(around(accuracy[kind], 3) for kind in ("knn", "probe")))
     return made
@@ -71,7 +75,7 @@ def embeddings(found: Embeddings) -> Table:
 
 def likelihood(found: LogLikelihood) -> Table:
     """Each quantity in nats and, where it is used, in bits."""
-    made = table("per image", "nats", "bits")
+    made = table(f"likelihood of {found.n:,} images", "per image", "nats", "bits")
     made.add_row("ELBO", around(found.elbo, 2), "")
     made.add_row("reconstruction, -nll", around(found.nll.negative(), 2), "")
     made.add_row("KL from the prior", around(found.kl, 2), f"{found.kl_bits:.2f}")
@@ -80,9 +84,9 @@ def likelihood(found: LogLikelihood) -> Table:
     return made
 
 
-def samples(scores: dict[str, SampleScores]) -> Table:
+def samples(n: int, scores: dict[str, SampleScores]) -> Table:
     """Samples, and beside them what real images score."""
-    made = table("", *scores)
+    made = table(f"samples against {n:,} held-out images", "", *scores)
     rows: dict[str, Any] = {
         "Frechet distance": "frechet",
         "precision": "precision",
@@ -95,3 +99,23 @@ def samples(scores: dict[str, SampleScores]) -> Table:
     for head, name in rows.items():
         made.add_row(head, *(f"{getattr(score, name):.3f}" for score in scores.values()))
     return made
+
+
+def matrix(reports: list[dict[str, Any]]) -> Table:
+    """Trained on by tested on: the PSNR of each model and of the best baseline that saw the same training images."""
+    tested = list(dict.fromkeys(f"{report['task']} · {report['dataset']}" for report in reports))
+    made = table("PSNR in dB: trained on, by tested on (in brackets the best baseline)", "trained on", *tested)
+    rows: dict[str, dict[str, str]] = {}
+    for report in reports:
+        verdict = report.get("verdict")
+        beside = f" ({verdict['best_baseline']} {best_psnr(report):.2f})" if verdict else ""
+        row = rows.setdefault(f"{report['trained_on']} · {report['model']} · {report['run']}", {})
+        row[f"{report['task']} · {report['dataset']}"] = f"{report['scores']['psnr'].mean:.2f}{beside}"
+    for name, row in rows.items():
+        made.add_row(name, *(row.get(head, "") for head in tested))
+    return made
+
+
+def best_psnr(report: dict[str, Any]) -> float:
+    """The PSNR of the baseline that the verdict names."""
+    return report["baselines"][report["verdict"]["best_baseline"]]["psnr"].mean

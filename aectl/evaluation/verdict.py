@@ -16,7 +16,7 @@ def outcome(lead: Mean) -> Outcome:
     return "loses" if lead.high < 0 else "ties"
 
 
-def sentence(lead: Mean, n: int, baseline: str, model: Autoencoder, restores: bool) -> str:
+def sentence(lead: Mean, n: int, baseline: str, way_on: str) -> str:
     """The outcome against the best baseline, with the difference in dB, and a way on where it did not win."""
     result = outcome(lead)
     interval = f"95 % interval {lead.low:+.2f} to {lead.high:+.2f}, paired over {n:,} images"
@@ -25,11 +25,13 @@ def sentence(lead: Mean, n: int, baseline: str, model: Autoencoder, restores: bo
         "ties": f"The model ties with the best baseline, {baseline}: {lead.mean:+.2f} dB ({interval}).",
         "loses": f"The model loses to the best baseline, {baseline}, by {-lead.mean:.2f} dB ({interval}).",
     }
-    return words[result] if result == "beats" else f"{words[result]} {remedy(model, restores)}"
+    return words[result] if result == "beats" else f"{words[result]} {way_on}"
 
 
-def remedy(model: Autoencoder, restores: bool) -> str:
+def way_on(model: Autoencoder, restores: bool, trained_on: str, tested_on: str) -> str:
     """What to try next with a model that did not beat the best baseline."""
+    if trained_on != tested_on:
+        return f"It has learned {trained_on} alone: for images like these, train on them (dataset={tested_on})."
     longer = "train for longer (trainer.max_epochs=), or make the net larger"
     if not restores or not isinstance(model, AE):
         return f"Try to {longer}."
