@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from aectl.cli import main
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch: tests run beside each other, and threads that wait for a core cost most
 )
+os.environ["AECTL_CACHE"] = tempfile.mkdtemp(prefix="aectl-tests-")  # what one test has fitted serves the others
 QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1")
 """Overrides that make a training as short as it can be."""
 

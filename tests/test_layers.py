@@ -14,13 +14,14 @@ PACKAGE = Path(aectl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IN = {
     "pytorch_lightning": ("system", "training", "trainer", "callbacks"),
-    "hydra": ("cli", "explain", "jobs", "run", "commands"),
-    "omegaconf": ("cli", "config", "explain", "jobs", "run", "stored", "commands"),
+    "hydra": ("cli", "explain", "jobs", "matrix", "run", "commands"),
+    "omegaconf": ("cli", "config", "explain", "jobs", "matrix", "run", "stored", "commands"),
     "matplotlib": ("figures",),
     "torchvision": ("data",),
-    "skimage": ("data",),
-    "sklearn": ("data", "samplers", "commands"),
-    "rich": ("callbacks", "jobs", "commands"),
+    "skimage": ("data", "baselines"),
+    "sklearn": ("data", "samplers", "baselines", "evaluation", "commands"),
+    "scipy": ("evaluation",),
+    "rich": ("callbacks", "jobs", "bars", "evaluation"),
     "pydantic": ("bounds", "config", "trainer"),
 }
 MAY_KNOW = {
@@ -40,8 +41,10 @@ MAY_KNOW = {
     "optimizers": ("bounds",),
     "nets": ("bounds",),
     "models": ("bounds", "distributions", "divergences", "errors", "example", "likelihoods", "nets"),
-    "tasks": ("bounds", "errors", "example"),
-    "data": ("bounds", "errors", "files"),
+    "baselines": (),
+    "cache": ("files",),
+    "tasks": ("baselines", "bounds", "errors", "example"),
+    "data": ("bounds", "draws", "errors", "files"),
     "system": ("data", "draws", "example", "models", "tasks"),
 }
 
