@@ -1,3 +1,25 @@
-"""aectl: train, evaluate and sample autoencoders from the command line."""
+"""aectl: train, evaluate and sample autoencoders from the command line; `aectl.open` for notebooks."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aectl.api import Model
 
 __version__ = "0.1.0"
+
+
+def open(run: str = "latest", outputs: str = "outputs", accelerator: str = "auto", seed: int = 0) -> "Model":
+    """A trained run, ready for arrays, tensors and PIL images; torch is imported by this call alone.
+
+    Arguments:
+        run: a run's folder, a checkpoint file, or `latest`.
+        outputs: where `latest` is looked for.
+        accelerator: `auto`, `cpu` or `gpu`.
+        seed: of what is drawn.
+
+    Raises:
+        aectl.errors.UserError: there is no such run.
+    """
+    from aectl.api import opened
+
+    return opened(run, outputs, accelerator, seed)

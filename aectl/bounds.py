@@ -35,6 +35,9 @@ Range = Annotated[list[NonNegative], Len(2, 2), AfterValidator(rising)]
 Counts = Annotated[list[Count], Len(1)]
 """One count a layer; at least one layer."""
 
+Sides = Annotated[list[Count], Len(2, 2)]
+"""A height and a width, in pixels."""
+
 Shape = tuple[int, ...]
 """The shape of one example, without the batch: `(C, H, W)` for images."""
 

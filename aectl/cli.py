@@ -14,7 +14,7 @@ from aectl.errors import UserError, fail
 
 VERBS = {
     "train": "train a model on a task, into a new folder below outputs/",
-    "eval": "measure a run on the test split: a table, metrics.json and pictures",
+    "eval": "measure a run beside classical baselines: tables, metrics.json and pictures",
     "sample": "draw new images from a run, and walk between two of the test split",
     "plot-latent": "draw the latent space of a run: scatter, grid of decoded points, traversals",
     "completion": "print the lines that make your shell complete verbs, keys and choices",
@@ -29,7 +29,7 @@ usage: aectl VERB [RUN] [KEY=VALUE ...]
 
 examples:
   aectl train model=vae task=denoise          a first run, on embedded data: no download, under a minute
-  aectl eval latest                           how good is it, beside the untouched input?
+  aectl eval latest                           does it beat what needs no network?
   aectl train -m model=ae,vae model.latent_dim=2,8,32
   tensorboard --logdir outputs
 

@@ -39,8 +39,10 @@ def parts(n: int) -> list[int]:
 
 def fitted(opened: Opened, components: int, n: int, temperature: float) -> Tensor:
     """Images (n, *shape) of codes drawn from a mixture that is fitted to the training latents."""
+    model = opened.single_latent
     codes = encode(opened, "train", LATENTS_TO_FIT).codes
     if len(codes) < components:
-        raise UserError(f"components={components}: more than the {len(codes)} training latents; try components=10")
+        most = min(10, len(codes))
+        raise UserError(f"components={components}: more than the {len(codes)} training latents; try components={most}")
     drawn = samplers.draw(samplers.fit(codes, components, opened.seed), n, temperature).to(opened.device)
-    return torch.cat([opened.single_latent.render(part).cpu() for part in drawn.split(BATCH_SIZE)])
+    return torch.cat([model.render(part).cpu() for part in drawn.split(BATCH_SIZE)])

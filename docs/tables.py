@@ -5,12 +5,17 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from aectl.config import CONFIGS, options
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 RESULTS = Path("outputs/results")
+ORDER = [
+    *("ae-2", "ae-8", "ae-16", "ae-32", "ae-64", "ae-32-digits", "vae", "latent_2d"),
+    *("denoise_light", "denoise", "bottleneck", "super_res", "super_res_x4"),
+]
 GROUPS = {"model": "models", "net": "nets", "task": "tasks", "dataset": "data sets", "likelihood": "likelihoods"}
 
 
@@ -29,21 +34,64 @@ def catalogue() -> str:
     return "\n".join(rows)
 
 
+def reports() -> list[dict[str, Any]]:
+    """The evaluations below `outputs/results`, each with what its training left, in the order of the README."""
+    found = []
+    for path in RESULTS.glob("*/eval/*/metrics.json"):
+        summary = json.loads((path.parents[2] / "summary.json").read_text())
+        found.append({**json.loads(path.read_text()), "name": path.parents[2].name, "seconds": summary["seconds"]})
+    return sorted(found, key=lambda report: (ORDER.index(report["name"]), report["task"]))
+
+
 def results() -> str:
-    """A row for each run below `outputs/results`, from its own evaluation."""
+    """A row for each run on its own data set: the model, and the best method without a network."""
     rows = [
-        "| task | model | parameters | trained, s | PSNR, dB | SSIM | input: PSNR, dB | input: SSIM |",
-        "|---|---|---|---|---|---|---|---|",
+        "| task | model | parameters | trained, s | PSNR, dB | SSIM | best baseline | its PSNR, dB | the model leads by, dB |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for path in sorted(RESULTS.glob("*/eval/*/metrics.json")):
-        report, summary = (json.loads(p.read_text()) for p in (path, path.parents[2] / "summary.json"))
-        ours, input = report["output"], report["untouched"]
-        from_input = "" if report["task"] == "reconstruct" else f"{input['psnr']:.2f} | {input['ssim']:.3f}"
-        latent = " (2 latents)" if path.parents[2].name == "latent_2d" else ""
+    for report in reports():
+        if report["dataset"] != report["trained_on"] or report["dataset"] != "fashion_mnist":
+            continue
+        name, lead = report["verdict"]["best_baseline"], report["verdict"]["lead_db"]
         rows.append(
-            f"| {report['task']} | {report['model']}{latent} | {report['parameters']:,} | {summary['seconds']:.0f} "
-            f"| {ours['psnr']:.2f} | {ours['ssim']:.3f} | {from_input or '| '} |"
+            f"| {report['task']} | {report['name']} | {report['parameters']:,} | {report['seconds']:.0f} "
+            f"| {report['scores']['psnr']['mean']:.2f} | {report['scores']['ssim']['mean']:.3f} "
+            f"| {name} | {report['baselines'][name]['psnr']['mean']:.2f} "
+            f"| **{lead['mean']:+.2f}** ± {(lead['high'] - lead['low']) / 2:.2f} |"
         )
+    return "\n".join(rows)
+
+
+def features() -> str:
+    """Accuracy on the latents of each autoencoder, beside as many principal components and the pixels."""
+    rows = ["| features | k nearest neighbours | linear probe |", "|---|---|---|"]
+    for report in reports():
+        if report["name"] in ("ae-16", "ae-32", "vae") and report["dataset"] == report["trained_on"]:
+            for name, accuracy in report["embeddings"]["accuracy"].items():
+                row = f"| {name.replace('latents', report['name'])} | {percent(accuracy['knn'])} | {percent(accuracy['probe'])} |"
+                if row not in rows:
+                    rows.append(row)
+    return "\n".join(rows)
+
+
+def percent(accuracy: dict[str, float]) -> str:
+    """An accuracy with the half width of its interval."""
+    return f"{accuracy['mean']:.1%} ± {(accuracy['high'] - accuracy['low']) / 2:.1%}"
+
+
+def transfer() -> str:
+    """Trained on by tested on, with the PCA that saw the same images."""
+    names = ("ae-32", "ae-32-digits")
+    found = {(report["name"], report["dataset"]): report for report in reports() if report["name"] in names}
+    tested = ("fashion_mnist", "digits_28")
+    rows = [f"| trained on | {' | '.join(f'tested on {name}' for name in tested)} |", "|---|---|---|"]
+    for name in names:
+        cells = []
+        for dataset in tested:
+            report = found[name, dataset]
+            baseline = report["baselines"]["PCA-32"]["psnr"]["mean"]
+            cells.append(f"{report['scores']['psnr']['mean']:.2f} (PCA-32 {baseline:.2f})")
+        rows.append(f"| {report['trained_on']} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -57,14 +105,16 @@ def replaced(text: str, name: str, table: str) -> str:
 def pictures() -> None:
     """Copies the pictures that the README shows to docs/."""
     for source, name in {
-        "0-reconstruct-ae-fashion_mnist/eval/*/pictures.png": "reconstruct.png",
-        "2-denoise-ae-fashion_mnist/eval/*/pictures.png": "denoise.png",
-        "4-super-res-ae-fashion_mnist/eval/*/pictures.png": "super_res.png",
+        "ae-32/eval/fashion_mnist-*/pictures.png": "reconstruct.png",
+        "denoise/eval/*-denoise-0.2-test/pictures.png": "denoise.png",
+        "super_res/eval/*/pictures.png": "super_res.png",
+        "bottleneck/eval/*/pictures.png": "bottleneck.png",
+        "ae-32/eval/digits_28-*/pictures.png": "transfer.png",
         "latent_2d/latent/scatter-test.png": "scatter.png",
         "latent_2d/latent/grid.png": "grid.png",
-        "1-reconstruct-vae-fashion_mnist/samples/prior-*.png": "samples.png",
-        "1-reconstruct-vae-fashion_mnist/samples/walk-*.png": "walk.png",
-        "1-reconstruct-vae-fashion_mnist/latent/traversals.png": "traversals.png",
+        "vae/samples/prior-*.png": "samples.png",
+        "vae/samples/walk-*.png": "walk.png",
+        "vae/latent/traversals.png": "traversals.png",
     }.items():
         shutil.copy(next(RESULTS.glob(source)), ROOT / "docs" / name)
 
@@ -72,6 +122,7 @@ def pictures() -> None:
 if __name__ == "__main__":
     text = replaced(README.read_text(), "catalogue", catalogue())
     if "results" in sys.argv[1:]:
-        text = replaced(text, "results", results())
+        for name, table in {"results": results, "features": features, "transfer": transfer}.items():
+            text = replaced(text, name, table())
         pictures()
     README.write_text(text)

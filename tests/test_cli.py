@@ -16,7 +16,7 @@ from tests.conftest import QUICK, Aectl, run_folder
 
 MISTAKES = {
     "trian": ["trian", "train"],
-    "train model=vea": ["model=vea", "ae, beta_vae, vae", "did you mean vae?"],
+    "train model=vea": ["model=vea", "ae, beta_vae, rednet, vae", "did you mean vae?"],
     "train task=denois": ["task=denois", "did you mean denoise?"],
     "train dataset=mnits": ["dataset=mnits", "did you mean mnist?"],
     "train experiment=lesson/vea": ["experiment=lesson/vea", "lesson/vae"],

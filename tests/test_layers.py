@@ -46,6 +46,17 @@ MAY_KNOW = {
     "tasks": ("baselines", "bounds", "errors", "example"),
     "data": ("bounds", "draws", "errors", "files"),
     "system": ("data", "draws", "example", "models", "tasks"),
+    "bars": (),
+    "board": (),
+    "run": ("config", "data", "errors", "files", "models", "stored", "tasks"),
+    "opened": ("data", "draws", "errors", "example", "models", "run"),
+    "latents": ("data", "example", "opened"),
+    "generation": ("draws", "errors", "latents", "models", "opened", "samplers"),
+    "evaluation": (
+        *("bars", "baselines", "cache", "config", "data", "draws", "example"),
+        *("figures", "generation", "latents", "metrics", "models", "opened"),
+    ),
+    "matrix": ("evaluation", "files"),
 }
 
 

@@ -46,6 +46,10 @@ class Solo(Autoencoder):
         self.seen: list[Example] = []
         self.epochs: list[int] = []
 
+    @property
+    def latent_size(self) -> int:
+        return 16
+
     def start_epoch(self, epoch: int) -> None:
         self.epochs.append(epoch)
 

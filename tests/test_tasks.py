@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from aectl.baselines.base import Pairs
 from aectl.draws import same_draws
 from aectl.errors import UserError
 from aectl.tasks.base import Task
@@ -185,19 +187,34 @@ def test_scale_that_does_not_divide_is_the_users_mistake(shape: tuple[int, ...],
 
 
 @pytest.mark.parametrize("task", [*NOISY.values(), Reconstruct(), SuperRes(2, "box"), SuperRes(3, "bicubic")], ids=str)
-def test_untouched_has_the_shape_of_the_target(task: Task) -> None:
-    example = task(torch.rand(2, 3, 12, 18))
-    untouched = task.untouched(example.input, (3, 12, 18))
-    assert untouched.shape == example.target.shape
-    assert untouched.min() >= 0
-    assert untouched.max() <= 1
+def test_every_baseline_of_a_task_gives_images_of_the_shape_of_its_target(task: Task) -> None:
+    example = task(torch.rand(120, 3, 6, 6))
+    train = Pairs(example.input.numpy(), example.target.numpy())
+    few = Pairs(train.input[:3], train.target[:3])
+    for baseline in task.baselines(latent_size=4):
+        restored = baseline.restore(few.input, baseline.fit(lambda: train, lambda: few))
+        assert restored.shape == few.target.shape, baseline.name
+        assert np.isfinite(restored).all(), baseline.name
 
 
-def test_untouched_enlargement_is_smooth() -> None:
+@pytest.mark.parametrize("task", NOISY)
+def test_to_restore_an_image_is_more_than_to_leave_it_as_it_is(task: str) -> None:
+    assert NOISY[task].restores
+    assert not Reconstruct().restores
+    assert "untouched input" in [baseline.name for baseline in NOISY[task].baselines(latent_size=4)]
+
+
+def test_a_reconstruction_is_held_against_as_many_principal_components_as_the_code_has_numbers() -> None:
+    assert [baseline.name for baseline in Reconstruct().baselines(latent_size=7)] == ["mean image", "PCA-7"]
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
+def test_the_interpolations_enlarge_smoothly(kernel: str) -> None:
     ramp = torch.linspace(0.1, 0.9, 24).expand(1, 1, 24, 24)
     task = SuperRes(2, "box")
+    (baseline,) = (baseline for baseline in task.baselines(latent_size=4) if baseline.name == kernel)
     step = (ramp[..., 1] - ramp[..., 0]).max()
-    difference = task.untouched(task.degrade(ramp), (1, 24, 24)) - ramp
+    difference = torch.from_numpy(baseline.restore(task.degrade(ramp).numpy(), {})) - ramp
     assert difference[..., 4:-4].abs().max() < step / 8  # repeated pixels would be wrong by half a step
 
 

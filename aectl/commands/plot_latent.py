@@ -26,12 +26,13 @@ def main(cfg: DictConfig) -> None:
 def plot_latent(opened: Opened, split: SplitName, n: Count, grid: Count, traversals: Count, steps: Count) -> None:
     """Leaves a scatter of the latents in the run, and a grid of decoded points or traversals of each dimension."""
     latents = encode(opened, split, n)
+    if latents.codes.shape[1] == 2:
+        name, decoded = "grid", decoded_grid(opened, latents, grid)
+    else:
+        name, decoded = "traversals", traverse(opened, latents, traversals, steps)
     folder = opened.run.folder / "latent"
     print(f"wrote {figures.save(scatter(latents, opened.run, split), folder / f'scatter-{split}.png')}")
-    if latents.codes.shape[1] == 2:
-        print(f"      {figures.save(decoded_grid(opened, latents, grid), folder / 'grid.png')}")
-    else:
-        print(f"      {figures.save(traverse(opened, latents, traversals, steps), folder / 'traversals.png')}")
+    print(f"      {figures.save(decoded, folder / f'{name}.png')}")
 
 
 def scatter(latents: Latents, run: Run, split: str) -> figures.Figure:

@@ -38,7 +38,7 @@ def sample(
     steps: Count,
 ) -> None:
     """Leaves a grid of samples, the samples themselves, and a walk between two test images in the run."""
-    chosen = choose(opened.model, sampler)
+    chosen = choose(opened.model if opened.model.generative else opened.single_latent, sampler)
     images = generate(opened, n, chosen, components, temperature)
     folder = opened.run.folder / "samples"
     stem = f"{chosen}-seed-{opened.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")

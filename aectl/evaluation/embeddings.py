@@ -31,7 +31,7 @@ class Embeddings:
 
     Arguments:
         accuracy: for the latents, PCA and the pixels: for each classifier its accuracy with a 95 % interval; empty
-            where there are no classes.
+            where there are no two classes.
         units: the numbers in a code.
         active: those of them that vary with the input.
         note: what the unused ones mean, in words; empty when all are in use.
@@ -48,15 +48,24 @@ def embed(opened: Opened, split: SplitName, cache: Cache) -> Embeddings:
     test = encode(opened, split, IMAGES)
     active = active_units(test.codes, opened.model.generative)
     units = test.codes.shape[1]
-    accuracy = {}
-    if test.y is not None:
-        train = encode(opened, "train", IMAGES)
-        named = {"latents": (train.codes.numpy(), test.codes.numpy()), **rivals(opened, split, units)}
-        for name, (x, x_test) in bar(named.items(), "embeddings"):
-            key = {"train": fingerprint(x), "test": fingerprint(x_test), "neighbours": NEIGHBOURS}
-            right = cache.get(key, lambda x=x, x_test=x_test: classify(x, x_test, train, test))  # type: ignore[misc]
-            accuracy[name] = {kind: mean_of(values) for kind, values in right.items()}
+    accuracy = {} if test.y is None else accuracies(opened, split, test, cache)
     return Embeddings(accuracy, units, active, note(units, active, opened.model.generative))
+
+
+def accuracies(opened: Opened, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, Mean]]:
+    """How often the classifiers are right on latents, PCA and pixels; nothing where there are no two classes."""
+    train = encode(opened, "train", IMAGES)
+    assert train.y is not None and test.y is not None
+    if len(train.y.unique()) < 2:
+        return {}
+    named = {"latents": (train.codes.numpy(), test.codes.numpy()), **rivals(opened, split, test.codes.shape[1])}
+    classes = [fingerprint(y.numpy()) for y in (train.y, test.y)]
+    accuracy = {}
+    for name, (x, x_test) in bar(named.items(), "embeddings"):
+        key = {"train": fingerprint(x), "test": fingerprint(x_test), "classes": classes, "neighbours": NEIGHBOURS}
+        right = cache.get(key, lambda x=x, x_test=x_test: classify(x, x_test, train, test))  # type: ignore[misc]
+        accuracy[name] = {kind: mean_of(values) for kind, values in right.items()}
+    return accuracy
 
 
 def rivals(opened: Opened, split: SplitName, units: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -113,6 +122,8 @@ def note(units: int, active: int, generative: bool) -> str:
     if not dead:
         return ""
     said = f"{dead} of {units} latent units ({dead / units:.0%}) do not vary with the input"
+    if not generative and not active:
+        return f"{said}: the code is the same for every input, and the training has failed. Lower optimizer.lr."
     if not generative:
         return f"{said}: a smaller model.latent_dim would do."
     if not active:

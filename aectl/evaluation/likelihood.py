@@ -64,7 +64,7 @@ def estimate(opened: Opened, model: VAE, batches: Batches, samples: int, n: int)
             )
             columns["log_likelihood"].append(log_likelihood(model, example, samples))
         binary &= bool(((example.target == 0) | (example.target == 1)).all())
-    values = {name: torch.cat(parts).double().cpu().numpy() for name, parts in columns.items()}
+    values = {name: torch.cat(parts).cpu().double().numpy() for name, parts in columns.items()}
     dims = math.prod(model.shape)
     bits = -values["log_likelihood"] / (dims * math.log(2))
     return LogLikelihood(
@@ -84,7 +84,7 @@ NOT_BINARY = (
 
 
 def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
-    r"""log p(x) by importance sampling from the posterior, (B,) nats; any number of samples in bounded memory.
+    r"""log p(x) by importance sampling from the posterior, (B,) nats on the CPU, in bounded memory.
 
     .. math:: \log p(x) \approx \log \frac{1}{K} \sum_{k=1}^K \frac{p(x|z_k) \, p(z_k)}{q(z_k|x)},
         \quad z_k \sim q(z|x)
@@ -97,7 +97,7 @@ def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
     """
     q = model.encode(example.input, example.cond)
     prior = model.prior(len(example.target), example.cond)
-    total = torch.full((len(example.target),), -math.inf, dtype=torch.float64, device=example.target.device)
+    total = torch.full((len(example.target),), -math.inf, dtype=torch.float64)  # not every device has doubles
     at_once = max(1, DECODED_AT_ONCE // len(example.target))
     for drawn in range(0, samples, at_once):
         k = min(at_once, samples - drawn)
@@ -106,7 +106,7 @@ def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
         p = model.decode(z.flatten(0, 1), repeated(example.cond, k))
         target = example.target.expand(k, *example.target.shape).flatten(0, 1)
         log_weights = log_weights - model.likelihood.nll(p, target, repeated(example.weight, k)).view(k, -1)
-        total = torch.logaddexp(total, log_weights.double().logsumexp(0))
+        total = torch.logaddexp(total, log_weights.cpu().double().logsumexp(0))
     return total - math.log(samples)
 
 

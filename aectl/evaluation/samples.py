@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.linalg import sqrtm
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
@@ -78,10 +77,17 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
         | GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium (Heusel et al., 2017), eq. 6
         | https://arxiv.org/abs/1706.08500
     """
-    covariances = np.atleast_2d(np.cov(a.T)), np.atleast_2d(np.cov(b.T))
-    middle = np.trace(sqrtm(covariances[0] @ covariances[1]).real)
-    distance = np.square(a.mean(0) - b.mean(0)).sum() + sum(map(np.trace, covariances)) - 2 * middle
-    return float(max(distance, 0.0))
+    mu_a, mu_b = a.mean(0), b.mean(0)
+    root_a, root_b = root_covariance(a), root_covariance(b)
+    shared = np.linalg.norm(root_a.T @ root_b, "nuc")  # the trace of the root, of singular covariances too
+    return float(max(np.square(mu_a - mu_b).sum() + np.square(root_a).sum() + np.square(root_b).sum() - 2 * shared, 0))
+
+
+def root_covariance(points: np.ndarray) -> np.ndarray:
+    """R with the covariance R R^T of features (N, D), (D, D); a single point varies by nothing."""
+    covariance = np.cov(points.T, ddof=min(1, len(points) - 1))
+    variances, axes = np.linalg.eigh(np.atleast_2d(covariance))
+    return axes * np.sqrt(variances.clip(0))
 
 
 def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
@@ -95,21 +101,32 @@ def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
         | Reliable Fidelity and Diversity Metrics for Generative Models (Naeem et al., 2020), eq. 2 and 3
         | https://arxiv.org/abs/2002.09797
     """
-    distances = torch.cdist(torch.from_numpy(drawn), torch.from_numpy(real)).numpy()  # (N, M)
+    distances = between(drawn, real)  # (N, M)
     radius_real, radius_drawn = radii(real), radii(drawn)
     inside = distances <= radius_real  # (N, M)
     return {
         "precision": float(inside.any(1).mean()),
         "recall": float((distances <= radius_drawn[:, None]).any(0).mean()),
-        "density": float(inside.sum(1).mean() / NEIGHBOURS),
+        "density": float(inside.sum(1).mean() / max(1, neighbours(real))),
         "coverage": float((distances.min(0) <= radius_real).mean()),
     }
 
 
 def radii(points: np.ndarray) -> np.ndarray:
-    """The distance of each point (N, D) to its fifth nearest neighbour, (N,)."""
-    neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points) - 1)).fit(points)
-    return neighbours.kneighbors()[0][:, -1]
+    """The distance of each point (N, D) to its fifth nearest neighbour, (N,); to the farthest where there are fewer."""
+    place = neighbours(points)  # the nearest, at place 0, is the point itself
+    return np.partition(between(points, points), place)[:, place]
+
+
+def neighbours(points: np.ndarray) -> int:
+    """How many neighbours make the neighbourhood of a point: five, or all others where there are fewer."""
+    return min(NEIGHBOURS, len(points) - 1)
+
+
+def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The distances of points (N, D) from points (M, D), (N, M); of equal ones exactly 0."""
+    exact = "donot_use_mm_for_euclid_dist"
+    return torch.cdist(torch.from_numpy(a), torch.from_numpy(b), compute_mode=exact).numpy()
 
 
 def nearest(train: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,88 @@
+"""aectl in Python, for notebooks: a run with arrays, tensors or PIL images."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from aectl import image_files
+from aectl.bounds import Seed
+from aectl.config import check
+from aectl.devices import Accelerator, pick
+from aectl.errors import UserError
+from aectl.generation import generate, natural
+from aectl.opened import Opened
+from aectl.prediction import predict
+from aectl.run import Run
+
+Images = Tensor | np.ndarray | Image.Image | list[Any]
+
+
+class Model:
+    """A trained run. Images are (H, W), (C, H, W) or (N, C, H, W), uint8 or floating-point in [0, 1], or PIL images.
+
+    Arguments:
+        opened: the run on its device.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+
+    def __repr__(self) -> str:
+        return f"<aectl run {self.opened.run.folder}: {self.opened.run.title}>"
+
+    @torch.inference_mode()
+    def reconstruct(self, x: Images) -> Tensor:
+        """What the model makes of its input, (N, *shape) in [0, 1] on the CPU; nothing is degraded before."""
+        return self.opened.model.reconstruct(self._batch(x)).clamp(0, 1).cpu()
+
+    @torch.inference_mode()
+    def encode(self, x: Images) -> Tensor:
+        """The latents of images, (N, D)."""
+        return self.opened.model.embed(self._batch(x)).cpu()
+
+    @torch.inference_mode()
+    def decode(self, z: Tensor | np.ndarray) -> Tensor:
+        """The images of latents (N, D), (N, *shape) in [0, 1]."""
+        codes = torch.as_tensor(z, dtype=torch.float32, device=self.opened.device)
+        return self.opened.single_latent.render(codes).clamp(0, 1).cpu()
+
+    def sample(self, n: int = 16, temperature: float = 1.0) -> Tensor:
+        """New images (n, *shape) in [0, 1]: from the prior, or from a Gaussian fitted to the training latents."""
+        return generate(self.opened, n, natural(self.opened.model), temperature=temperature).clamp(0, 1)
+
+    def predict(self, picture: str | Path | Image.Image, tile: int | None = None) -> Image.Image:
+        """The model applied to one picture of any size, as it is."""
+        channels = self.opened.model.input_shape[0]
+        if isinstance(picture, Image.Image):
+            array = image_files.as_array(picture, channels)
+        else:
+            array = image_files.read(Path(picture).expanduser(), channels)
+        return image_files.as_picture(predict(self.opened, array, tile))
+
+    def _batch(self, x: Images) -> Tensor:
+        """Images of any kind as (N, C, H, W) float32 in [0, 1] on the device."""
+        shape = self.opened.model.input_shape
+        if isinstance(x, list):
+            return torch.cat([self._batch(image) for image in x])
+        if isinstance(x, Image.Image):
+            x = image_files.as_array(x, shape[0])
+        images = torch.as_tensor(x)
+        while images.ndim < len(shape) + 1:
+            images = images.unsqueeze(0)
+        images = images.float().div(255) if images.dtype == torch.uint8 else images.float()
+        sides_fit = self.opened.model.any_size or tuple(images.shape[2:]) == tuple(shape[1:])
+        if images.ndim != len(shape) + 1 or images.shape[1] != shape[0] or not sides_fit:
+            raise UserError(f"x: images of shape {tuple(images.shape)}; expected (N, {', '.join(map(str, shape))})")
+        return images.to(self.opened.device)
+
+
+def opened(run: str, outputs: str, accelerator: str, seed: int) -> Model:
+    """What `aectl.open` gives."""
+    check({"accelerator": accelerator, "seed": seed}, {"accelerator": Accelerator, "seed": Seed})
+    found = Run.open(str(run), outputs)
+    device = pick(cast(Accelerator, accelerator))
+    return Model(Opened(found, found.load(device), device, seed))

@@ -1,0 +1,176 @@
+"""Data sets that lie in files of arrays: the format of MNIST, and NumPy's. Knows nothing of models or tasks."""
+
+import gzip
+import zipfile
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aectl.bounds import Shape, Share
+from aectl.data.source import Split, SplitName, held_out
+from aectl.errors import UserError
+
+UBYTE = 8
+"""The code of unsigned bytes in an idx file."""
+Pair = tuple[np.ndarray, np.ndarray | None]
+"""Images and, where there are any, their classes."""
+
+
+class Arrays:
+    """What is the same for all of them: a part for training, one for testing, and a share of the first validates.
+
+    Arguments:
+        path: the file or folder.
+        val: the share of the training examples that validate.
+        test: the share of all examples that test, where the files have no test part.
+    """
+
+    def __init__(self, path: str, val: Share, test: Share) -> None:
+        self.path = Path(path).expanduser()
+        self.val = val
+        self.test = test
+
+    def read(self) -> dict[str, Pair]:
+        """The parts that the files have: `train` and, maybe, `test`.
+
+        Raises:
+            UserError: the files are not there or not of the format.
+        """
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        self.parts  # noqa: B018 - reads them
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.parts["train"].x.shape[1:])
+
+    @cached_property
+    def parts(self) -> dict[SplitName, Split]:
+        """The three splits."""
+        read = self.read()
+        classes = np.unique(np.concatenate([np.empty(0, int), *(y for _, y in read.values() if y is not None)]))
+        found = {name: as_split(x, y, classes, self.path) for name, (x, y) in read.items()}
+        rest = found["train"]
+        test = found.get("test")
+        if test is None:
+            rest, test = cut(rest, self.test)
+        train, val = cut(rest, self.val)
+        return {"train": train, "val": val, "test": test}
+
+    def split(self, name: SplitName) -> Split:
+        return self.parts[name]
+
+
+class Idx(Arrays):
+    """The files of MNIST and its like in any folder, plain or gzipped: `*images*` and `*labels*` of `train` and `t10k`.
+
+    References:
+        | The MNIST database of handwritten digits (LeCun, Cortes & Burges), "File formats"
+    """
+
+    def read(self) -> dict[str, Pair]:
+        if not self.path.is_dir():
+            raise UserError(
+                f"dataset.path={self.path}: no such folder; expected one with files like train-images-idx3-ubyte"
+            )
+        return {name: pair for name, word in (("train", "train"), ("test", "t10k")) if (pair := self._pair(word))}
+
+    def _pair(self, word: str) -> Pair | None:
+        files = sorted(path for path in self.path.rglob(f"*{word}*") if path.is_file())
+        images = next((path for path in files if "images" in path.name), None)
+        labels = next((path for path in files if "labels" in path.name), None)
+        if images is None:
+            if word == "train":
+                raise UserError(
+                    f"dataset.path={self.path}: no file *{word}*images* in it; expected train-images-idx3-ubyte"
+                )
+            return None
+        return idx(images), idx(labels) if labels else None
+
+
+class Npz(Arrays):
+    """A .npz file: `x_train`, `y_train`, `x_test`, `y_test` as Keras keeps them, or `images` and `labels`."""
+
+    def read(self) -> dict[str, Pair]:
+        try:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                found = dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"dataset.path={self.path}: not a readable .npz file ({error})") from error
+        parts = {
+            name: (found[x], found.get(y))
+            for name, x, y in (
+                ("train", "x_train", "y_train"),
+                ("test", "x_test", "y_test"),
+                ("train", "images", "labels"),
+            )
+            if x in found
+        }
+        if "train" not in parts:
+            keys = ", ".join(found) or "nothing"
+            raise UserError(f"dataset.path={self.path}: holds {keys}; expected x_train, or images")
+        return parts
+
+
+def idx(path: Path) -> np.ndarray:
+    """The array in an idx file of unsigned bytes, plain or gzipped.
+
+    Raises:
+        UserError: it is no such file, or not whole.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise UserError(f"dataset.path: {path} is damaged ({error})") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UBYTE or not content[3]:
+        raise UserError(f"dataset.path: {path} is no idx file of unsigned bytes")
+    start = 4 + 4 * content[3]
+    shape = tuple(np.frombuffer(content[4:start], ">i4").tolist())
+    if len(content) - start != np.prod(shape, dtype=np.int64):
+        raise UserError(f"dataset.path: {path} is not whole: {len(content) - start} bytes for {shape}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Path) -> Split:
+    """Arrays as a split: (N, H, W), (N, H, W, C) or (N, C, H, W), uint8 or floating-point in [0, 1].
+
+    Raises:
+        UserError: they are something else.
+    """
+    if x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+        x = x.transpose(0, 3, 1, 2)
+    x = x[:, None] if x.ndim == 3 else x
+    if x.ndim != 4:
+        raise UserError(
+            f"dataset.path={path}: images of shape {x.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W)"
+        )
+    if x.dtype != np.uint8:
+        x = x.astype(np.float32)
+        if not (np.isfinite(x).all() and x.min(initial=0) >= 0 and x.max(initial=0) <= 1):
+            raise UserError(
+                f"dataset.path={path}: values from {x.min()} to {x.max()}; expected uint8, or numbers in [0, 1]"
+            )
+    if y is not None and y.shape != (len(x),):
+        raise UserError(
+            f"dataset.path={path}: {len(x)} images and labels of shape {y.shape}; expected one for each image"
+        )
+    images = torch.from_numpy(np.array(x))
+    if y is None:
+        return Split(images)
+    numbers = torch.from_numpy(np.searchsorted(classes, y)).long()
+    return Split(images, numbers, [str(name) for name in classes])
+
+
+def cut(split: Split, share: float) -> tuple[Split, Split]:
+    """A split without a share of it, and that share."""
+    rest, held = held_out(len(split.x), share)
+    return taken(split, rest), taken(split, held)
+
+
+def taken(split: Split, part: Tensor) -> Split:
+    """The examples at these indices."""
+    return Split(split.x[part], None if split.y is None else split.y[part], split.classes)

@@ -1,0 +1,61 @@
+"""Brings pictures of any size to one. Knows only numpy and PIL."""
+
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+Resize = Literal["crop", "fit", "patches"]
+Size = tuple[int, int]
+
+
+def frames(picture: np.ndarray, size: Size, resize: Resize, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Pictures of `size` (height, width) out of one (C, H, W): (1, C, *size), or (n, C, *size) patches.
+
+    Arguments:
+        picture: uint8.
+        size: in pixels.
+        resize: `crop`: the middle, scaled to fill the frame; `fit`: all of it, its edges repeated to fill the frame;
+            `patches`: random places, nothing scaled.
+        n: how many patches.
+        rng: where they are.
+
+    Raises:
+        ValueError: the picture is smaller than a patch.
+    """
+    if resize == "patches":
+        return patches(picture, size, n, rng)
+    fill = max if resize == "crop" else min
+    scale = fill(size[0] / picture.shape[1], size[1] / picture.shape[2])
+    height, width = (max(1, round(side * scale)) for side in picture.shape[1:])
+    return framed(scaled(picture, (height, width)), size)[None]
+
+
+def scaled(picture: np.ndarray, size: Size) -> np.ndarray:
+    """(C, H, W) to (C, *size), antialiased."""
+    if picture.shape[1:] == size:
+        return picture
+    planes = [Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.LANCZOS) for plane in picture]
+    return np.stack([np.asarray(plane) for plane in planes])
+
+
+def framed(picture: np.ndarray, size: Size) -> np.ndarray:
+    """The middle of (C, H, W) in a frame of `size`; where it is too small its edges are repeated."""
+    for axis, side in enumerate(size, start=1):
+        missing = side - picture.shape[axis]
+        if missing > 0:
+            margins = [(0, 0)] * 3
+            margins[axis] = (missing // 2, missing - missing // 2)
+            picture = np.pad(picture, margins, mode="edge")
+        start = (picture.shape[axis] - side) // 2
+        picture = picture.take(range(start, start + side), axis)
+    return picture
+
+
+def patches(picture: np.ndarray, size: Size, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Random places of (C, H, W) as (n, C, *size)."""
+    spare = [length - side for length, side in zip(picture.shape[1:], size, strict=True)]
+    if min(spare) < 0:
+        raise ValueError(f"{picture.shape[1]}x{picture.shape[2]} pixels, smaller than the patch of {size[0]}x{size[1]}")
+    tops, lefts = (rng.integers(0, room + 1, n) for room in spare)
+    return np.stack([picture[:, t : t + size[0], x : x + size[1]] for t, x in zip(tops, lefts, strict=True)])

@@ -1,0 +1,42 @@
+"""Which split each file belongs to: by its content, so that no two copies lie on two sides. Knows only numpy."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from aectl.data.source import SplitName
+
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+
+
+def parted(
+    content: Mapping[str, str], folders: Mapping[str, SplitName], shares: Mapping[SplitName, float], seed: int
+) -> dict[str, SplitName | None]:
+    """The split of each file, or none for a file that is a copy of one in an earlier split.
+
+    Arguments:
+        content: for each file what tells its content from others.
+        folders: the split of the files that lie in the folder of one; all others may be trained on.
+        shares: the shares of the files that are held out, for the splits that have no folder.
+        seed: which files those are.
+    """
+    fixed: dict[str, SplitName] = {}
+    for split in SPLITS:
+        for name, digest in content.items():
+            if folders.get(name, "train") == split:
+                fixed.setdefault(digest, split)
+    pool = sorted(digest for digest, split in fixed.items() if split == "train")
+    order = np.random.default_rng(seed).permutation(len(pool))
+    start = 0
+    for split in sorted(set(shares) - set(folders.values())):
+        end = start + (max(1, round(shares[split] * len(pool))) if shares[split] and len(pool) > len(SPLITS) else 0)
+        fixed.update({pool[index]: split for index in order[start:end]})
+        start = end
+    return {
+        name: None if is_copy(folders.get(name), fixed[digest]) else fixed[digest] for name, digest in content.items()
+    }
+
+
+def is_copy(folder: SplitName | None, split: SplitName) -> bool:
+    """Whether a file lies in the folder of a held-out split, but its content belongs to another."""
+    return folder in ("val", "test") and folder != split

@@ -1,0 +1,65 @@
+"""Models and runs small enough to know the answer."""
+
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from aectl.bounds import Shape
+from aectl.likelihoods import Gaussian, Likelihood
+from aectl.models.ae import AE
+from aectl.models.base import Autoencoder
+from aectl.models.vae import VAE
+from aectl.nets.mlp import MLP
+from aectl.opened import Opened
+from aectl.run import Run
+
+Coded = TypeVar("Coded", bound=AE)
+
+
+def identity(scale: float = 0.1) -> Gaussian:
+    """A Gaussian about what the decoder puts out."""
+    return Gaussian(scale, learn_scale=False, link="identity")
+
+
+def linear_vae(shape: Shape, latent_dim: int, likelihood: Likelihood) -> VAE:
+    """Encodes to N(A x + a, exp(B x + b)) and decodes W z + c; all of them 0."""
+    return blank(VAE(shape, shape, latent_dim, beta=1.0, warmup_epochs=0, net=MLP([]), likelihood=likelihood))
+
+
+def linear_ae(shape: Shape, latent_dim: int) -> AE:
+    """Encodes A x + a and decodes W z + c; all of them 0."""
+    return blank(AE(shape, shape, latent_dim, net=MLP([]), likelihood=identity()))
+
+
+def blank(model: Coded) -> Coded:
+    """The model with zeros for its weights, without gradients."""
+    for parts in (model.encoder, model.decoder):
+        for parameter in parts.requires_grad_(False).parameters():
+            parameter.zero_()
+    return model.eval()
+
+
+def first(model: AE) -> nn.Linear:
+    """The one layer of the encoder."""
+    return cast(nn.Linear, model.encoder.get_submodule("1"))
+
+
+def last(model: AE) -> nn.Linear:
+    """The one layer of the decoder."""
+    return cast(nn.Linear, model.decoder.get_submodule("0"))
+
+
+def opened(
+    model: Autoencoder, dataset: str = "aectl.data.digits.Digits", seed: int = 0, **task: float | bool
+) -> Opened:
+    """A model as if it had been trained to rebuild this data set; with keys for it, to take their noise out."""
+    target = "aectl.tasks.denoise.Denoise" if task else "aectl.tasks.reconstruct.Reconstruct"
+    cfg = {
+        "dataset": {"_target_": dataset},
+        "data": {"_target_": "aectl.data.batches.Data", "batch_size": 100},
+        "task": {"_target_": target, **task},
+    }
+    return Opened(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
