@@ -39,6 +39,7 @@ class AE(Autoencoder):
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
         self.latent_shape = net.latent_shape(self.input_shape, latent_dim)
+        self.any_size = net.any_size
         self.likelihood = likelihood
         self.encoder = net.encoder(self.input_shape, self.params_per_latent * latent_dim)
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
@@ -51,9 +52,10 @@ class AE(Autoencoder):
         """q(z|x, c), elementwise over (B, *latent_shape)."""
         return Dirac(self.encoder(x))
 
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """p(x|z, c), elementwise over (B, *shape)."""
-        return self.likelihood(self.decoder(z))
+    def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
+        """p(x|z, c), elementwise over (B, *shape), or over images with other sides where the net takes any size."""
+        kept = [slice(side) for side in sides or self.shape[1:]]
+        return self.likelihood(self.decoder(z)[(..., *kept)])
 
     def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
         """What the code is charged besides the nll: named terms, each (B,) nats."""
@@ -66,13 +68,15 @@ class AE(Autoencoder):
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         q = self.encode(example.input, example.cond)
         z = q.rsample()
-        p = self.decode(z, example.cond)
+        p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
         nll = self.likelihood.nll(p, example.target, example.weight)
         terms = {"nll": nll, **self.divergence(q, z, example.cond)}
         return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
-        return self.decode(self.encode(input, cond).mean, cond).mean
+        scale = self.shape[1] // self.input_shape[1]
+        sides = tuple(scale * side for side in input.shape[2:])
+        return self.decode(self.encode(input, cond).mean, cond, sides).mean
 
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         return self.encode(input, cond).mean.flatten(1)

@@ -19,11 +19,13 @@ class Autoencoder(nn.Module, ABC):
 
     Attributes:
         generative: whether it has a prior, so that `sample` works.
+        any_size: whether it takes images of any height and width, and not only those of its training.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
     """
 
     generative = False
+    any_size = False
     shape: Shape
     input_shape: Shape
 

@@ -39,6 +39,8 @@ class RedNet(Autoencoder):
         likelihood: how the output is scored; $g^{-1}$ is its link to the mean.
     """
 
+    any_size = True
+
     def __init__(
         self,
         shape: Shape,

@@ -8,7 +8,13 @@ from aectl.bounds import Shape
 
 
 class Net(ABC):
-    """Builds the two halves of an autoencoder; features are always dim 1."""
+    """Builds the two halves of an autoencoder; features are always dim 1.
+
+    Attributes:
+        any_size: whether what it builds takes images of any height and width.
+    """
+
+    any_size = False
 
     @abstractmethod
     def latent_shape(self, shape: Shape, features: int) -> Shape:
@@ -20,4 +26,7 @@ class Net(ABC):
 
     @abstractmethod
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
-        """(B, features, *grid) to (B, *shape): back to `input_shape` as the encoder came, and from there to `shape`."""
+        """(B, features, *grid) to (B, *shape): back to `input_shape` as the encoder came, and from there to `shape`.
+
+        The sides may come out longer than they should, by what the encoder had to add; the rest is cut off.
+        """

@@ -15,7 +15,7 @@ class Conv(Net):
     """Halves the image once for each entry of `channels`, and doubles it as often on the way back.
 
     The maps of full size, which cost the most, are half as many as the first of `channels`.
-    Sides that do not divide are padded at the right and bottom by repeating the edge, and cropped again at the end.
+    Sides that do not divide are padded at the right and bottom by repeating the edge, which is cut off again at the end.
 
     Arguments:
         channels: the feature maps after each halving, first to last.
@@ -28,6 +28,7 @@ class Conv(Net):
         self.channels = channels
         self.hidden = hidden
         self.latent = latent
+        self.any_size = latent == "grid"
 
     @property
     def stride(self) -> int:
@@ -57,7 +58,6 @@ class Conv(Net):
         return nn.Sequential(
             *self._from_latent(features, input_shape),
             *doublings,
-            CropTo(input_shape[1:], self.stride),
             nn.Conv2d(widths[-1], shape[0] * scale**2, 3, padding=1),
             nn.PixelShuffle(scale),
         )
@@ -92,15 +92,3 @@ class PadTo(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         bottom, right = -x.shape[-2] % self.multiple, -x.shape[-1] % self.multiple
         return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
-
-
-class CropTo(nn.Module):
-    """Undoes `PadTo` for images of the size that the net was made for, and for those that are padded to the same."""
-
-    def __init__(self, size: Shape, multiple: int) -> None:
-        super().__init__()
-        self.size = size
-        self.padded = tuple(side + -side % multiple for side in size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[..., : self.size[0], : self.size[1]] if tuple(x.shape[-2:]) == self.padded else x
