@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,16 +26,28 @@ class Cache:
 
     def get(self, key: dict[str, Any], compute: Callable[[], Arrays]) -> Arrays:
         """The arrays of this key, computed if they are not there or not whole; what `compute` raises is not kept."""
-        name = hashlib.blake2b(json.dumps(key, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
-        path = self.folder / f"{name}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return dict(stored)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            arrays = compute()
-            with suppress(OSError):  # a cache that cannot be written costs time alone
-                write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
-            return arrays
+        text = json.dumps(key, sort_keys=True, default=in_words)
+        path = self.folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.npz"
+        if (stored := read(path)) is not None:
+            return stored
+        arrays = compute()
+        with suppress(OSError):  # a cache that cannot be written costs time alone
+            write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
+        return arrays
+
+
+def read(path: Path) -> Arrays | None:
+    """The arrays of a file; none if it is not there or not whole."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+    except Exception:  # a damaged file may look encrypted, or of a later version: zipfile has an error for each
+        return None
+
+
+def in_words(value: Any) -> str:
+    """What JSON does not know, as text; that of an array leaves nothing out."""
+    return fingerprint(value) if isinstance(value, np.ndarray) else str(value)
 
 
 def fingerprint(array: np.ndarray) -> str:

@@ -16,7 +16,7 @@ def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
     text = " ".join((str(error) or str(error.__cause__)).split())
     if isinstance(error, BadValueError):
         default = OmegaConf.select(defaults(config_name, arguments), error.key)
-        return f"{text}; try {error.key}={default}"
+        return f"{text}; try {error.key}={'null' if default is None else default}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.partition("/")
         return unknown_choice(group, choice, sorted({*(error.options or []), *options(group)}))

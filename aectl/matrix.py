@@ -42,6 +42,7 @@ def cells(reports: list[Report]) -> list[Report]:
             "trained_on": report["trained_on"],
             "tested_on": report["dataset"],
             "task": report["task"],
+            "protocol": report["protocol"],
             "psnr": report["scores"]["psnr"],
             "verdict": report.get("verdict"),
             "baselines": {name: found.get("psnr") for name, found in report["baselines"].items()},

@@ -1,12 +1,15 @@
 """What the tests share: the program as a user calls it, and runs trained once."""
 
+import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,6 +21,15 @@ os.environ["OMP_NUM_THREADS"] = (
 os.environ["AECTL_CACHE"] = tempfile.mkdtemp(prefix="aectl-tests-")  # what one test has fitted serves the others
 QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1")
 """Overrides that make a training as short as it can be."""
+BARE = ("baselines=false", "embeddings=false", "samples=0", "importance_samples=0")
+"""Overrides that leave of an evaluation the model's scores alone."""
+EPOCHS = "trainer.max_epochs=3"
+TRAINED = {
+    "vae": ["model=vae", "task=denoise"],
+    "ae": ["model=ae", "net=mlp", "model.latent_dim=2"],
+    "grid": ["model=vae", "task=super-res", "net.latent=grid", "model.latent_dim=4"],
+    "rednet": ["model=rednet", "model.features=8", "task=denoise"],
+}
 
 
 class Result(NamedTuple):
@@ -64,3 +76,25 @@ def run_folder(result: Result) -> Path:
     found = re.search(r"(\S+)/\n", result.out)
     assert found, result
     return Path(found[1])
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A denoising VAE, a plain autoencoder with two latents, a super-resolver with a latent grid, and a RED-Net."""
+    outputs = tmp_path_factory.mktemp("trained")
+    calls = [["train", *overrides, EPOCHS, f"hydra.run.dir={outputs / name}"] for name, overrides in TRAINED.items()]
+    code = "import json, sys\nfrom aectl.cli import main\nfor call in json.loads(sys.argv[1]):\n    main(call)"
+    subprocess.run([sys.executable, "-c", code, json.dumps(calls)], check=True, capture_output=True)
+    return {name: outputs / name for name in TRAINED}
+
+
+@pytest.fixture
+def runs(trained: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """Copies of the trained runs, to write into."""
+    return {name: Path(shutil.copytree(path, tmp_path / "outputs" / name)) for name, path in trained.items()}
+
+
+def report_of(run: Path, folder: str = "*") -> dict[str, Any]:
+    """What an evaluation of the run left in metrics.json."""
+    (path,) = (run / "eval").glob(f"{folder}/metrics.json")
+    return json.loads(path.read_text())

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,6 +49,11 @@ class Baseline(ABC):
     @abstractmethod
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
         """(N, C, h, w) to (N, C, H, W)."""
+
+    def attributes(self) -> dict[str, Any]:
+        """Those of the class and those that the constructor set, by name."""
+        named = {name: getattr(self, name) for name in dir(self) if not name.startswith("_")}
+        return {name: value for name, value in named.items() if not callable(value)}
 
     def setting(self, state: State) -> str:
         """What it was fitted to, in a word or two for the table."""

@@ -60,7 +60,8 @@ def evaluate_run(
     home = replace(opened, run=replaced(opened.run, binarize, task=task))
     away = replace(opened, run=replaced(opened.run, binarize, dataset=dataset, task=task))
     run, kept = away.run, Cache(Path(cache).expanduser())
-    folder = run.folder / "eval" / f"{run.cfg.names.dataset}-{run.task.label}-{split}"
+    data = f"{run.cfg.names.dataset}-{binarize}" if binarize else run.cfg.names.dataset
+    folder = run.folder / "eval" / f"{data}-{run.task.label}-{split}"
     batches = Batches(run.data.split(split), batch_size, shuffle=False)
     report = described(away, home.run, split, batches, slow_images)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from aectl import __version__
 from aectl.bars import bar
 from aectl.baselines.base import Baseline, Pairs, State
 from aectl.cache import Cache, fingerprint
@@ -77,6 +78,7 @@ class Contest:
             "test": fingerprint(batches.split.x.numpy()),
             "batch_size": batches.batch_size,
             "seed": self.away.seed,
+            "device": self.away.device.type,  # the same seed draws other noise on another kind
         }
         baselines = self.home.run.task.baselines(latent_size)
         return [self._row(baseline, batches, tested) for baseline in bar(baselines, "baselines")]
@@ -101,10 +103,10 @@ class Contest:
         """Everything that a fit depends on."""
         return {
             "baseline": f"{type(baseline).__module__}.{type(baseline).__name__}",
-            "arguments": vars(baseline),
+            "attributes": baseline.attributes(),
             "task": plain(self.home.run.cfg.task),
             **self.fitted_on,
-            "versions": {library: version(library) for library in LIBRARIES},
+            "versions": {"aectl": __version__, **{library: version(library) for library in LIBRARIES}},
         }
 
     @torch.inference_mode()

@@ -18,6 +18,7 @@ DIGITS = {"psnr": 2, "ssim": 3, "mse": 4, "ms_ssim": 3}
 COLOURS = {"beats": "green", "ties": "yellow", "loses": "red"}
 PLAIN_WIDTH = 160
 SETTING = "setting"
+VARIED = ("split", "seed", "binarize", "batch_size")
 
 
 def console() -> Console:
@@ -103,17 +104,25 @@ def samples(n: int, scores: dict[str, SampleScores]) -> Table:
 
 def matrix(reports: list[dict[str, Any]]) -> Table:
     """Trained on by tested on: the PSNR of each model and of the best baseline that saw the same training images."""
-    tested = list(dict.fromkeys(f"{report['task']} · {report['dataset']}" for report in reports))
+    heads = tested_on(reports)
+    tested = list(dict.fromkeys(heads))
     made = table("PSNR in dB: trained on, by tested on (in brackets the best baseline)", "trained on", *tested)
     rows: dict[str, dict[str, str]] = {}
-    for report in reports:
+    for head, report in zip(heads, reports, strict=True):
         verdict = report.get("verdict")
         beside = f" ({verdict['best_baseline']} {best_psnr(report):.2f})" if verdict else ""
         row = rows.setdefault(f"{report['trained_on']} · {report['model']} · {report['run']}", {})
-        row[f"{report['task']} · {report['dataset']}"] = f"{report['scores']['psnr'].mean:.2f}{beside}"
+        row[head] = f"{report['scores']['psnr'].mean:.2f}{beside}"
     for name, row in rows.items():
         made.add_row(name, *(row.get(head, "") for head in tested))
     return made
+
+
+def tested_on(reports: list[dict[str, Any]]) -> list[str]:
+    """Of each report its task and data set, and what else was varied from one evaluation to another."""
+    varied = [key for key in VARIED if len({report["protocol"][key] for report in reports}) > 1]
+    more = [[f"{key} {report['protocol'][key]}" for key in varied] for report in reports]
+    return [" · ".join([report["task"], report["dataset"], *words]) for report, words in zip(reports, more, strict=True)]
 
 
 def best_psnr(report: dict[str, Any]) -> float:

@@ -10,10 +10,10 @@ Outcome = Literal["beats", "ties", "loses"]
 
 
 def outcome(lead: Mean) -> Outcome:
-    """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties."""
+    """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties; no number loses."""
     if lead.low > 0:
         return "beats"
-    return "loses" if lead.high < 0 else "ties"
+    return "ties" if lead.low <= 0 <= lead.high else "loses"
 
 
 def sentence(lead: Mean, n: int, baseline: str, way_on: str) -> str:
