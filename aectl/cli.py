@@ -17,6 +17,9 @@ VERBS = {
     "eval": "measure a run beside classical baselines: tables, metrics.json and pictures",
     "sample": "draw new images from a run, and walk between two of the test split",
     "plot-latent": "draw the latent space of a run: scatter, grid of decoded points, traversals",
+    "predict": "apply a run to your own pictures, as they are, of any size",
+    "encode": "write the latents of pictures or of a split to a file",
+    "decode": "turn latents back into pictures",
     "completion": "print the lines that make your shell complete verbs, keys and choices",
 }
 
@@ -31,6 +34,8 @@ examples:
   aectl train model=vae task=denoise          a first run, on embedded data: no download, under a minute
   aectl eval latest                           does it beat what needs no network?
   aectl train -m model=ae,vae model.latent_dim=2,8,32
+  aectl train dataset=folder dataset.root=photos/ dataset.size=64 task=denoise model=rednet
+  aectl predict latest input=noisy.png output=clean/
   tensorboard --logdir outputs
 
 aectl VERB --help tells more. RUN is a run's folder, a checkpoint file, or `latest`."""

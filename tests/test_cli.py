@@ -46,6 +46,16 @@ MISTAKES = {
     "eval nowhere": ["run=nowhere", "no such folder or checkpoint"],
     "eval": ["run=latest", "aectl train"],
     "eval model=vae": ["model=vae", "train another run"],
+    "eval slow_images=0": ["slow_images=0", "greater than 0", "try slow_images=1000"],
+    "eval samples=-1": ["samples=-1", "greater than or equal to 0", "try samples=2000"],
+    "eval importance_samples=x": ["importance_samples=x", "a valid integer", "try importance_samples=64"],
+    "eval likelihood_images=0": ["likelihood_images=0", "greater than 0", "try likelihood_images=500"],
+    "eval pictures=0": ["pictures=0", "greater than 0", "try pictures=4"],
+    "eval binarize=foo": ["binarize=foo", "'none', 'threshold', 'fixed' or 'dynamic'", "try binarize=null"],
+    "eval baselines=maybe": ["baselines=maybe", "a valid boolean", "try baselines=True"],
+    "eval embeddings=3": ["embeddings=3", "a valid boolean", "try embeddings=True"],
+    "eval cache=5": ["cache=5", "a valid string", "try cache="],
+    "eval a b slow_images=0": ["slow_images=0", "try slow_images=1000"],
     "sample n=0": ["n=0", "greater than 0", "try n=64"],
     "plot-latent split=tset": ["split=tset", "'train', 'val' or 'test'"],
 }
@@ -93,6 +103,26 @@ def test_help_takes_less_than_a_fifth_of_a_second() -> None:
 def test_flags_go_before_the_overrides_wherever_they_were_typed() -> None:
     assert rewritten("train", ["model=ae,vae", "-m", "seed=1,2"]) == ["-m", "model=ae,vae", "seed=1,2"]
     assert rewritten("train", ["seed=1", "--cfg", "job"]) == ["--cfg", "job", "seed=1"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("eval a", "run='a'"),
+        ("eval a b seed=1", "--multirun run='a','b' seed=1"),
+        ("sample a b", "--multirun run='a','b'"),
+        ("eval -m a b", "-m run='a','b'"),
+        ("eval run=a run=b", "--multirun run='a','b'"),
+        ("eval a dataset=digits,photos", "--multirun run='a' dataset=digits,photos"),
+        ("eval a task=denoise,super_res", "--multirun run='a' task=denoise,super-res"),
+        ("eval a task.sigma=[0.1,0.2]", "run='a' task.sigma=[0.1,0.2]"),
+        ("eval a dataset=digits", "run='a' dataset=digits"),
+        ("sample a dataset=digits,photos", "run='a' dataset=digits,photos"),
+    ],
+)
+def test_several_runs_data_sets_or_tasks_of_eval_are_several_evaluations(typed: str, meant: str) -> None:
+    verb, *words = typed.split()
+    assert rewritten(verb, words) == meant.split()
 
 
 @pytest.mark.parametrize("path", ["outputs/x", "a=b/c,d", "it's here", "back\\slash", "[x]"])

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.signal import correlate
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from aectl.metrics import SSIM_WINDOW, mse, psnr, ssim
+from aectl.evaluation.scores import score
+from aectl.metrics import SSIM_WINDOW, ms_ssim, mse, psnr, ssim
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 SHAPES = [(1, 28, 28), (3, 33, 20), (1, 8, 8)]
@@ -38,6 +40,36 @@ def skimage_ssim(output: np.ndarray, target: np.ndarray) -> float:
         data_range=1,
         channel_axis=0,
     )
+
+
+def structure(output: np.ndarray, target: np.ndarray) -> tuple[float, float]:
+    """The mean contrast-structure term and the mean SSIM of (C, H, W), where the whole window lies on the image."""
+    places = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
+    window = np.exp(-(places**2) / (2 * 1.5**2))
+    window = np.outer(window, window)[None] / window.sum() ** 2
+
+    def smooth(image: np.ndarray) -> np.ndarray:
+        return correlate(image, window, mode="valid")
+
+    mu_x, mu_y = smooth(output), smooth(target)
+    var_x, var_y = smooth(output**2) - mu_x**2, smooth(target**2) - mu_y**2
+    contrast = (2 * (smooth(output * target) - mu_x * mu_y) + 0.03**2) / (var_x + var_y + 0.03**2)
+    luminance = (2 * mu_x * mu_y + 0.01**2) / (mu_x**2 + mu_y**2 + 0.01**2)
+    return float(contrast.mean()), float((luminance * contrast).mean())
+
+
+def wang_ms_ssim(output: np.ndarray, target: np.ndarray) -> float:
+    """Wang, Simoncelli & Bovik's eq. 7 in numpy: the luminance counts at the last of five scales alone."""
+    result = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        contrast, whole = structure(output, target)
+        result *= (whole if scale == 4 else contrast) ** weight
+        channels, height, width = output.shape
+        halved = (channels, height // 2, 2, width // 2, 2)
+        output, target = (
+            image[:, : height // 2 * 2, : width // 2 * 2].reshape(halved).mean((2, 4)) for image in (output, target)
+        )
+    return result
 
 
 def by_image(reference: Callable[..., float], output: Tensor, target: Tensor, **options: float) -> list[float]:
@@ -92,3 +124,23 @@ def test_each_image_is_scored_by_itself(metric: Metric, shape: tuple[int, ...]) 
 def test_tiny_images_have_scores_too(metric: Metric, side: int) -> None:
     output, target = pair((1, side, side))
     assert metric(output, target).isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(1, 176, 192), (3, 190, 177)], ids=str)
+def test_ms_ssim_agrees_with_its_formula(shape: tuple[int, ...]) -> None:
+    output, target = (images.double() for images in pair(shape))
+    scores = ms_ssim(output.float(), target.float())
+    assert scores.tolist() == pytest.approx(by_image(wang_ms_ssim, target, output), abs=1e-3)
+    assert scores.diff().max() < -0.01
+    assert ms_ssim(target.float(), target.float()).tolist() == pytest.approx([1] * 4, abs=1e-4)
+    assert ms_ssim(output[:1].float(), target[:1].float()).tolist() == pytest.approx(scores[:1].tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sides", "large"), [((176, 176), True), ((175, 300), False), ((300, 175), False), ((28, 28), False)], ids=str
+)
+def test_only_images_that_hold_five_scales_have_an_ms_ssim(sides: tuple[int, int], large: bool) -> None:
+    output, target = pair((1, *sides), n=2)
+    scores = score(output, target)
+    assert set(scores) == {"psnr", "ssim", "mse"} | ({"ms_ssim"} if large else set())
+    assert all(values.shape == (2,) and np.isfinite(values).all() for values in scores.values())

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
+from skimage.data import astronaut, chelsea, coffee, rocket
 
 from tests.conftest import QUICK, Aectl
 
@@ -33,10 +35,15 @@ def tables() -> ModuleType:
     return module
 
 
-def test_the_tour_runs_from_top_to_bottom(aectl: Aectl) -> None:
-    assert len(COMMANDS) > 8
+def test_the_tour_runs_from_top_to_bottom(aectl: Aectl, tmp_path: Path) -> None:
+    assert len(COMMANDS) > 15
+    (tmp_path / "photos").mkdir()
+    for index, photo in enumerate((astronaut(), chelsea(), coffee(), rocket())):
+        Image.fromarray(photo[:64, :80]).save(tmp_path / "photos" / f"{index}.png")
     for command in COMMANDS:
         verb, *arguments = shlex.split(command)[1:]
+        if verb != "train":  # a data set that may not be here
+            arguments = [argument.replace("fashion_mnist", "digits_28") for argument in arguments]
         if verb == "train" and "fashion_mnist" not in command and "experiment=" not in command:
             arguments += [*QUICK, "net=mlp"]
         elif verb == "train":

@@ -113,14 +113,15 @@ class TestNeighbourhoods:
         assert neighbourhoods(drawn, real) == pytest.approx(one_by_one(drawn, real))
 
     @pytest.mark.parametrize("dim", [1, 30])
+    @pytest.mark.parametrize(("n", "neighbours"), [(2, 1), (3, 2), (6, 5), (80, 5)])
     @pytest.mark.parametrize("kind", FLOATS)
     def test_of_a_set_with_itself_everything_is_reached(
-        self, dim: int, kind: type[np.floating], rng: np.random.Generator
+        self, n: int, neighbours: int, dim: int, kind: type[np.floating], rng: np.random.Generator
     ) -> None:
-        real = rng.normal(size=(80, dim)).astype(kind)
+        real = rng.normal(size=(n, dim)).astype(kind)
         found = neighbourhoods(rng.permutation(real), real)
         assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
-        assert found["density"] == pytest.approx((NEIGHBOURS + 1) / NEIGHBOURS)  # each ball holds its own centre too
+        assert found["density"] == pytest.approx((neighbours + 1) / neighbours)  # each ball holds its own centre too
 
     def test_images_that_occur_often_have_balls_of_no_size_that_hold_them(self) -> None:
         real = np.repeat(np.random.default_rng(0).normal(size=(9, 40)).astype(np.float32), 6, axis=0)

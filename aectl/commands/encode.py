@@ -1,7 +1,5 @@
 """`aectl encode`: the latents of pictures or of a split, as a file."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from omegaconf import DictConfig
@@ -27,7 +25,7 @@ def main(cfg: DictConfig) -> None:
 def encode_to_file(opened: Opened, input: str | None, split: SplitName, output: str) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
     path = latent_files.checked(output)
-    path = path if path.is_absolute() or path.parent != Path() else opened.run.folder / "latents" / path
+    path = path if "/" in output else opened.run.folder / "latents" / path
     table = of_split(opened, split) if input is None else of_files(opened, input)
     print(f"wrote {latent_files.save(table, path)}: {by(table.codes.shape)} latents")
 

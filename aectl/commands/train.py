@@ -8,9 +8,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.bounds import Seed, by
 from aectl.config import check, plain
+from aectl.errors import UserError
+from aectl.models.ae import AE
 from aectl.run import Run, complete, make, size
 
 TOP_LEVEL = {"seed": Seed, "outputs": str}
+DERIVED = {"model.shape", "model.input_shape"}
+"""What data set and task decide."""
 NAMED_GROUPS = ("model", "task", "dataset", "net", "likelihood")
 
 
@@ -23,6 +27,8 @@ def preflight(config: DictConfig) -> None:
     cfg = config.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
+    for key in sorted(OmegaConf.missing_keys(cfg) - DERIVED):
+        raise UserError(f"{key}: has no default; give it a value: {key}=VALUE")
     check(plain(cfg), TOP_LEVEL)
     make(cfg.trainer).device()
     run = Run(Path(), complete(cfg, {}), Path())
@@ -37,22 +43,25 @@ def main(cfg: DictConfig) -> float:
         preflight(cfg)
     names = {group: hydra.runtime.choices[group] for group in NAMED_GROUPS}
     run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
-    device = make(run.cfg.trainer).device()
+    device, model = make(run.cfg.trainer).device(), run.build()
     print(
-        f"{run.title} of {by(run.cfg.model.shape)} · {size(run.build()):,} parameters · {device.type} · {run.folder}/"
+        f"{run.title} of {by(run.cfg.model.shape)} · {size(model):,} parameters · {device.type} · {run.folder}/"
     )
+    few = len(run.data.split("train").x)
+    if few < run.data.batch_size:
+        print(f"{few} training examples are fewer than data.batch_size={run.data.batch_size}: an epoch is one batch")
 
     from aectl.training import fit
 
     best = fit(run)
     if hydra.mode is not RunMode.MULTIRUN:
-        print(closing(run, best))
+        print(closing(run, best, ("sample", "plot-latent") if isinstance(model, AE) else ("predict",)))
     return best
 
 
-def closing(run: Run, best: float) -> str:
+def closing(run: Run, best: float, next_verbs: tuple[str, ...]) -> str:
     """The best score, where the run is, and what to type next."""
-    verbs = "\n".join(f"  aectl {verb} {run.folder}" for verb in ("eval", "sample", "plot-latent"))
+    verbs = "\n".join(f"  aectl {verb} {run.folder}" for verb in ("eval", *next_verbs))
     return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{verbs}\n  tensorboard --logdir {run.cfg.outputs}"
 
 

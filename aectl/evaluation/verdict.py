@@ -10,7 +10,7 @@ Outcome = Literal["beats", "ties", "loses"]
 
 
 def outcome(lead: Mean) -> Outcome:
-    """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties; no number loses."""
+    """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties; NaN loses."""
     if lead.low > 0:
         return "beats"
     return "ties" if lead.low <= 0 <= lead.high else "loses"

@@ -15,7 +15,7 @@ class Conv(Net):
     """Halves the image once for each entry of `channels`, and doubles it as often on the way back.
 
     The maps of full size, which cost the most, are half as many as the first of `channels`.
-    Sides that do not divide are padded at the right and bottom by repeating the edge, which is cut off again at the end.
+    Sides that do not divide are padded at the right and bottom by repeating the edge; the model cuts it off.
 
     Arguments:
         channels: the feature maps after each halving, first to last.
