@@ -70,7 +70,7 @@ class Model:
             return torch.cat([self._batch(image) for image in x])
         if isinstance(x, Image.Image):
             x = image_files.as_array(x, shape[0])
-        images = torch.as_tensor(x)
+        images = torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
         while images.ndim < len(shape) + 1:
             images = images.unsqueeze(0)
         images = images.float().div(255) if images.dtype == torch.uint8 else images.float()

@@ -2,13 +2,12 @@
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import (
-    multiscale_structural_similarity_index_measure,
-    structural_similarity_index_measure,
-)
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""The exponent of each scale, finest first."""
 MS_SSIM_SIDE = 176
 """The shortest side, in pixels, whose smallest of five scales still holds a window."""
 
@@ -51,10 +50,19 @@ def ssim(output: Tensor, target: Tensor) -> Tensor:
 def ms_ssim(output: Tensor, target: Tensor) -> Tensor:
     """The structural similarity over five scales, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
 
+    Every mean is over the places where the whole window lies on the image, as in the paper; torchmetrics' own function
+    takes the borders in at the smallest scale.
+
     References:
         | Multiscale Structural Similarity for Image Quality Assessment (Wang, Simoncelli & Bovik, 2003), eq. 7
         | https://doi.org/10.1109/ACSSC.2003.1292216
     """
-    return multiscale_structural_similarity_index_measure(
-        output, target, sigma=SSIM_SIGMA, reduction="none", data_range=1.0
-    )
+    *finer, coarsest = MS_SSIM_WEIGHTS
+    product = output.new_ones(len(output))
+    for weight in finer:
+        _, contrast = structural_similarity_index_measure(
+            output, target, sigma=SSIM_SIGMA, reduction="none", data_range=1.0, return_contrast_sensitivity=True
+        )
+        product = product * contrast.relu() ** weight
+        output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
+    return product * ssim(output, target).relu() ** coarsest

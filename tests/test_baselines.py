@@ -118,7 +118,9 @@ def test_more_noise_in_validation_asks_for_more_strength_whatever_is_restored_la
     weak, middle, strong = (method.settings[int(state["best"])][strength] for state in states)
     assert weak < middle < strong
     unseen = noisy(clean, 0.4, seed=1)
-    assert method.restore(unseen, states[0]) == pytest.approx(method.apply(unseen, **method.settings[states[0]["best"]]))
+    assert method.restore(unseen, states[0]) == pytest.approx(
+        method.apply(unseen, **method.settings[states[0]["best"]])
+    )
     assert quality(method.restore(unseen, states[0]), clean) < quality(method.restore(unseen, states[2]), clean)
 
 

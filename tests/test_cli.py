@@ -55,7 +55,6 @@ MISTAKES = {
     "eval baselines=maybe": ["baselines=maybe", "a valid boolean", "try baselines=True"],
     "eval embeddings=3": ["embeddings=3", "a valid boolean", "try embeddings=True"],
     "eval cache=5": ["cache=5", "a valid string", "try cache="],
-    "eval a b slow_images=0": ["slow_images=0", "try slow_images=1000"],
     "sample n=0": ["n=0", "greater than 0", "try n=64"],
     "plot-latent split=tset": ["split=tset", "'train', 'val' or 'test'"],
 }

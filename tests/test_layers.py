@@ -57,7 +57,7 @@ MAY_KNOW = {
     "latents": ("data", "example", "opened"),
     "generation": ("draws", "errors", "latents", "models", "opened", "samplers"),
     "evaluation": (
-        *("bars", "baselines", "cache", "config", "data", "draws", "example"),
+        *("bars", "baselines", "cache", "config", "data", "draws", "errors", "example"),
         *("figures", "generation", "latents", "metrics", "models", "opened"),
     ),
     "matrix": ("evaluation", "files"),

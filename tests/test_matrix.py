@@ -32,7 +32,9 @@ class TestTrainedOnByTestedOn:
         assert result.status == 0
         heads = [f"reconstruct · {name}" for name in ("digits", "digits_28")]
         printed = matrix(result)
-        assert list(printed) == [f"{name} · ae · {run}" for name, run in zip(("digits", "digits_28"), pair, strict=True)]
+        assert list(printed) == [
+            f"{name} · ae · {run}" for name, run in zip(("digits", "digits_28"), pair, strict=True)
+        ]
         for run, row in zip(pair, printed.values(), strict=True):
             assert list(row) == heads
             for head, cell in row.items():
@@ -93,6 +95,11 @@ class TestWhatIsTold:
     def test_runs_of_several_models_have_a_row_each(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["vae"], runs["rednet"], *BARE)
         assert list(matrix(result)) == [f"digits · {name} · {runs[name]}" for name in ("vae", "rednet")]
+
+    def test_a_path_may_hold_any_sign(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+        odd = [str(runs[name].rename(tmp_path / sign)) for name, sign in {"ae": "[red]", "vae": ":x:"}.items()]
+        result = aectl("eval", *odd, *BARE)
+        assert [row.rpartition(" · ")[2] for row in matrix(result)] == odd
 
 
 class TestMistakes:

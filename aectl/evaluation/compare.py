@@ -89,11 +89,12 @@ class Contest:
             state = self.fitted(baseline)
             key = {**self._key(baseline), **tested, "n": n}
             scores = self.cache.get(key, lambda: self._scores(baseline, state, batches, n))
+            setting = baseline.setting(state)
         except Exception as error:  # whatever a library raises must not take the rest of the table with it
             return Row(baseline, error=" ".join(str(error).split()) or type(error).__name__)
         if not all(np.isfinite(values).all() for values in scores.values()):
             return Row(baseline, error="its output is not finite")
-        return Row(baseline, scores, baseline.setting(state))
+        return Row(baseline, scores, setting)
 
     def fitted(self, baseline: Baseline) -> State:
         """What the baseline learned or was set to on the training and validation splits."""

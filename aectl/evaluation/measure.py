@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from aectl.bars import bar
 from aectl.data.batches import Batches
 from aectl.draws import same_draws
+from aectl.errors import UserError
 from aectl.evaluation.scores import Scores, joined, score
 from aectl.opened import Opened
 
@@ -41,4 +43,9 @@ def measure(opened: Opened, batches: Batches) -> Measured:
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
         scores.append(score(opened.model.reconstruct(example.input, example.cond), example.target))
     whole = joined(scores)
+    if not np.isfinite(whole["mse"]).all():
+        raise UserError(
+            f"run={opened.run.folder}: its outputs are not finite, the training went wrong; "
+            "train again with a smaller optimizer.lr, or trainer.gradient_clip_val=1"
+        )
     return Measured({name: total / len(whole["psnr"]) for name, total in totals.items()}, whole)

@@ -36,7 +36,7 @@ def score(output: Tensor, target: Tensor) -> Scores:
     """Every metric of every image, (B, C, H, W) twice; the output is cut to [0, 1] as a file would be."""
     metrics = METRICS if min(target.shape[-2:]) < MS_SSIM_SIDE else {**METRICS, "ms_ssim": ms_ssim}
     clipped = output.clamp(0, 1)
-    return {name: metric(clipped, target).double().cpu().numpy() for name, metric in metrics.items()}
+    return {name: metric(clipped, target).cpu().double().numpy() for name, metric in metrics.items()}
 
 
 def joined(parts: list[Scores]) -> Scores:

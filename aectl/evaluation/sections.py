@@ -67,6 +67,9 @@ def likely(opened: Opened, batches: Batches, samples: int, images: int) -> Repor
     """The likelihood of a model that has one."""
     if not isinstance(opened.model, VAE):
         return {"note": "the model is no VAE"}
+    if not opened.model.is_bound:
+        print("convention=lesson: its loss is no bound on the likelihood, so none is given")
+        return {"note": "no bound on the likelihood"}
     found = likelihood.estimate(opened, opened.model, batches, samples, images)
     tables.console().print(tables.likelihood(found))
     if found.note:

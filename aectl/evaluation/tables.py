@@ -16,14 +16,14 @@ from aectl.evaluation.scores import Mean, Scores, mean_of
 HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM"}
 DIGITS = {"psnr": 2, "ssim": 3, "mse": 4, "ms_ssim": 3}
 COLOURS = {"beats": "green", "ties": "yellow", "loses": "red"}
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 1_000
 SETTING = "setting"
 VARIED = ("split", "seed", "binarize", "batch_size")
 
 
 def console() -> Console:
-    """Where tables go; a pipe gets lines that do not wrap early."""
-    shown = Console(highlight=False)
+    """Where tables go; a pipe gets lines that do not wrap."""
+    shown = Console(highlight=False, markup=False, emoji=False)
     if not shown.is_terminal:
         shown.width = PLAIN_WIDTH
     return shown
@@ -121,8 +121,10 @@ def matrix(reports: list[dict[str, Any]]) -> Table:
 def tested_on(reports: list[dict[str, Any]]) -> list[str]:
     """Of each report its task and data set, and what else was varied from one evaluation to another."""
     varied = [key for key in VARIED if len({report["protocol"][key] for report in reports}) > 1]
-    more = [[f"{key} {report['protocol'][key]}" for key in varied] for report in reports]
-    return [" · ".join([report["task"], report["dataset"], *words]) for report, words in zip(reports, more, strict=True)]
+    return [
+        " · ".join([report["task"], report["dataset"], *(f"{key} {report['protocol'][key]}" for key in varied)])
+        for report in reports
+    ]
 
 
 def best_psnr(report: dict[str, Any]) -> float:

@@ -20,6 +20,8 @@ class LessonVAE(VAE):
         | AI for Beginners, lesson 9: Autoencoders (Microsoft, 2022)
     """
 
+    is_bound = False
+
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         mu, s = self.encoder(x).chunk(2, dim=1)
         return normal(mu, s.exp())

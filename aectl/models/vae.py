@@ -42,6 +42,8 @@ class VAE(AE):
     """
 
     generative = True
+    is_bound = True
+    """Whether -nll - kl is a lower bound of log p(x)."""
     params_per_latent = 2
 
     def __init__(
