@@ -46,7 +46,7 @@ def reports() -> list[dict[str, Any]]:
 def results() -> str:
     """A row for each run on its own data set: the model, and the best method without a network."""
     rows = [
-        "| task | model | parameters | trained, s | PSNR, dB | SSIM | best baseline | its PSNR, dB | the model leads by, dB |",
+        "| task | run | parameters | trained, s | PSNR, dB | SSIM | best baseline | its PSNR, dB | the run leads by, dB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for report in reports():
@@ -68,7 +68,8 @@ def features() -> str:
     for report in reports():
         if report["name"] in ("ae-16", "ae-32", "vae") and report["dataset"] == report["trained_on"]:
             for name, accuracy in report["embeddings"]["accuracy"].items():
-                row = f"| {name.replace('latents', report['name'])} | {percent(accuracy['knn'])} | {percent(accuracy['probe'])} |"
+                cells = name.replace("latents", report["name"]), percent(accuracy["knn"]), percent(accuracy["probe"])
+                row = f"| {' | '.join(cells)} |"
                 if row not in rows:
                     rows.append(row)
     return "\n".join(rows)
