@@ -46,7 +46,7 @@ def reports() -> list[dict[str, Any]]:
 def results() -> str:
     """A row for each run on its own data set: the model, and the best method without a network."""
     rows = [
-        "| task | run | parameters | trained, s | PSNR, dB | SSIM | best baseline | its PSNR, dB | the run leads by, dB |",
+        "| task | run | parameters | trained, s | PSNR, dB | SSIM | best baseline | its PSNR, dB | the run leads by |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for report in reports():
