@@ -20,6 +20,7 @@ VERBS = {
     "predict": "apply a run to your own pictures, as they are, of any size",
     "encode": "write the latents of pictures or of a split to a file",
     "decode": "turn latents back into pictures",
+    "export": "write a run as ONNX, TorchScript or torch.export files",
     "completion": "print the lines that make your shell complete verbs, keys and choices",
 }
 

@@ -83,7 +83,7 @@ def test_another_key_is_another_file(tmp_path: Path) -> None:
 def test_a_truncated_file_is_computed_anew_and_kept_whole(tmp_path: Path) -> None:
     path = kept(tmp_path, {"a": 1})
     whole = path.read_bytes()
-    for length in range(len(whole)):
+    for length in range(0, len(whole), 5):
         path.write_bytes(whole[:length])
         compute = Counted()
         assert same(Cache(tmp_path).get({"a": 1}, compute))
@@ -92,12 +92,11 @@ def test_a_truncated_file_is_computed_anew_and_kept_whole(tmp_path: Path) -> Non
     assert compute.calls == 1
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x20, 0xFF])
-def test_a_damaged_byte_never_fails_and_never_changes_an_array(tmp_path: Path, flip: int) -> None:
+def test_a_damaged_byte_never_fails_and_never_changes_an_array(tmp_path: Path) -> None:
     path = kept(tmp_path, {"a": 1})
     whole = path.read_bytes()
     for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         arrays = Cache(tmp_path).get({"a": 1}, Counted())
         assert same(arrays, {name: ARRAYS[name] for name in arrays})
         assert place > whole.index(b"PK\1\2") or same(arrays)  # the arrays end where the directory begins

@@ -56,7 +56,7 @@ class TestTrainedOnByTestedOn:
             assert cell["verdict"] == report["verdict"]
             assert cell["baselines"] == {name: row["psnr"] for name, row in report["baselines"].items()}
 
-    def test_baselines_learn_from_what_the_model_has_learned_from(self, aectl: Aectl, pair: list[Path]) -> None:
+    def test_what_a_model_has_not_learned_is_said(self, aectl: Aectl, pair: list[Path]) -> None:
         aectl("eval", pair[0], *BOTH, *COMPARED)
         report = report_of(pair[0], "digits_28-*")
         assert report["trained_on"] == report["protocol"]["baselines_fitted_on"] == "digits"

@@ -39,7 +39,7 @@ class AE(Autoencoder):
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
         self.latent_shape = net.latent_shape(self.input_shape, latent_dim)
-        self.any_size = net.any_size
+        self.any_size, self.stride = net.any_size, net.stride
         self.likelihood = likelihood
         self.encoder = net.encoder(self.input_shape, self.params_per_latent * latent_dim)
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))

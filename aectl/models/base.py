@@ -20,12 +20,14 @@ class Autoencoder(nn.Module, ABC):
     Attributes:
         generative: whether it has a prior, so that `sample` works.
         any_size: whether it takes images of any height and width, and not only those of its training.
+        stride: the sides that need no padding are multiples of it.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
     """
 
     generative = False
     any_size = False
+    stride = 1
     shape: Shape
     input_shape: Shape
 

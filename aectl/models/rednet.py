@@ -57,7 +57,7 @@ class RedNet(Autoencoder):
         self.scale = self.shape[1] // self.input_shape[1]
         self.features = features
         self.skip_every = skip_every
-        self.stride = stride
+        self.stride: int = stride
         self.likelihood = likelihood
         outer = stride + 2  # a kernel that a stride of 2 divides leaves no checkerboard
         out_channels = likelihood.param_shape(self.shape)[0] * self.scale**2

@@ -12,9 +12,11 @@ class Net(ABC):
 
     Attributes:
         any_size: whether what it builds takes images of any height and width.
+        stride: the sides that need no padding are multiples of it.
     """
 
     any_size = False
+    stride = 1
 
     @abstractmethod
     def latent_shape(self, shape: Shape, features: int) -> Shape:

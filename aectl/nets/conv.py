@@ -29,11 +29,7 @@ class Conv(Net):
         self.hidden = hidden
         self.latent = latent
         self.any_size = latent == "grid"
-
-    @property
-    def stride(self) -> int:
-        """How many pixels a side one cell of the last maps stands for."""
-        return 2 ** len(self.channels)
+        self.stride = 2 ** len(channels)  # the pixels a side that one cell of the last maps stands for
 
     def grid(self, shape: Shape) -> Shape:
         """The height and width of the last maps, in cells."""
