@@ -269,9 +269,11 @@ def test_what_was_computed_once_is_not_computed_again(tmp_path: Path, monkeypatc
     assert run(opened(seed=1)) == (1, 6)
     assert run(opened(), some_digits(batch_size=60)) == (1, 7)
     assert run(opened(), some_digits(n=59)) == (1, 10)
-    assert run(opened("task=denoise", "task.sigma=0.3")) == (2, 13)
-    assert run(opened(source=Watched(val=lambda x: 255 - x))) == (3, 16)
-    assert run(opened()) == (3, 16)
+    mirrored = some_digits().split._replace(x=some_digits().split.x.flip(-1))
+    assert run(opened(), Batches(mirrored, BATCH_SIZE, shuffle=False)) == (1, 13)
+    assert run(opened("task=denoise", "task.sigma=0.3")) == (2, 16)
+    assert run(opened(source=Watched(val=lambda x: 255 - x))) == (3, 19)
+    assert run(opened()) == (3, 19)
 
 
 def test_another_model_is_compared_without_computing_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,6 +319,12 @@ def spoils(input: np.ndarray) -> np.ndarray:
     return np.full_like(input, np.nan)
 
 
+def leaves_a_hole(input: np.ndarray) -> np.ndarray:
+    holed = input.copy()
+    holed[-1, 0, 2, 5] = np.nan
+    return holed
+
+
 def runs_out(input: np.ndarray) -> np.ndarray:
     raise MemoryError
 
@@ -333,6 +341,7 @@ def shrinks(input: np.ndarray) -> np.ndarray:
     ("restored", "said"),
     [
         (spoils, "its output is not finite"),
+        (leaves_a_hole, "its output is not finite"),
         (runs_out, "MemoryError"),
         (breaks, "a library has failed"),
         (shrinks, "size of tensor"),

@@ -30,6 +30,7 @@ CONVENTIONS = {
     "range": "images in [0, 1], outputs cut to it",
     "psnr": "mean over the images of 10 log10(1 / MSE), in dB",
     "ssim": "mean over the images, Gaussian window 11x11, sigma 1.5, where the whole window lies on the image",
+    "ms_ssim": "mean over the images of at least 176 pixels a side, five scales, the same window",
     "interval": "95 %, Student's t over the images",
     "terms": "mean nats per example, one draw of the latent",
     "settings": f"of filters: the highest PSNR on {VAL_IMAGES} validation images, never on the test split",
