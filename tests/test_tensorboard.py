@@ -202,5 +202,6 @@ def test_the_hparams_tab_shows_the_run_with_its_best_score(
     with chromium(tmp_path / "profile") as page:
         texts, _, screenshot = page.show(f"{tensorboard}#hparams", lambda texts, _: score in texts)
     screenshot.save(tmp_path / "hparams.png")
-    table = texts[texts.index("Trial ID") :]
-    assert set(table) >= {"model.beta", "0.50000", "best/val/loss", name(outputs, run), score}
+    choices, table = texts[: texts.index("Trial ID")], texts[texts.index("Trial ID") :]
+    assert set(choices) >= {"data.batch_size", "model.beta", "best/val/loss"}  # of one run it shows the first five
+    assert set(table) >= {"data.batch_size", "64.000", "best/val/loss", name(outputs, run), score}
