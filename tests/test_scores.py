@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from aectl.evaluation.examples import chosen, error_map
+from aectl.evaluation.examples import MOST, chosen, error_map
 from aectl.evaluation.scores import Mean, first, joined, mean_of, means, score
 from aectl.evaluation.verdict import outcome, sentence, way_on
 from aectl.metrics import mse, psnr, ssim
@@ -176,3 +176,8 @@ def test_an_error_map_is_the_mean_absolute_error_of_the_channels() -> None:
     assert error_map(output, target) == pytest.approx(expected)
     assert error_map(output, target).shape == (5, 1, 12, 14)
     assert not error_map(np.full((1, 1, 2, 2), 7.0), np.ones((1, 1, 2, 2))).any()
+
+
+def test_a_picture_has_no_more_columns_than_a_page() -> None:
+    kinds = chosen(np.arange(1000.0), 500)
+    assert [len(places) for places in kinds.values()] == [MOST, MOST, MOST]

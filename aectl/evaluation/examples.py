@@ -9,11 +9,14 @@ from aectl.data.batches import Batches
 from aectl.evaluation.scores import Scores
 from aectl.opened import Opened
 
+MOST = 20
+"""Columns of each kind, at most: a picture has to fit on a page."""
+
 
 def chosen(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
     """The places in (N,) of the best, the middle and the worst values, `each` of them at most and none twice."""
     order = np.argsort(-psnr, kind="stable")
-    each = min(each, max(1, len(order) // 3))
+    each = min(each, max(1, len(order) // 3), MOST)
     middle = (len(order) - each) // 2
     slices = {"best": order[:each], "median": order[middle : middle + each], "worst": order[len(order) - each :]}
     seen: set[int] = set()
