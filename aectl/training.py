@@ -57,6 +57,8 @@ def fit(run: Run) -> float:
     )
     started = time.monotonic()
     train, val = run.data.batches("train"), run.data.batches("val")
+    if (n := len(train.split.x)) < train.batch_size:
+        print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
     trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)
     return conclude(run, trainer, best, time.monotonic() - started)
 

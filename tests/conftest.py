@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,12 @@ TRAINED = {
     "ae": ["model=ae", "net=mlp", "model.latent_dim=2"],
     "grid": ["model=vae", "task=super-res", "net.latent=grid", "model.latent_dim=4"],
     "rednet": ["model=rednet", "model.features=8", "task=denoise"],
+}
+
+BARELY_TRAINED = {
+    "rednet": ["model=rednet", "task=denoise", "dataset=photos", "dataset.patches_per_photo=8"],
+    "grid": ["model=ae", "task=super-res", "net.latent=grid", "dataset=photos", "dataset.patches_per_photo=8"],
+    "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
 }
 
 
@@ -81,11 +87,21 @@ def run_folder(result: Result) -> Path:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A denoising VAE, a plain autoencoder with two latents, a super-resolver with a latent grid, and a RED-Net."""
-    outputs = tmp_path_factory.mktemp("trained")
-    calls = [["train", *overrides, EPOCHS, f"hydra.run.dir={outputs / name}"] for name, overrides in TRAINED.items()]
+    return train(tmp_path_factory.mktemp("trained"), TRAINED, [EPOCHS])
+
+
+@pytest.fixture(scope="session")
+def barely_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A denoiser of any size, an enlarger with a latent grid, and a VAE of digits, a few steps old."""
+    return train(tmp_path_factory.mktemp("barely-trained"), BARELY_TRAINED, QUICK)
+
+
+def train(outputs: Path, named: dict[str, list[str]], common: Sequence[str]) -> dict[str, Path]:
+    """The folders of runs with these overrides, all trained in one process of their own."""
+    calls = [["train", *overrides, *common, f"hydra.run.dir={outputs / name}"] for name, overrides in named.items()]
     code = "import json, sys\nfrom aectl.cli import main\nfor call in json.loads(sys.argv[1]):\n    main(call)"
     subprocess.run([sys.executable, "-c", code, json.dumps(calls)], check=True, capture_output=True)
-    return {name: outputs / name for name in TRAINED}
+    return {name: outputs / name for name in named}
 
 
 @pytest.fixture

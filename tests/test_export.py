@@ -1,7 +1,6 @@
 """Exported files give what the checkpoint gives, for other batches and sizes than they were made with."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,23 +10,14 @@ import torch
 import aectl as package
 from aectl import exporting
 from aectl.exporting import SUFFIXES, load
-from tests.conftest import QUICK, Aectl
+from tests.conftest import Aectl
 
-RUNS = {
-    "rednet": ["model=rednet", "task=denoise", "dataset=photos", "dataset.patches_per_photo=8"],
-    "grid": ["model=ae", "task=super-res", "net.latent=grid", "dataset=photos", "dataset.patches_per_photo=8"],
-    "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
-}
 FORMATS = list(SUFFIXES)
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    outputs = tmp_path_factory.mktemp("runs")
-    for name, overrides in RUNS.items():
-        command = [sys.executable, "-m", "aectl", "train", *overrides, *QUICK, f"hydra.run.dir={outputs / name}"]
-        subprocess.run(command, check=True, capture_output=True)
-    return {name: outputs / name for name in RUNS}
+@pytest.fixture
+def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
+    return barely_trained
 
 
 def available(format: str) -> None:

@@ -14,23 +14,12 @@ from aectl import image_files, latent_files
 from aectl.errors import UserError
 from aectl.latent_files import Table
 from aectl.metrics import psnr
-from tests.conftest import QUICK, Aectl
-
-RUNS = {
-    "rednet": ["model=rednet", "task=denoise", "dataset=photos", "dataset.patches_per_photo=8"],
-    "grid": ["model=ae", "task=super-res", "net.latent=grid", "dataset=photos", "dataset.patches_per_photo=8"],
-    "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
-}
+from tests.conftest import Aectl
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A denoiser of any size, an enlarger with a latent grid, and a VAE of digits."""
-    outputs = tmp_path_factory.mktemp("runs")
-    for name, overrides in RUNS.items():
-        command = [sys.executable, "-m", "aectl", "train", *overrides, *QUICK, f"hydra.run.dir={outputs / name}"]
-        subprocess.run(command, check=True, capture_output=True)
-    return {name: outputs / name for name in RUNS}
+@pytest.fixture
+def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
+    return barely_trained
 
 
 def photo(path: Path, size: tuple[int, int] = (50, 70), channels: int = 3) -> Path:

@@ -45,9 +45,6 @@ def main(cfg: DictConfig) -> float:
     run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
     device, model = make(run.cfg.trainer).device(), run.build()
     print(f"{run.title} of {by(run.cfg.model.shape)} · {size(model):,} parameters · {device.type} · {run.folder}/")
-    few = len(run.data.split("train").x)
-    if few < run.data.batch_size:
-        print(f"{few} training examples are fewer than data.batch_size={run.data.batch_size}: an epoch is one batch")
 
     from aectl.training import fit
 

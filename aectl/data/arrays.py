@@ -2,6 +2,7 @@
 
 import gzip
 import zipfile
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +20,7 @@ Pair = tuple[np.ndarray, np.ndarray | None]
 """Images and, where there are any, their classes."""
 
 
-class Arrays:
+class Arrays(ABC):
     """What is the same for all of them: a part for training, one for testing, and a share of the first validates.
 
     Arguments:
@@ -33,13 +34,13 @@ class Arrays:
         self.val = val
         self.test = test
 
+    @abstractmethod
     def read(self) -> dict[str, Pair]:
         """The parts that the files have: `train` and, maybe, `test`.
 
         Raises:
             UserError: the files are not there or not of the format.
         """
-        raise NotImplementedError
 
     def prepare(self) -> None:
         self.parts  # noqa: B018 - reads them

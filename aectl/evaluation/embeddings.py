@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def accuracies(opened: Opened, split: SplitName, test: Latents, cache: Cache) ->
     accuracy = {}
     for name, (x, x_test) in bar(named.items(), "embeddings"):
         key = {"train": fingerprint(x), "test": fingerprint(x_test), "classes": classes, "neighbours": NEIGHBOURS}
-        right = cache.get(key, lambda x=x, x_test=x_test: classify(x, x_test, train, test))  # type: ignore[misc]
+        right = cache.get(key, partial(classify, x, x_test, train, test))
         accuracy[name] = {kind: mean_of(values) for kind, values in right.items()}
     return accuracy
 
