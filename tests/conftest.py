@@ -34,6 +34,7 @@ TRAINED = {
 BARELY_TRAINED = {
     "rednet": ["model=rednet", "task=denoise", "dataset=photos", "dataset.patches_per_photo=8"],
     "grid": ["model=ae", "task=super-res", "net.latent=grid", "dataset=photos", "dataset.patches_per_photo=8"],
+    "tiny": ["model=rednet", "model.features=2", "model.depth=2", "dataset=photos", "dataset.patches_per_photo=8"],
     "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
 }
 
@@ -92,7 +93,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def barely_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A denoiser of any size, an enlarger with a latent grid, and a VAE of digits, a few steps old."""
+    """A denoiser of any size, an enlarger with a latent grid, a net that is quick, and a VAE of digits: a few steps old."""
     return train(tmp_path_factory.mktemp("barely-trained"), BARELY_TRAINED, QUICK)
 
 

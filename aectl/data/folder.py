@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -17,14 +19,11 @@ from aectl.bars import bar
 from aectl.bounds import Count, Seed, Shape, Share, Sides
 from aectl.data.frames import Resize, frames
 from aectl.data.parting import SPLITS, parted
+from aectl.data.probing import probed
 from aectl.data.source import Split, SplitName
 from aectl.data.store import Entry, Store
 from aectl.errors import UserError
 
-PROBED = 500
-"""Pictures, at most, whose size and channels decide those of the data set."""
-LARGEST_GUESSED = 256
-USUAL_SIDE = 64
 AT_ONCE = 1_000
 SHOWN = 3
 FORMAT = 1
@@ -87,7 +86,7 @@ class Folder:
     @cached_property
     def shape(self) -> Shape:
         known = Store.find(self._place)
-        return tuple(known.index.shape) if known else self._probed()
+        return tuple(known.index.shape) if known else probed(self.files, self.size, self.channels)
 
     @cached_property
     def files(self) -> list[Path]:
@@ -110,6 +109,9 @@ class Folder:
         known = Store.find(self._place)
         if known is None:
             known = Store.build(self._place, self.shape, self.classes, self._entries())
+            for former in self._place.parent.glob(f"{self._place.name.split('-')[0]}-*"):
+                if former != self._place:  # of files that have changed since
+                    shutil.rmtree(former, ignore_errors=True)
             report(known)
         if not sum(known.index.counts.values()):
             name, why = next(iter(known.index.skipped.items()))
@@ -120,25 +122,9 @@ class Folder:
 
     @cached_property
     def _place(self) -> Path:
-        """Where the map of these files with these settings lies."""
+        """Where the map of these files with these settings lies: what it is of, a dash, and the state of the files."""
         stats = [(str(path.relative_to(self.root)), *size_and_time(path)) for path in self.files]
-        key = json.dumps([FORMAT, str(self.root.resolve()), self.settings, stats])
-        return self.cache / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-
-    def _probed(self) -> Shape:
-        """The shape that the settings and the pictures themselves decide."""
-        chosen = self.files[:: max(1, len(self.files) // PROBED)]
-        found = [header for path in chosen if (header := header_of(path))]
-        if not found:
-            image_files.header(chosen[0])  # raises, and says why
-        channels = self.channels or max(channels for *_, channels in found)
-        if self.size:
-            return (channels, *self.size)
-        sizes = {(height, width) for height, width, _ in found}
-        if len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST_GUESSED:
-            return (channels, *sizes.pop())
-        side = min(USUAL_SIDE, *(min(size) for size in sizes))
-        return (channels, side, side)
+        return self.cache / f"{hashed([FORMAT, str(self.root.resolve()), self.settings])}-{hashed(stats)}"
 
     @cached_property
     def classes(self) -> list[str]:
@@ -199,23 +185,22 @@ def in_parallel(work: Callable[[Path], T], paths: list[Path], what: str) -> Iter
             yield from zip(part, threads.map(work, part), strict=True)
 
 
+def hashed(what: object) -> str:
+    """A name for whatever JSON can hold."""
+    return hashlib.blake2b(json.dumps(what).encode(), digest_size=12).hexdigest()
+
+
 def digest_of(path: Path) -> str:
-    """What tells the content of a file from others."""
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    """What tells the content of a file from others; its path where it cannot be read, which decoding will report."""
+    with suppress(OSError):
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return str(path)
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
     """What changes when a file does."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
-
-
-def header_of(path: Path) -> tuple[int, int, int] | None:
-    """Height, width and channels, or none of a file that is no picture."""
-    try:
-        return image_files.header(path)
-    except UserError:
-        return None
 
 
 def report(store: Store) -> None:
