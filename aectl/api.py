@@ -22,7 +22,9 @@ Images = Tensor | np.ndarray | Image.Image | list[Any]
 
 
 class Model:
-    """A trained run. Images are (H, W), (C, H, W) or (N, C, H, W), uint8 or floating-point in [0, 1], or PIL images.
+    """A trained run.
+
+    Images are (H, W), (C, H, W), (H, W, C) or (N, C, H, W), uint8 or floating point in [0, 1]; PIL images; or lists.
 
     Arguments:
         opened: the run on its device.
@@ -54,30 +56,48 @@ class Model:
         """New images (n, *shape) in [0, 1]: from the prior, or from a Gaussian fitted to the training latents."""
         return generate(self.opened, n, natural(self.opened.model), temperature=temperature).clamp(0, 1)
 
-    def predict(self, picture: str | Path | Image.Image, tile: int | None = None) -> Image.Image:
-        """The model applied to one picture of any size, as it is."""
+    def predict(self, picture: str | Path | Tensor | np.ndarray | Image.Image, tile: int | None = None) -> Image.Image:
+        """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image."""
         channels = self.opened.model.input_shape[0]
-        if isinstance(picture, Image.Image):
-            array = image_files.as_array(picture, channels)
-        else:
+        if isinstance(picture, str | Path):
             array = image_files.read(Path(picture).expanduser(), channels)
+        else:
+            (image,) = as_images(picture, channels)
+            array = (image * 255).round().byte().numpy()
         return image_files.as_picture(predict(self.opened, array, tile))
 
     def _batch(self, x: Images) -> Tensor:
-        """Images of any kind as (N, C, H, W) float32 in [0, 1] on the device."""
+        """Images of any kind as the model takes them, on its device."""
         shape = self.opened.model.input_shape
-        if isinstance(x, list):
-            return torch.cat([self._batch(image) for image in x])
-        if isinstance(x, Image.Image):
-            x = image_files.as_array(x, shape[0])
-        images = torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
-        while images.ndim < len(shape) + 1:
-            images = images.unsqueeze(0)
-        images = images.float().div(255) if images.dtype == torch.uint8 else images.float()
-        sides_fit = self.opened.model.any_size or tuple(images.shape[2:]) == tuple(shape[1:])
-        if images.ndim != len(shape) + 1 or images.shape[1] != shape[0] or not sides_fit:
+        images = as_images(x, shape[0])
+        if not self.opened.model.any_size and tuple(images.shape[2:]) != tuple(shape[1:]):
             raise UserError(f"x: images of shape {tuple(images.shape)}; expected (N, {', '.join(map(str, shape))})")
         return images.to(self.opened.device)
+
+
+def as_images(x: Images, channels: int) -> Tensor:
+    """Images of any kind as (N, channels, H, W) float32 in [0, 1].
+
+    Raises:
+        UserError: other channels, or other values than uint8 or floating point in [0, 1].
+    """
+    if isinstance(x, list):
+        return torch.cat([as_images(image, channels) for image in x])
+    if isinstance(x, Image.Image):
+        x = image_files.as_array(x, channels)
+    images = torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
+    if images.ndim > 2 and images.shape[-1] == channels != images.shape[-3]:
+        images = images.movedim(-1, -3)  # as matplotlib and scikit-image lay them out
+    while images.ndim < 4:
+        images = images.unsqueeze(0)
+    if images.ndim > 4 or images.shape[1] != channels:
+        raise UserError(f"x: images of shape {tuple(images.shape)}; expected (N, {channels}, height, width)")
+    if images.dtype == torch.uint8:
+        return images.float().div(255)
+    if not images.is_floating_point() or not ((images >= 0) & (images <= 1)).all():
+        found = f"{images.min().item():.6g} to {images.max().item():.6g}"
+        raise UserError(f"x: values of {images.dtype} from {found}; expected uint8, or floating point from 0 to 1")
+    return images.float()
 
 
 def opened(run: str, outputs: str, accelerator: str, seed: int) -> Model:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli as BernoulliDistribution
 from torch.distributions import Distribution
+from torch.distributions import Laplace as LaplaceDistribution
 
 from aectl.bounds import Positive, Shape
 from aectl.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
@@ -54,19 +55,12 @@ class Likelihood(nn.Module, ABC):
         return 0.0
 
 
-class Gaussian(Likelihood):
-    r"""Pixels with Gaussian noise; its nll is the squared error in units of $2 \sigma^2$.
-
-    .. math:: -\log p(x|z) = \frac{(x - \mu)^2}{2 \sigma^2} + \log \sigma + \tfrac{1}{2} \log 2 \pi,
-        \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
-
-    References:
-        | Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), eq. 5
-        | https://arxiv.org/abs/2006.13202
+class Located(Likelihood):
+    """A density about what the decoder puts out, with one scale for all elements.
 
     Arguments:
-        scale: $\sigma$ in units of the pixel range [0, 1], or where it starts when it is learned.
-        learn_scale: train one $\sigma$ for all elements, which weighs the nll against the KL by itself.
+        scale: in units of the pixel range [0, 1], or where it starts when it is learned.
+        learn_scale: train it, which weighs the nll against the KL by itself.
         link: `sigmoid` keeps the mean inside [0, 1]; `identity` leaves it as the decoder puts it out.
     """
 
@@ -75,15 +69,50 @@ class Gaussian(Likelihood):
         self.link = link
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
 
+    @abstractmethod
+    def density(self, mu: Tensor, scale: Tensor) -> Distribution:
+        """p(x|z) about its mean."""
+
     def forward(self, h: Tensor) -> Distribution:
         mu = h.sigmoid() if self.link == "sigmoid" else h
-        return normal(mu, self.log_scale.exp().expand_as(mu))
+        return self.density(mu, self.log_scale.exp().expand_as(mu))
 
     def inverse(self, mean: Tensor) -> Tensor:
         return super().inverse(mean) if self.link == "sigmoid" else mean
 
     def constant(self, shape: Shape) -> float:
-        return math.prod(shape) * (float(self.log_scale.detach()) + 0.5 * math.log(2 * math.pi))
+        peak = self.density(torch.zeros(()), self.log_scale.detach().exp()).log_prob(torch.zeros(()))
+        return -math.prod(shape) * float(peak)
+
+
+class Gaussian(Located):
+    r"""Pixels with Gaussian noise; its nll is the squared error in units of $2 \sigma^2$.
+
+    .. math:: -\log p(x|z) = \frac{(x - \mu)^2}{2 \sigma^2} + \log \sigma + \tfrac{1}{2} \log 2 \pi,
+        \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
+
+    References:
+        | Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), eq. 5
+        | https://arxiv.org/abs/2006.13202
+    """
+
+    def density(self, mu: Tensor, scale: Tensor) -> Distribution:
+        return normal(mu, scale)
+
+
+class Laplace(Located):
+    r"""Pixels with Laplacian noise; its nll is the absolute error in units of $b$, which large errors rule less.
+
+    .. math:: -\log p(x|z) = \frac{|x - \mu|}{b} + \log 2 b, \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
+
+    References:
+        | Enhanced Deep Residual Networks for Single Image Super-Resolution (Lim et al., 2017), section 4.2, which
+          trains on the absolute error for the sake of the PSNR
+        | https://arxiv.org/abs/1707.02921
+    """
+
+    def density(self, mu: Tensor, scale: Tensor) -> Distribution:
+        return LaplaceDistribution(mu, scale, validate_args=False)
 
 
 class Bernoulli(Likelihood):

@@ -93,7 +93,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def barely_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A denoiser of any size, an enlarger with a latent grid, a net that is quick, and a VAE of digits: a few steps old."""
+    """A denoiser of any size, an enlarger with a grid, a quick net and a VAE of digits: a few steps old."""
     return train(tmp_path_factory.mktemp("barely-trained"), BARELY_TRAINED, QUICK)
 
 

@@ -7,10 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aectl.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Likelihood
+from aectl.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace, Likelihood, Link, Located
 
 LOGITS = [-30.0, -5.0, -1.0, -0.01, 0.0, 0.01, 1.0, 5.0, 30.0]
-FAMILIES = [Gaussian(scale=0.3, learn_scale=False), Bernoulli(), ContinuousBernoulli()]
+FAMILIES = [
+    Gaussian(scale=0.3, learn_scale=False),
+    Laplace(scale=0.3, learn_scale=False),
+    Bernoulli(),
+    ContinuousBernoulli(),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +44,12 @@ def test_mean_of_continuous_bernoulli_is_its_first_moment(logit: float) -> None:
 
 @pytest.mark.parametrize("logit", LOGITS)
 @pytest.mark.parametrize("scale", [0.05, 0.7])
-def test_gaussian_integrates_to_one_around_the_sigmoid_of_the_logit(logit: float, scale: float) -> None:
+@pytest.mark.parametrize("family", [Gaussian, Laplace])
+def test_located_densities_integrate_to_one_around_the_sigmoid_of_the_logit(
+    family: type[Located], logit: float, scale: float
+) -> None:
     mu = 1 / (1 + math.exp(-logit))
-    x, density = over_range(Gaussian(scale, learn_scale=False), logit, mu - 8 * scale, mu + 8 * scale)
+    x, density = over_range(family(scale, learn_scale=False), logit, mu - 12 * scale, mu + 12 * scale)
     assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-3)
     assert torch.trapezoid(x * density, x).item() == pytest.approx(mu, abs=1e-3)
 
@@ -61,6 +69,16 @@ def test_gaussian_nll_is_the_squared_error_in_its_units_and_the_constant(scale: 
     torch.testing.assert_close(likelihood.nll(likelihood(h), x), expected)
     exact = likelihood.nll(likelihood(h), h.sigmoid())
     torch.testing.assert_close(exact, torch.full((4,), likelihood.constant((3, 5, 7))))
+
+
+@pytest.mark.parametrize("link", ["sigmoid", "identity"])
+def test_laplace_nll_is_the_absolute_error_in_its_units_and_the_constant(link: Link) -> None:
+    likelihood = Laplace(0.2, learn_scale=False, link=link)
+    h, x = torch.randn(4, 3, 5, 7), torch.rand(4, 3, 5, 7)
+    mu = h.sigmoid() if link == "sigmoid" else h
+    constant = 105 * math.log(2 * 0.2)
+    torch.testing.assert_close(likelihood.nll(likelihood(h), x), (x - mu).abs().flatten(1).sum(1) / 0.2 + constant)
+    assert likelihood.constant((3, 5, 7)) == pytest.approx(constant, rel=1e-5)
 
 
 def test_bernoulli_nll_is_the_binary_cross_entropy_summed() -> None:
@@ -94,19 +112,21 @@ def test_weight_masks_what_does_not_count(likelihood: Likelihood) -> None:
     torch.testing.assert_close(likelihood.nll(likelihood(h), x, 2 * weight), 2 * masked)
 
 
-def test_learned_scale_is_best_at_the_root_mean_squared_error() -> None:
+@pytest.mark.parametrize("family", [Gaussian, Laplace])
+def test_learned_scale_is_best_at_the_size_of_the_errors(family: type[Located]) -> None:
     h, x = torch.randn(8, 1, 6, 6), torch.rand(8, 1, 6, 6)
-    rmse = (x - h.sigmoid()).square().mean().sqrt().item()
+    errors = x - h.sigmoid()
+    best = (errors.square().mean().sqrt() if family is Gaussian else errors.abs().mean()).item()
 
     def slope(scale: float) -> float:
-        likelihood = Gaussian(scale, learn_scale=True)
+        likelihood = family(scale, learn_scale=True)
         likelihood.nll(likelihood(h), x).mean().backward()
         assert likelihood.log_scale.grad is not None
         return likelihood.log_scale.grad.item()
 
-    assert slope(0.9 * rmse) < -1
-    assert slope(rmse) == pytest.approx(0, abs=1e-3)
-    assert slope(1.1 * rmse) > 1
+    assert slope(0.9 * best) < -1
+    assert slope(best) == pytest.approx(0, abs=1e-3)
+    assert slope(1.1 * best) > 1
 
 
 def test_fixed_scale_is_no_parameter_to_train() -> None:

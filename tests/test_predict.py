@@ -199,7 +199,23 @@ def test_python_takes_arrays_tensors_and_pictures(runs: dict[str, Path]) -> None
     assert torch.allclose(run.decode(found[0]), run.reconstruct(gray), atol=1e-6)
     assert torch.equal(run.sample(5), run.sample(5))
     assert run.predict(Image.fromarray(gray)).size == (8, 8)
+    for bad, message in ((gray.astype(int), "int64"), (gray.astype(float), "to 248"), (gray / 255 * np.nan, "nan")):
+        with pytest.raises(UserError, match=f"{message}.*expected uint8, or floating point from 0 to 1"):
+            run.encode(bad)
     with pytest.raises(UserError, match="expected"):
         run.encode(np.zeros((3, 9, 9)))
     with pytest.raises(UserError, match="accelerator"):
         package.open(str(runs["vector"]), accelerator="tpu")
+
+
+def test_python_restores_a_picture_in_whatever_form_it_comes(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = package.open(str(runs["rednet"]), accelerator="cpu")
+    file = photo(tmp_path / "a.png", (20, 30))
+    picture = Image.open(file)
+    rows = np.asarray(picture)
+    planes = torch.from_numpy(rows.copy()).permute(2, 0, 1)
+    expected = np.asarray(run.predict(file))
+    assert expected.shape == (20, 30, 3)
+    for kind in (str(file), picture, rows, rows / 255, planes, planes.float() / 255, planes[None]):
+        assert np.array_equal(run.predict(kind), expected)
+    assert torch.equal(run.encode(rows), run.encode(planes))

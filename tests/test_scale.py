@@ -71,7 +71,7 @@ def test_20_000_files_are_decoded_in_bounded_memory_and_never_twice(many: Path, 
     assert second < first / 3
 
 
-def test_a_photo_of_24_megapixels_is_restored_in_bounded_memory(barely_trained: dict[str, Path], tmp_path: Path) -> None:
+def test_24_megapixels_are_restored_in_bounded_memory(barely_trained: dict[str, Path], tmp_path: Path) -> None:
     photo = tmp_path / "large.jpg"
     Image.effect_noise((600, 400), 40).convert("RGB").resize((6000, 4000)).save(photo)
     grown, size = measured(PHOTO, barely_trained["tiny"], photo)

@@ -67,7 +67,8 @@ class Folder:
         cache: str,
     ) -> None:
         self.root = Path(root).expanduser()
-        self.size = (size, size) if isinstance(size, int) else size and tuple(size)
+        height, width = (size, size) if isinstance(size, int) else size or (None, None)
+        self.size = (height, width) if height and width else None
         self.channels = channels
         self.resize = resize
         self.patches = patches
