@@ -1,4 +1,4 @@
-.PHONY: help install demo test lint format tables results measure clean
+.PHONY: help install demo test lint format tables results photos show-photos measure clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -48,8 +48,23 @@ results: install ## train, measure and draw what the README shows on Fashion-MNI
 	    $(TRAIN)/$$name experiment=$$name || exit; done
 	$(MAKE) measure
 
+HELD_OUT := $(RESULTS)/held_out
+
+photos: install ## train a denoiser and an enlarger of photographs and show them on one held out: a quarter of an hour
+	rm -rf $(RESULTS)/photos_denoise $(RESULTS)/photos_super_res $(HELD_OUT)
+	for name in photos_denoise photos_super_res; do $(TRAIN)/$$name experiment=$$name || exit; done
+	$(MAKE) show-photos
+
+show-photos: install
+	$(BIN)/python docs/photos.py prepare
+	for name in photos_denoise photos_super_res; do \
+	    $(BIN)/aectl eval $(RESULTS)/$$name && \
+	    $(BIN)/aectl predict $(RESULTS)/$$name input=$(HELD_OUT)/$$name output=$(HELD_OUT)/$$name-restored \
+	        overwrite=true compare=true reference=$(HELD_OUT)/truth || exit; done
+	$(BIN)/python docs/photos.py show
+
 measure: install
-	for run in $(filter-out denoise,$(notdir $(wildcard $(RESULTS)/*))); do $(BIN)/aectl eval $(RESULTS)/$$run || exit; done
+	for run in $(filter-out denoise photos_% held_out,$(notdir $(wildcard $(RESULTS)/*))); do $(BIN)/aectl eval $(RESULTS)/$$run || exit; done
 	$(BIN)/aectl eval -m $(RESULTS)/denoise task=denoise task.sigma=0.2,0.3,0.5
 	$(BIN)/aectl eval $(RESULTS)/ae-32 $(RESULTS)/ae-32-digits dataset=fashion_mnist,digits_28
 	$(BIN)/aectl sample $(RESULTS)/vae

@@ -35,7 +35,11 @@ def show(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0
 
 
 def rows(
-    named: dict[str, np.ndarray], title: str, heads: Sequence[str] = (), errors: dict[str, np.ndarray] | None = None
+    named: dict[str, np.ndarray],
+    title: str,
+    heads: Sequence[str] = (),
+    errors: dict[str, np.ndarray] | None = None,
+    inches: float = INCHES_A_PICTURE,
 ) -> Figure:
     """A row for each entry, its name on the left; the values are images (N, C, H, W), each row of its own size.
 
@@ -45,7 +49,7 @@ def rows(
     most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
     everything = {**named, **errors}
     columns = max(len(images) for images in everything.values())
-    figure, grid = sheet(list(everything), columns)
+    figure, grid = sheet(list(everything), columns, inches)
     for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
         axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         for axes, image in zip(axes_of_row, images, strict=False):
@@ -64,10 +68,10 @@ def rows(
     return figure
 
 
-def sheet(names: list[str], columns: int) -> tuple[Figure, np.ndarray]:
+def sheet(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
     """A figure with room for a row of pictures for each name, and its axes."""
     label_inches = 0.09 * max(map(len, names)) + 0.1
-    figure = Figure(figsize=(INCHES_A_PICTURE * columns + label_inches, INCHES_A_PICTURE * len(names)))
+    figure = Figure(figsize=(inches * columns + label_inches, inches * len(names)))
     grid = figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
     return figure, grid
 

@@ -38,6 +38,8 @@ def reports() -> list[dict[str, Any]]:
     """The evaluations below `outputs/results`, each with what its training left, in the order of the README."""
     found = []
     for path in RESULTS.glob("*/eval/*/metrics.json"):
+        if path.parents[2].name not in ORDER:
+            continue
         summary = json.loads((path.parents[2] / "summary.json").read_text())
         found.append({**json.loads(path.read_text()), "name": path.parents[2].name, "seconds": summary["seconds"]})
     return sorted(found, key=lambda report: (ORDER.index(report["name"]), report["task"]))

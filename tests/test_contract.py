@@ -76,7 +76,7 @@ def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> Non
     example = run.task(**as_float(run.data.batches("train").take(torch.arange(64))))
     optimizer = torch.optim.Adam(built.parameters(), 1e-2)
     losses = []
-    for step in range(40):
+    for step in range(80):
         optimizer.zero_grad()
         with same_draws(step, torch.device("cpu")):
             loss = built.loss(example)["loss"]

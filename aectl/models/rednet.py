@@ -3,6 +3,7 @@
 import math
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -12,6 +13,9 @@ from aectl.example import Example
 from aectl.likelihoods import Likelihood
 from aectl.models.base import Autoencoder
 
+FIRST_RESIDUAL = 0.01
+"""Of the usual size, before training."""
+
 
 class RedNet(Autoencoder):
     r"""Adds to its input what convolutions, and transposed ones that mirror them, find wrong with it.
@@ -20,7 +24,8 @@ class RedNet(Autoencoder):
 
     Every few transposed convolutions the maps of the convolution that they mirror are added, so that nothing has to
     pass a bottleneck: made for restoring, and no compression. Images may have any size. A smaller input is enlarged
-    at the end, by a pixel shuffle, and bicubically where it is added.
+    at the end, by a pixel shuffle, and bicubically where it is added. Before it has learned anything it hardly changes
+    its input: the last layer begins near zero, or what is smooth already would be the worse for it for long.
 
     References:
         | Image Restoration Using Very Deep Convolutional Encoder-Decoder Networks with Symmetric Skip Connections
@@ -67,6 +72,9 @@ class RedNet(Autoencoder):
         self.last = nn.Sequential(
             nn.ConvTranspose2d(features, out_channels, outer, stride, padding=1), nn.PixelShuffle(self.scale)
         )
+        with torch.no_grad():
+            for parameter in self.last.parameters():
+                parameter.mul_(FIRST_RESIDUAL)
 
     @property
     def latent_size(self) -> int:
