@@ -24,3 +24,10 @@ def pick(accelerator: Accelerator, key: str = "accelerator") -> torch.device:
         f"{key}={accelerator}: no such device on this machine; "
         f"expected a GPU that torch {torch.__version__} can use, or use {key}=cpu"
     )
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself; where it does not, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from aectl.compiled import Compiled
 from aectl.data.batches import Batch, as_float
 from aectl.draws import same_draws
 from aectl.example import Example
+from aectl.means import Means
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
 
@@ -27,6 +29,8 @@ class System(LightningModule):
         schedule: the share of the run that is done to a factor on the learning rate.
         clip: the largest norm of a player's gradient, or none.
         seed: fixes the corruption and the latent draws of validation, the same in every epoch.
+        compile: let torch compile the loss of batches of this many examples; 0 for none.
+        channels_last: keep the channels of images together in memory.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class System(LightningModule):
         schedule: Callable[[float], float],
         clip: float | None,
         seed: int,
+        compile: int = 0,
+        channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -45,10 +51,23 @@ class System(LightningModule):
         self.schedule = schedule
         self.clip = clip
         self.seed = seed
+        self.compile_size = compile
+        self.channels_last = channels_last
         self.automatic_optimization = len(model.players) == 1
+        self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
+        self.means = {"train": Means(), "val": Means()}
+
+    def on_fit_start(self) -> None:
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        if self.compile_size:
+            self.compiled = Compiled(self.model.loss, self.device)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return as_float(batch)
+        batch = as_float(batch)
+        if self.channels_last and batch["x"].ndim == 4:
+            batch["x"] = batch["x"].contiguous(memory_format=torch.channels_last)
+        return batch
 
     def on_train_epoch_start(self) -> None:
         self.model.start_epoch(self.current_epoch)
@@ -56,13 +75,13 @@ class System(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         example = self.task(**batch)
         if self.automatic_optimization:
-            return self._score(example, "train", "autoencoder")["loss"]
+            return self._score(example, "autoencoder")
         optimizers = cast(list[LightningOptimizer], self.optimizers())
         schedulers = cast(list[LambdaLR], self.lr_schedulers())
         for player, optimizer, scheduler in zip(self.model.players, optimizers, schedulers, strict=True):
             self.toggle_optimizer(optimizer)
             optimizer.zero_grad()
-            self.manual_backward(self._score(example, f"train/{player}", player)["loss"])
+            self.manual_backward(self._score(example, player, f"{player}/"))
             self.configure_gradient_clipping(optimizer.optimizer)
             optimizer.step()
             scheduler.step()
@@ -72,13 +91,27 @@ class System(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         with same_draws(self.seed + batch_idx, self.device):
             example = self.task(**batch)
-            return self._score(example, "val", "autoencoder")["loss"]
+            terms = self.model.loss(example)
+            self.means["val"].add(terms, len(example.target))
+            return terms["loss"]
 
-    def _score(self, example: Example, split: str, player: str) -> dict[str, Tensor]:
-        terms = self.model.loss(example, player)
-        logged = {f"{split}/{name}": term for name, term in terms.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(example.target))
-        return terms
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        if self.trainer.is_last_batch or self.trainer.should_stop:
+            self._log_means("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_means("val")
+
+    def _log_means(self, split: str) -> None:
+        """Logs the mean of each term over the epoch; Lightning's own would cost as much as a small net's arithmetic."""
+        means = {f"{split}/{name}": mean for name, mean in self.means[split].take().items()}
+        self.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
+
+    def _score(self, example: Example, player: str, prefix: str = "") -> Tensor:
+        loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
+        terms = loss(example, player)
+        self.means["train"].add({prefix + name: term for name, term in terms.items()}, len(example.target))
+        return terms["loss"]
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

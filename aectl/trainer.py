@@ -28,7 +28,10 @@ class TrainerConfig:
 
     Arguments:
         accelerator: `auto`, `cpu`, `gpu` (CUDA or MPS), `cuda` or `mps`.
-        precision: `32-true`, or the mixed precisions `bf16-mixed` and `16-mixed`.
+        precision: `32-true`, the mixed precisions `bf16-mixed` and `16-mixed`, or `auto`: bf16-mixed where the device
+            has arithmetic for it, else 32-true.
+        compile: let torch compile the loss of a whole batch, which takes it some seconds; needs a C++ compiler.
+        channels_last: keep the channels of images and maps together in memory, as convolutions like it.
         max_epochs: passes over the training split.
         max_time: stop after `DD:HH:MM:SS` at the end of the step, or null.
         gradient_clip_val: the largest norm of the gradient, or null.
@@ -43,7 +46,7 @@ class TrainerConfig:
     def __init__(
         self,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
-        precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"],
+        precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"],
         max_epochs: Count,
         max_time: Duration | None,
         gradient_clip_val: Positive | None,
@@ -53,8 +56,12 @@ class TrainerConfig:
         limit_val_batches: Count | None,
         deterministic: bool | Literal["warn"],
         detect_anomaly: bool,
+        compile: bool = False,
+        channels_last: bool = False,
     ) -> None:
         self.clip = gradient_clip_val
+        self.compile = compile
+        self.channels_last = channels_last
         self.accelerator = accelerator
         self.flags: dict[str, Any] = {
             "accelerator": accelerator,
@@ -86,8 +93,17 @@ class TrainerConfig:
             )
         return device
 
+    def precision(self) -> tuple[str, str]:
+        """The precision to train in, and why it is not the faster one; nothing where it is."""
+        if self.flags["precision"] != "auto":
+            return self.flags["precision"], ""
+        from aectl.devices import has_bfloat16
+
+        device = self.device()
+        return ("bf16-mixed", "") if has_bfloat16(device) else ("32-true", f"{device.type} has no bfloat16 arithmetic")
+
     def make(self, **flags: Any) -> "Trainer":
         """The trainer; `flags` are Lightning's further ones."""
         from pytorch_lightning import Trainer
 
-        return Trainer(**self.flags, **flags)
+        return Trainer(**{**self.flags, "precision": self.precision()[0]}, **flags)

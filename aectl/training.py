@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 import time
 import warnings
 
@@ -35,6 +36,8 @@ def fit(run: Run) -> float:
     quiet()
     seed_everything(run.cfg.seed, verbose=False)
     settings: TrainerConfig = make(run.cfg.trainer)
+    if why := settings.precision()[1]:
+        print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
     logger = TensorBoard(str(run.folder), name="", version="", default_hp_metric=False)
     best = ModelCheckpoint(
         run.checkpoints, "best", MONITOR, save_last=True, auto_insert_metric_name=False, enable_version_counter=False
@@ -72,6 +75,8 @@ def system(run: Run, settings: TrainerConfig) -> System:
         schedule=make(run.cfg.schedule),
         clip=settings.clip,
         seed=run.cfg.seed,
+        compile=run.data.batch_size if settings.compile else 0,
+        channels_last=settings.channels_last,
     )
 
 

@@ -14,7 +14,15 @@ from aectl.errors import UserError
 FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if "hydra" not in path.relative_to(CONFIGS).parts)
 TARGETS = [path for path in FILES if "_target_:" in path.read_text()]
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name not in ("hydra", "sweep"))
-OF_OLDER_RUNS = {("Digits", "size"): 8, ("Gaussian", "link"): "sigmoid", ("Data", "binarize"): "none"}
+OF_OLDER_RUNS = {
+    ("Digits", "size"): 8,
+    ("Gaussian", "link"): "sigmoid",
+    ("Laplace", "link"): "sigmoid",
+    ("Data", "binarize"): "none",
+    ("Adam", "fused"): False,
+    ("TrainerConfig", "compile"): False,
+    ("TrainerConfig", "channels_last"): False,
+}
 """The defaults that constructors have for runs whose config was written before there was such a key."""
 
 

@@ -59,10 +59,11 @@ class VAE(AE):
         super().__init__(shape, input_shape, latent_dim, net, likelihood)
         self.beta = beta
         self.warmup_epochs = warmup_epochs
-        self.warmth = 1.0
+        self.warmth: Tensor  # the share of beta that counts; a tensor, since a compiled step takes a number for fixed
+        self.register_buffer("warmth", torch.ones(()), persistent=False)
 
     def start_epoch(self, epoch: int) -> None:
-        self.warmth = min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0
+        self.warmth.fill_(min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         mu, logvar = self.encoder(x).chunk(2, dim=1)

@@ -1,0 +1,39 @@
+"""Means over an epoch of what every step gives. Knows only torch."""
+
+import torch
+from torch import Tensor
+
+AT_ONCE = 1_000
+"""Steps whose terms wait on their device; to add them up one by one would cost as much as a small net's arithmetic."""
+
+
+class Means:
+    """The means of named terms over all examples, each step weighed by how many it had."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[tuple[str, ...], Tensor, int]] = []
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, terms: dict[str, Tensor], n: int) -> None:
+        """Takes in terms that are means over `n` examples; nothing is read from the device."""
+        self._waiting.append((tuple(terms), torch.stack([term.detach() for term in terms.values()]), n))
+        if len(self._waiting) >= AT_ONCE:
+            self._add_up()
+
+    def take(self) -> dict[str, float]:
+        """The means since the last time, none where nothing was added."""
+        self._add_up()
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+    def _add_up(self) -> None:
+        for names in dict.fromkeys(names for names, *_ in self._waiting):
+            steps = [(values, n) for own, values, n in self._waiting if own == names]
+            counts = torch.tensor([n for _, n in steps], dtype=torch.float64)
+            totals = counts @ torch.stack([values for values, _ in steps]).cpu().double()
+            for name, total in zip(names, totals.tolist(), strict=True):
+                self._sums[name] = self._sums.get(name, 0.0) + total
+                self._counts[name] = self._counts.get(name, 0) + int(counts.sum())
+        self._waiting = []

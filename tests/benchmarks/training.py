@@ -1,0 +1,81 @@
+"""Steps of `aectl train` beside a peer's, by turns in one process."""
+
+import copy
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from aectl import training
+from aectl.callbacks.progress import ProgressBar
+from aectl.cli import main
+from aectl.models.vae import VAE
+from tests.benchmarks.peers import Steps
+from tests.benchmarks.timing import PAIRS
+
+WARM = 20
+BLOCK = 50
+"""Steps that are timed at once."""
+
+
+class Turns(Callback):
+    """Lets the peer train whenever ours has trained for a block of steps, and ends the run after enough of them."""
+
+    def __init__(self, peer: Callable[[VAE], Steps], block: int) -> None:
+        self.make_peer = peer
+        self.block = block
+        self.done = 0
+        self.pairs: list[tuple[float, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        model = copy.deepcopy(pl_module.model).to(memory_format=torch.contiguous_format)
+        self.peer = self.make_peer(model)
+        with Paused(trainer):
+            self.peer(WARM)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        self.done += 1
+        past = self.done - WARM
+        if past < 0 or past % self.block:
+            return
+        if past:
+            ours = time.perf_counter() - self.begun
+            with Paused(trainer):
+                self.pairs.append((ours, self.peer(self.block)))
+        trainer.should_stop = len(self.pairs) == PAIRS
+        self.begun = time.perf_counter()
+
+
+class Paused:
+    """The bar does not draw while the peer trains."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.bar = next(callback.bar for callback in trainer.callbacks if isinstance(callback, ProgressBar))
+
+    def __enter__(self) -> None:
+        self.bar.stop()
+
+    def __exit__(self, *args: object) -> None:
+        self.bar.start()
+
+
+def by_turns(overrides: list[str], peer: Callable[[VAE], Steps], folder: Path, block: int = BLOCK) -> list[Any]:
+    """Pairs of seconds, ours with logging and the bar on, and the peer's."""
+    turns = Turns(peer, block)
+    extras = training.extras
+    training.extras = lambda run: [*extras(run), turns]
+    os.environ["TTY_COMPATIBLE"] = "1"  # the bar is drawn, as in a terminal
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere), redirect_stdout(nowhere):
+            main(["train", *overrides, "trainer.limit_val_batches=1", f"hydra.run.dir='{folder}'"])
+    finally:
+        training.extras = extras
+    if len(turns.pairs) < PAIRS:
+        sys.exit(f"only {len(turns.pairs)} of {PAIRS} pairs: the epoch is too short")
+    return turns.pairs
