@@ -57,6 +57,13 @@ class System(LightningModule):
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
         self.means = {"train": Means(), "val": Means()}
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Without torch's search for parameters where Lightning notes which hook it is in, some forty times a step."""
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def on_fit_start(self) -> None:
         if self.channels_last:
             self.model.to(memory_format=torch.channels_last)

@@ -1,5 +1,6 @@
 """What aectl is measured against: loops as people write them, and pythae."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
@@ -13,12 +14,13 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
 
-from aectl.data.torchvision import Torchvision
 from aectl.models.vae import VAE
 
 BATCH = 128
 Steps = Callable[[int], float]
 """Trains for so many steps and returns the seconds they took."""
+Peer = Callable[..., Steps]
+"""Takes a model, uint8 images (N, 1, 28, 28) and an empty folder."""
 
 
 def objective(model: VAE, x: Tensor) -> Tensor:
@@ -48,8 +50,9 @@ def steps(model: VAE, batches: Iterator[Tensor]) -> Steps:
     return run
 
 
-def hand_written(model: VAE, images: Tensor) -> Steps:
-    """Over float images that are in memory already, (N, 1, 28, 28): the limit of eager PyTorch."""
+def hand_written(model: VAE, images: Tensor, folder: Path) -> Steps:
+    """Over float images that are in memory already: the limit of eager PyTorch."""
+    images = images.float() / 255
 
     def batches() -> Iterator[Tensor]:
         while True:
@@ -59,19 +62,20 @@ def hand_written(model: VAE, images: Tensor) -> Steps:
     return steps(model, batches())
 
 
-def usual(model: VAE, source: Torchvision, workers: int) -> Steps:
+def usual(model: VAE, images: Tensor, folder: Path, workers: int) -> Steps:
     """As tutorials do: torchvision's data set, ToTensor and a DataLoader."""
-    data = FashionMNIST(str(Path(source.root)), train=True, transform=ToTensor())
+    root = Path(os.environ.get("AECTL_DATA", "~/.cache/aectl")).expanduser()
+    data = FashionMNIST(str(root), train=True, transform=ToTensor())
     loader = DataLoader(data, BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
     return steps(model, (x for _ in cycle([0]) for x, _ in loader))
 
 
-def pythae_steps(model: VAE, images: Tensor, folder: Path) -> Steps:
+def pythae(model: VAE, images: Tensor, folder: Path) -> Steps:
     """pythae's own trainer on as many images as make so many steps; same encoder, decoder, batch and loss."""
     from pythae.data.datasets import BaseDataset
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
-    wrapped = pythae_vae(model, folder)
+    images, wrapped = images.float() / 255, pythae_vae(model)
 
     def run(n: int) -> float:
         settings = BaseTrainerConfig(output_dir=str(folder), per_device_train_batch_size=BATCH, learning_rate=1e-3)
@@ -85,7 +89,7 @@ def pythae_steps(model: VAE, images: Tensor, folder: Path) -> Steps:
     return run
 
 
-def pythae_vae(model: VAE, folder: Path) -> Any:
+def pythae_vae(model: VAE) -> Any:
     """The model as pythae has it."""
     import pythae.models
     from pythae.models.base.base_utils import ModelOutput

@@ -4,7 +4,6 @@ import copy
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from aectl import training
 from aectl.callbacks.progress import ProgressBar
 from aectl.cli import main
-from aectl.models.vae import VAE
-from tests.benchmarks.peers import Steps
+from tests.benchmarks.peers import Peer
 from tests.benchmarks.timing import PAIRS
 
 WARM = 20
@@ -27,7 +25,7 @@ BLOCK = 50
 class Turns(Callback):
     """Lets the peer train whenever ours has trained for a block of steps, and ends the run after enough of them."""
 
-    def __init__(self, peer: Callable[[VAE], Steps], block: int) -> None:
+    def __init__(self, peer: Peer, block: int) -> None:
         self.make_peer = peer
         self.block = block
         self.done = 0
@@ -35,7 +33,7 @@ class Turns(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         model = copy.deepcopy(pl_module.model).to(memory_format=torch.contiguous_format)
-        self.peer = self.make_peer(model)
+        self.peer = self.make_peer(model, trainer.train_dataloader.split.x)
         with Paused(trainer):
             self.peer(WARM)
 
@@ -65,7 +63,7 @@ class Paused:
         self.bar.start()
 
 
-def by_turns(overrides: list[str], peer: Callable[[VAE], Steps], folder: Path, block: int = BLOCK) -> list[Any]:
+def by_turns(overrides: list[str], peer: Peer, folder: Path, block: int = BLOCK) -> list[Any]:
     """Pairs of seconds, ours with logging and the bar on, and the peer's."""
     turns = Turns(peer, block)
     extras = training.extras
