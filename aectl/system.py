@@ -30,7 +30,7 @@ class System(LightningModule):
         clip: the largest norm of a player's gradient, or none.
         seed: fixes the corruption and the latent draws of validation, the same in every epoch.
         compile: let torch compile the loss of batches of this many examples; 0 for none.
-        channels_last: keep the channels of images together in memory.
+        channels_last: keep the channels of images together in memory; what is compiled arranges them itself.
     """
 
     def __init__(
@@ -65,10 +65,11 @@ class System(LightningModule):
             super().__setattr__(name, value)
 
     def on_fit_start(self) -> None:
-        if self.channels_last:
-            self.model.to(memory_format=torch.channels_last)
         if self.compile_size:
             self.compiled = Compiled(self.model.loss, self.device)
+        self.channels_last &= not (self.compiled and self.compiled.fast)
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         batch = as_float(batch)

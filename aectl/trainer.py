@@ -31,7 +31,8 @@ class TrainerConfig:
         precision: `32-true`, the mixed precisions `bf16-mixed` and `16-mixed`, or `auto`: bf16-mixed where the device
             has arithmetic for it, else 32-true.
         compile: let torch compile the loss of a whole batch, which takes it some seconds; needs a C++ compiler.
-        channels_last: keep the channels of images and maps together in memory, as convolutions like it.
+        channels_last: keep the channels of images and maps together in memory, as convolutions like it; a compiled
+            model arranges them itself.
         max_epochs: passes over the training split.
         max_time: stop after `DD:HH:MM:SS` at the end of the step, or null.
         gradient_clip_val: the largest norm of the gradient, or null.

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import kl_divergence
 
 from aectl.distributions import Dirac, normal, standard_normal
 from aectl.divergences import kl
@@ -28,6 +29,11 @@ def test_kl_to_the_standard_normal_is_the_formula_of_the_vae_paper() -> None:
     q = normal(MU, SIGMA)
     expected = -0.5 * (1 + 2 * SIGMA.log() - MU.square() - SIGMA.square()).sum(1)
     torch.testing.assert_close(kl(q, standard_normal(MU)), expected)
+
+
+def test_kl_of_normals_is_torch_s() -> None:
+    q, p = normal(MU, SIGMA), normal(0.5 * MU.flip(0), SIGMA.flip(1))
+    torch.testing.assert_close(kl(q, p), kl_divergence(q, p).sum(1))
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2, 5)])
