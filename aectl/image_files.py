@@ -1,5 +1,6 @@
 """Reads and writes pictures of any usual format. Knows only numpy and PIL."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -22,8 +23,12 @@ class UnreadableError(UserError):
 
 def find(root: Path) -> list[Path]:
     """Every picture below a folder at any depth, hidden files and folders left out, in the order of their names."""
-    found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    found = []
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        pictures = (name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith("."))
+        found += [path for name in pictures if (path := Path(folder, name)).is_file()]
+    return sorted(found)
 
 
 def header(path: Path) -> tuple[int, int, int]:

@@ -10,6 +10,8 @@ from torch import Tensor
 from aectl.files import write
 
 GAP = 2
+COMPRESSION = 1
+"""zlib's least: four times faster than the usual, for a tenth more bytes."""
 
 
 def enlarge(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -39,4 +41,4 @@ def save(picture: Tensor, path: Path, zoom: int = 1) -> Path:
     array = picture.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
     zoomed = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
-    return write(path, zoomed.save)
+    return write(path, lambda aside: zoomed.save(aside, compress_level=COMPRESSION))

@@ -59,7 +59,7 @@ def fit(run: Run) -> float:
         log_every_n_steps=1,
     )
     started = time.monotonic()
-    train, val = run.data.batches("train"), run.data.batches("val")
+    train, val = (run.data.batches(name).on(settings.device()) for name in ("train", "val"))
     if (n := len(train.split.x)) < train.batch_size:
         print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
     trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)

@@ -1,12 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from aectl.data import photos
-from aectl.data.batches import Batches, Data, as_float
+from aectl.data.batches import Batches, Data, as_float, let_go
 from aectl.data.digits import Digits
 from aectl.data.photos import PHOTOS, Photos
 from aectl.data.source import Split, SplitName
+from aectl.data.store import Entry, Store
 from aectl.errors import UserError
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -28,7 +32,7 @@ def test_no_digit_is_in_two_splits() -> None:
 @pytest.mark.parametrize("name", SPLITS)
 def test_digits_are_bytes_of_the_declared_shape_that_span_black_to_white(name: SplitName) -> None:
     source = Digits()
-    x, y, classes = source.split(name)
+    x, y, classes, _ = source.split(name)
     assert x.dtype == torch.uint8
     assert x.shape[1:] == source.shape == (1, 8, 8)
     assert (x.min(), x.max()) == (0, 255)
@@ -155,3 +159,37 @@ def test_bytes_become_floats_in_which_255_is_one() -> None:
 
 def test_floats_stay_as_they_are() -> None:
     assert as_float({"x": torch.tensor([0.5, 3.0])})["x"].tolist() == [0.5, 3.0]
+
+
+def test_on_a_gpu_with_room_the_whole_split_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Split(torch.zeros(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10))
+    moved: list[str] = []
+    monkeypatch.setattr(Tensor, "to", lambda self, where: moved.append(str(where)) or self)
+    monkeypatch.setattr("aectl.data.batches.free_memory", lambda device: 10_000)
+    batches = Batches(split, 4, shuffle=True).on(torch.device("cuda"))
+    assert moved == ["cuda", "cuda"]
+    assert not batches.pinned
+    assert sorted(torch.cat([batch["y"] for batch in batches]).tolist()) == list(range(10))
+
+
+def test_on_a_gpu_without_room_batches_leave_from_pinned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Split(torch.zeros(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10))
+    pinned: list[torch.Size] = []
+    monkeypatch.setattr(Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self)
+    monkeypatch.setattr("aectl.data.batches.free_memory", lambda device: 100)
+    batches = Batches(split, 4, shuffle=False).on(torch.device("cuda"))
+    assert [batch["y"].tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert pinned == [(4, 1, 4, 4), (4,), (4, 1, 4, 4), (4,), (2, 1, 4, 4), (2,)]
+
+
+def test_pages_of_a_mapped_file_are_let_go_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.randint(0, 256, (20, 1, 64, 64), dtype=torch.uint8)
+    store = Store.build(tmp_path / "map", (1, 64, 64), [], [Entry("a", "train", frames=values.numpy())])
+    split = store.split("train")
+    calls: list[object] = []
+    monkeypatch.setattr("aectl.data.batches.RESIDENT", 10_000)
+    monkeypatch.setattr("aectl.data.batches.let_go", lambda mapped: calls.append(mapped) or let_go(mapped))
+    batches = Batches(split, 2, shuffle=False)
+    assert torch.equal(torch.cat([batch["x"] for batch in batches]), values)
+    assert calls == [split.mapped] * 5
+    assert torch.equal(split.x, values)

@@ -22,6 +22,8 @@ from aectl.opened import Opened
 WALKED = 500
 """Test images that the two ends of a walk are chosen from."""
 PICTURE_PIXELS = 64
+"""The side that small images are enlarged to, as long as the grid of them is no wider than `MOST_PIXELS`."""
+MOST_PIXELS = 2048
 
 
 def main(cfg: DictConfig) -> None:
@@ -42,9 +44,10 @@ def sample(
     images = generate(opened, n, chosen, components, temperature)
     folder = opened.run.folder / "samples"
     stem = f"{chosen}-seed-{opened.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
-    zoom = max(1, PICTURE_PIXELS // images.shape[-1])
     grid = pictures.tile(images, columns=math.ceil(math.sqrt(n)))
-    print(f"wrote {pictures.save(grid, folder / f'{stem}.png', zoom)}")
+    zoom = max(1, PICTURE_PIXELS // images.shape[-1])
+    zoom_of_grid = max(1, min(zoom, MOST_PIXELS // grid.shape[-1]))
+    print(f"wrote {pictures.save(grid, folder / f'{stem}.png', zoom_of_grid)}")
     print(f"      {save_arrays(folder / f'{stem}.npz', images)}: {tuple(images.shape)}, float32 in [0, 1]")
     if isinstance(opened.model, AE) and steps > 1:
         path = folder / f"walk-seed-{opened.seed}.png"
@@ -53,7 +56,7 @@ def sample(
 
 def save_arrays(path: Path, images: Tensor) -> Path:
     """The images as the array `images` of an .npz file."""
-    return write(path, lambda aside: np.savez_compressed(aside, images=images.numpy()))
+    return write(path, lambda aside: np.savez(aside, images=images.numpy()))
 
 
 def choose(model: Autoencoder, sampler: Literal["auto"] | Sampler) -> Sampler:

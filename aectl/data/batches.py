@@ -1,6 +1,7 @@
 """Serves a source in batches at the speed of memory: one `index_select` a batch, no workers, no Python per example."""
 
 import math
+import mmap
 from collections.abc import Iterator
 from typing import Literal
 
@@ -15,6 +16,10 @@ from aectl.errors import UserError
 Batch = dict[str, Tensor]
 Binarize = Literal["none", "threshold", "fixed", "dynamic"]
 DRAWN_AT_ONCE = 10_000
+RESIDENT = 64 * 2**20
+"""The bytes that are read from a mapped file before its pages are let go; the kernel brings in several times more."""
+LARGEST_SHARE = 0.5
+"""How much of a GPU's free memory the examples may take."""
 
 
 class Data:
@@ -71,6 +76,7 @@ class Batches:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.draw = draw
+        self.pinned = False
 
     def __len__(self) -> int:
         return math.ceil(len(self.split.x) / self.batch_size)
@@ -78,16 +84,45 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         n = len(self.split.x)
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
-        for part in order.split(self.batch_size):
-            yield self.take(part)
+        read = 0
+        for part in order.to(self.split.x.device).split(self.batch_size):  # one copy an epoch
+            batch = self.take(part)
+            read += batch["x"].nbytes
+            if self.split.mapped and read > RESIDENT:
+                let_go(self.split.mapped)
+                read = 0
+            yield batch
+
+    def on(self, device: torch.device) -> "Batches":
+        """These batches for a device: the whole split lies there if it fits, else each leaves from pinned memory."""
+        if device.type == "cuda":
+            split = self.split
+            if split.x.nbytes < LARGEST_SHARE * free_memory(device):
+                y = None if split.y is None else split.y.to(device)
+                self.split = split._replace(x=split.x.to(device), y=y, mapped=None)
+            else:
+                self.pinned = True
+        return self
 
     def take(self, part: Tensor) -> Batch:
         """The examples at these indices as one batch."""
+        part = part.to(self.split.x.device)
         x = self.split.x.index_select(0, part)
         batch = {"x": drawn(x) if self.draw else x}
         if self.split.y is not None:
             batch["y"] = self.split.y.index_select(0, part)
-        return batch
+        return {name: value.pin_memory() for name, value in batch.items()} if self.pinned else batch
+
+
+def let_go(mapped: mmap.mmap) -> None:
+    """Takes the pages of a file out of this process; they stay in the system's cache as long as it has room."""
+    if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def free_memory(device: torch.device) -> int:
+    """The bytes that are free on a GPU."""
+    return torch.cuda.mem_get_info(device)[0]
 
 
 def binary(x: Tensor, how: Binarize) -> Tensor:

@@ -1,5 +1,6 @@
 """What every data set is. Knows nothing of models, tasks or Lightning."""
 
+from mmap import mmap
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -12,17 +13,19 @@ SplitName = Literal["train", "val", "test"]
 
 
 class Split(NamedTuple):
-    """One part of a data set, whole in memory.
+    """One part of a data set.
 
     Arguments:
         x: the examples, (N, *shape); uint8 for images, where 255 is white.
         y: their classes, (N,) int64, where the data has any.
         classes: the name of each class, where the data has any.
+        mapped: the file that `x` is a view of, where it is one, and not held in memory.
     """
 
     x: Tensor
     y: Tensor | None = None
     classes: list[str] | None = None
+    mapped: mmap | None = None
 
 
 class Source(Protocol):

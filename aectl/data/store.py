@@ -99,12 +99,13 @@ class Store:
         if not counts[name]:
             return Split(torch.empty(0, *self.index.shape, dtype=torch.uint8))
         everything = (sum(counts.values()), *self.index.shape)
-        pixels = torch.from_numpy(np.memmap(self.folder / PIXELS, np.uint8, mode="c", shape=everything))
+        mapped = np.memmap(self.folder / PIXELS, np.uint8, mode="c", shape=everything)
         part = slice(start, start + counts[name])
+        split = Split(torch.from_numpy(mapped)[part], mapped=mapped._mmap)  # type: ignore[attr-defined]
         if not self.index.classes:
-            return Split(pixels[part])
+            return split
         labels = torch.from_numpy(np.load(self.folder / LABELS, allow_pickle=False))
-        return Split(pixels[part], labels[part], self.index.classes)
+        return split._replace(y=labels[part], classes=self.index.classes)
 
 
 def write_all(folder: Path, shape: Shape, classes: list[str], entries: Iterable[Entry]) -> None:

@@ -38,10 +38,10 @@ def measure(opened: Opened, batches: Batches) -> Measured:
     for index, batch in enumerate(bar(batches, "the model")):
         example = opened.pose(batch, index)
         with same_draws(opened.seed + index, opened.device):
-            terms = opened.model.loss(example)
+            terms, output = opened.model.examine(example)
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
-        scores.append(score(opened.model.reconstruct(example.input, example.cond), example.target))
+        scores.append(score(output, example.target))
     whole = joined(scores)
     if not np.isfinite(whole["mse"]).all():
         raise UserError(

@@ -68,7 +68,18 @@ class AE(Autoencoder):
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         q = self.encode(example.input, example.cond)
         z = q.rsample()
-        p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
+        return self._terms(example, q, z, self.decode(z, example.cond, tuple(example.target.shape[2:])))
+
+    def examine(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
+        q = self.encode(example.input, example.cond)
+        z = q.rsample()
+        sides = tuple(example.target.shape[2:])
+        p = self.decode(z, example.cond, sides)
+        best = p if isinstance(q, Dirac) else self.decode(q.mean, example.cond, sides)
+        return self._terms(example, q, z, p), best.mean
+
+    def _terms(self, example: Example, q: Distribution, z: Tensor, p: Distribution) -> dict[str, Tensor]:
+        """The loss and what it is made of, means over the batch."""
         nll = self.likelihood.nll(p, example.target, example.weight)
         terms = {"nll": nll, **self.divergence(q, z, example.cond)}
         return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}

@@ -52,6 +52,10 @@ class Autoencoder(nn.Module, ABC):
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         """(B, *input_shape) to the model's best guess of the target, (B, *shape)."""
 
+    def examine(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
+        """What `loss` and `reconstruct` give, for models that can have both for less."""
+        return self.loss(example), self.reconstruct(example.input, example.cond)
+
     @abstractmethod
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         """(B, *input_shape) to one vector an example, (B, D)."""

@@ -42,7 +42,7 @@ def show(found: dict[str, Row]) -> None:
         table.add_column(heading)
     for row in found.values():
         spread = f"{min(row.ratios):.2f} to {max(row.ratios):.2f}"
-        times = f"{1000 * row.ours:,.1f} ms", f"{1000 * row.peers:,.1f} ms"
+        times = row.shown(row.ours), row.shown(row.peers)
         table.add_row(row.work, row.against, *times, f"{row.ratio:.2f}", spread, f"{row.at_least:.2f}", row.verdict)
     console = Console()
     console.width = max(console.width, 160)

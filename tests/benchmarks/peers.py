@@ -64,10 +64,14 @@ def hand_written(model: VAE, images: Tensor, folder: Path) -> Steps:
 
 def usual(model: VAE, images: Tensor, folder: Path, workers: int) -> Steps:
     """As tutorials do: torchvision's data set, ToTensor and a DataLoader."""
-    root = Path(os.environ.get("AECTL_DATA", "~/.cache/aectl")).expanduser()
-    data = FashionMNIST(str(root), train=True, transform=ToTensor())
+    data = FashionMNIST(str(fashion_root()), train=True, transform=ToTensor())
     loader = DataLoader(data, BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
     return steps(model, (x for _ in cycle([0]) for x, _ in loader))
+
+
+def fashion_root() -> Path:
+    """Where the files of Fashion-MNIST are."""
+    return Path(os.environ.get("AECTL_DATA", "~/.cache/aectl")).expanduser()
 
 
 def pythae(model: VAE, images: Tensor, folder: Path) -> Steps:

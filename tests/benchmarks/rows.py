@@ -5,8 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.peers import Peer, hand_written, pythae, usual
+from tests.benchmarks.quality import to_quality
+from tests.benchmarks.scale import again, flat, mapped, resident
+from tests.benchmarks.start import second_job, to_first_step, within
 from tests.benchmarks.timing import Row, Watch, row
 from tests.benchmarks.training import by_turns
+from tests.benchmarks.verbs import evaluation, sampling
 
 FASHION = ["dataset=fashion_mnist", "model=vae", "likelihood=bernoulli"]
 DENSE = [*FASHION, "net=mlp", "net.hidden=[512]", "model.latent_dim=2"]
@@ -30,4 +34,16 @@ ALL: dict[str, Callable[[Path], Row]] = {
     "conv-fast-hand": partial(training, [*CONV, FAST], hand_written, "conv VAE, trainer=fast, 50 steps", HAND, 1.6),
     "conv-pythae": partial(training, CONV, pythae, "conv VAE, 50 steps", PYTHAE, 1.0),
     "conv-fast-pythae": partial(training, [*CONV, FAST], pythae, "conv VAE, trainer=fast, 50 steps", PYTHAE, 1.6),
+    "eval": evaluation,
+    "sample": sampling,
+    "quality": to_quality,
+    "start-help": partial(within, 0.15, ("--help",)),
+    "start-train-help": partial(within, 0.6, ("train", "--help")),
+    "start-config": partial(within, 0.6, ("train", "--cfg", "job")),
+    "start-first-step": to_first_step,
+    "start-second-job": second_job,
+    "scale-memory": resident,
+    "scale-epoch": mapped,
+    "scale-flat": flat,
+    "scale-start": again,
 }

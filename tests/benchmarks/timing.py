@@ -24,6 +24,7 @@ class Row:
         ratios: peer over ours, one for each pair; above 1 is faster than the peer.
         at_least: what the ratio is to reach.
         others: the share of the cores that other processes took meanwhile.
+        unit: of `ours` and `peers`; where it is not seconds, less is better all the same.
     """
 
     work: str
@@ -33,10 +34,15 @@ class Row:
     ratios: list[float]
     at_least: float
     others: float
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
         return statistics.median(self.ratios)
+
+    def shown(self, value: float) -> str:
+        """A value with its unit."""
+        return f"{1000 * value:,.1f} ms" if self.unit == "s" and value < 10 else f"{value:,.2f} {self.unit}"
 
     @property
     def verdict(self) -> str:
@@ -45,11 +51,13 @@ class Row:
         return "reached" if self.ratio >= self.at_least else "missed"
 
 
-def row(work: str, against: str, at_least: float, pairs: list[tuple[float, float]], others: float) -> Row:
-    """A line from pairs of seconds, ours and the peer's."""
+def row(
+    work: str, against: str, at_least: float, pairs: list[tuple[float, float]], others: float, unit: str = "s"
+) -> Row:
+    """A line from pairs of seconds, or of something else that is to be small, ours and the peer's."""
     ours, peers = zip(*pairs, strict=True)
     ratios = [peer / own for own, peer in pairs]
-    return Row(work, against, statistics.median(ours), statistics.median(peers), ratios, at_least, others)
+    return Row(work, against, statistics.median(ours), statistics.median(peers), ratios, at_least, others, unit)
 
 
 def alternated(ours: Callable[[], None], peer: Callable[[], None], pairs: int = PAIRS) -> list[tuple[float, float]]:

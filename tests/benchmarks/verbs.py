@@ -1,0 +1,58 @@
+"""What the verbs after training cost beside the bare network."""
+
+from pathlib import Path
+
+import torch
+
+from aectl.commands.sample import sample
+from aectl.evaluation.measure import measure
+from aectl.generation import BATCH_SIZE
+from aectl.opened import Opened
+from aectl.run import Run
+from tests.benchmarks.processes import quietly
+from tests.benchmarks.timing import Row, Watch, alternated, row
+
+IMAGES = 10_000
+CPU = torch.device("cpu")
+
+
+def opened(model: str, folder: Path) -> Opened:
+    """A model a few steps old; what it costs does not depend on how good it is."""
+    short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1"]
+    quietly("train", "dataset=fashion_mnist", f"model={model}", *short, f"hydra.run.dir='{folder / 'run'}'")
+    run = Run.open(str(folder / "run"), "outputs")
+    return Opened(run, run.load(CPU), CPU, seed=0)
+
+
+def evaluation(folder: Path) -> Row:
+    """Loss, PSNR, SSIM and MSE of each image of the test split."""
+    run = opened("ae", folder)
+    batches = run.run.data.batches("test")
+
+    @torch.inference_mode()
+    def forward() -> None:
+        for index in range(len(batches)):
+            part = torch.arange(index * batches.batch_size, min((index + 1) * batches.batch_size, IMAGES))
+            run.model.reconstruct(batches.take(part)["x"].float() / 255)
+
+    watch = Watch()
+    pairs = alternated(lambda: quietly(measure, run, batches), forward)
+    return row("eval: loss, PSNR, SSIM, MSE of 10,000 images", "bare forward pass", 0.6, pairs, watch.others())
+
+
+def sampling(folder: Path) -> Row:
+    """Samples to a PNG grid and an .npz file."""
+    run = opened("vae", folder)
+
+    @torch.inference_mode()
+    def decoder() -> None:
+        for size in torch.arange(IMAGES).split(BATCH_SIZE):
+            codes = torch.randn(len(size), *run.model.latent_shape)
+            _ = run.model.decode(codes).mean
+
+    def ours() -> None:
+        quietly(sample, run, n=IMAGES, temperature=1.0, sampler="prior", components=1, steps=1)
+
+    watch = Watch()
+    pairs = alternated(ours, decoder)
+    return row("sample 10,000 images to PNG and npz", "bare decoder", 0.6, pairs, watch.others())
