@@ -165,7 +165,7 @@ def test_on_a_gpu_with_room_the_whole_split_lies_there(monkeypatch: pytest.Monke
     split = Split(torch.zeros(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10))
     moved: list[str] = []
     monkeypatch.setattr(Tensor, "to", lambda self, where: moved.append(str(where)) or self)
-    monkeypatch.setattr("aectl.data.batches.free_memory", lambda device: 10_000)
+    monkeypatch.setattr("aectl.data.batches.free_memory", lambda _: 10_000)
     batches = Batches(split, 4, shuffle=True).on(torch.device("cuda"))
     assert moved == ["cuda", "cuda"]
     assert not batches.pinned
@@ -176,7 +176,7 @@ def test_on_a_gpu_without_room_batches_leave_from_pinned_memory(monkeypatch: pyt
     split = Split(torch.zeros(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10))
     pinned: list[torch.Size] = []
     monkeypatch.setattr(Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self)
-    monkeypatch.setattr("aectl.data.batches.free_memory", lambda device: 100)
+    monkeypatch.setattr("aectl.data.batches.free_memory", lambda _: 100)
     batches = Batches(split, 4, shuffle=False).on(torch.device("cuda"))
     assert [batch["y"].tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert pinned == [(4, 1, 4, 4), (4,), (4, 1, 4, 4), (4,), (2, 1, 4, 4), (2,)]

@@ -9,7 +9,7 @@ from aectl.bounds import Count, Shape
 from aectl.distributions import Dirac
 from aectl.example import Example
 from aectl.likelihoods import Likelihood
-from aectl.models.base import Autoencoder
+from aectl.models.base import Autoencoder, single
 from aectl.nets.base import Net
 
 
@@ -50,12 +50,12 @@ class AE(Autoencoder):
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         """q(z|x, c), elementwise over (B, *latent_shape)."""
-        return Dirac(self.encoder(x))
+        return Dirac(single(self.encoder(x)))
 
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
         """p(x|z, c), elementwise over (B, *shape), or over images with other sides where the net takes any size."""
         kept = [slice(side) for side in sides or self.shape[1:]]
-        return self.likelihood(self.decoder(z)[(..., *kept)])
+        return self.likelihood(single(self.decoder(z)[(..., *kept)]))
 
     def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
         """What the code is charged besides the nll: named terms, each (B,) nats."""

@@ -70,3 +70,8 @@ class Autoencoder(nn.Module, ABC):
             f"sampler=prior: {type(self).__name__} has no prior to draw from; "
             "use sampler=gaussian or sampler=mixture, which are fitted to its training latents"
         )
+
+
+def single(x: Tensor) -> Tensor:
+    """In single precision at least: nets may compute in bfloat16, whose two digits are too few for a loss."""
+    return x.float() if x.dtype.itemsize < 4 else x

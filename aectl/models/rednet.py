@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from aectl.bounds import Count, Shape
 from aectl.example import Example
 from aectl.likelihoods import Likelihood
-from aectl.models.base import Autoencoder
+from aectl.models.base import Autoencoder, single
 
 FIRST_RESIDUAL = 0.01
 """Of the usual size, before training."""
@@ -91,7 +91,7 @@ class RedNet(Autoencoder):
                 h = h + maps[-1 - place]
             h = h.relu()
         residual = self.last(h)[..., : self.scale * height, : self.scale * width]
-        return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + residual)
+        return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + single(residual))
 
     def _maps(self, input: Tensor) -> list[Tensor]:
         """What each convolution gives, (B, features, *cells); sides that do not divide repeat their last pixel."""

@@ -9,6 +9,7 @@ from aectl.distributions import normal, standard_normal
 from aectl.divergences import kl
 from aectl.likelihoods import Likelihood
 from aectl.models.ae import AE
+from aectl.models.base import single
 from aectl.nets.base import Net
 
 
@@ -66,7 +67,7 @@ class VAE(AE):
         self.warmth.fill_(min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        mu, logvar = single(self.encoder(x)).chunk(2, dim=1)
         return normal(mu, (0.5 * logvar).exp())
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution:
