@@ -27,7 +27,7 @@ TASKS: dict[str, Task] = {
     "photos_super_res": SuperRes(2, "bicubic"),
 }
 FOLDER = RESULTS / "held_out"
-CROPS = {"eye": (60, 130), "whiskers": (150, 200)}
+CROPS = {"eye": (60, 130), "nose": (150, 200)}
 SIDE = 100
 
 
