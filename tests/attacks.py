@@ -1,5 +1,6 @@
 """What a stranger may send: configs and checkpoints made to do harm; and the limits that a refusal has to keep."""
 
+import copy
 import gc
 import io
 import pickle
@@ -14,7 +15,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 import aectl
 from aectl.errors import UserError
@@ -68,7 +68,7 @@ def refused_run(run: Path, said: str = ".") -> str:
 
 def put(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """The config with another value at a dotted path, which may be new."""
-    changed = yaml.safe_load(yaml.safe_dump(config))
+    changed = copy.deepcopy(config)
     *above, last = path.split(".")
     inner = changed
     for key in above:

@@ -10,7 +10,7 @@ import yaml
 
 import aectl
 from aectl.errors import UserError, fail
-from aectl.stored import safe_config
+from aectl.stored import check_targets, safe_config
 from tests.attacks import poisoned, put, refused, refused_run
 from tests.conftest import Aectl
 
@@ -118,8 +118,10 @@ def set_at(config: dict[str, Any], route: str, node: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("target", [*HARMFUL, *ODD_TARGETS], ids=str)
 def test_no_target_but_a_shipped_class_is_built(config: dict[str, Any], canary: Path, target: Any) -> None:
     for route in ROUTES:
-        text = yaml.safe_dump(set_at(config, route, evil(target, canary)))
-        assert "\n" not in refused(lambda text=text: safe_config(text, "x"), "not one to open|makes no sense"), route
+        with pytest.raises(UserError, match="could run anything"):
+            check_targets(set_at(config, route, evil(target, canary)))
+    text = yaml.safe_dump(put(config, "model", evil(target, canary)))
+    refused(lambda: safe_config(text, "x"), "could run anything")
     assert not canary.exists()
 
 
