@@ -80,8 +80,10 @@ def opened(path: Path) -> Image.Image:
     except Exception as error:  # a damaged header leads PIL's readers to whatever error
         raise UnreadableError(f"{path}: {reason(error)}") from error
     if image.width * image.height > MOST_PIXELS:
+        image.close()
         raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MOST_PIXELS:,}")
     if image.width * image.height > max(MANY_PIXELS, path.stat().st_size / FEWEST_BYTES):
+        image.close()
         size = f"{image.width}x{image.height} pixels in {path.stat().st_size:,} bytes"
         raise UnreadableError(f"{path}: too large, {size}; made to fill the memory")
     return image

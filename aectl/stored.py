@@ -16,7 +16,7 @@ from aectl.config import CONFIGS, check, nodes
 from aectl.errors import UserError
 from aectl.foreign import entries
 from aectl.homes import at_home
-from aectl.pickles import check_pickle
+from aectl.pickles import storages
 from aectl.plain_yaml import parse
 
 NEEDED = ("model", "task", "dataset", "data")
@@ -159,7 +159,11 @@ def check_archive(path: Path) -> None:
     if len(pickled) != 1 or pickled[0].file_size > MOST_PICKLED:
         raise ValueError(f"it has {len(pickled)} pickles; expected one, of at most {MOST_PICKLED:,} bytes")
     with zipfile.ZipFile(path) as archive:
-        check_pickle(archive.read(pickled[0]))
+        claims = storages(archive.read(pickled[0]))
+    sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in found}
+    for key, claimed in claims.items():
+        if sizes.get(f"data/{key}") != claimed:
+            raise ValueError(f"its storage {key} is not of the {claimed:,} bytes that its pickle says")
 
 
 def check_tensors(weights: dict[Any, Any], path: Path) -> None:

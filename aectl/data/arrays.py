@@ -1,6 +1,7 @@
 """Data sets that lie in files of arrays: the format of MNIST, and NumPy's. Knows nothing of models or tasks."""
 
 import gzip
+import math
 import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -20,6 +21,7 @@ PART = 2**24
 """Bytes that are unpacked at once."""
 UBYTE = 8
 """The code of unsigned bytes in an idx file."""
+MOST_AXES = 8
 Pair = tuple[np.ndarray, np.ndarray | None]
 """Images and, where there are any, their classes."""
 
@@ -135,11 +137,11 @@ def idx(path: Path) -> np.ndarray:
         content = unpacked(path) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"dataset.path: {path} is damaged ({error})") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UBYTE or not content[3]:
+    start = 4 + 4 * content[3] if len(content) > 3 else 0
+    if content[:3] != bytes((0, 0, UBYTE)) or not 8 <= start <= min(len(content), 4 + 4 * MOST_AXES):
         raise UserError(f"dataset.path: {path} is no idx file of unsigned bytes")
-    start = 4 + 4 * content[3]
     shape = tuple(np.frombuffer(content[4:start], ">i4").tolist())
-    if len(content) - start != np.prod(shape, dtype=np.int64):
+    if min(shape) < 0 or len(content) - start != math.prod(shape):
         raise UserError(f"dataset.path: {path} is not whole: {len(content) - start} bytes for {shape}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
