@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def open(run: str = "latest", outputs: str = "outputs", accelerator: str = "auto", seed: int = 0) -> "Model":
+def open(
+    run: str = "latest", outputs: str = "outputs", accelerator: str = "auto", seed: int = 0, trust: bool = False
+) -> "Model":
     """A trained run, ready for arrays, tensors and PIL images; torch is imported by this call alone.
 
     Arguments:
@@ -16,10 +18,11 @@ def open(run: str = "latest", outputs: str = "outputs", accelerator: str = "auto
         outputs: where `latest` is looked for.
         accelerator: `auto`, `cpu` or `gpu`.
         seed: of what is drawn.
+        trust: build whatever classes its config names, which runs the code of whoever wrote it.
 
     Raises:
         aectl.errors.UserError: there is no such run.
     """
     from aectl.api import opened
 
-    return opened(run, outputs, accelerator, seed)
+    return opened(run, outputs, accelerator, seed, trust)

@@ -100,9 +100,9 @@ def as_images(x: Images, channels: int) -> Tensor:
     return images.float()
 
 
-def opened(run: str, outputs: str, accelerator: str, seed: int) -> Model:
+def opened(run: str, outputs: str, accelerator: str, seed: int, trust: bool) -> Model:
     """What `aectl.open` gives."""
     check({"accelerator": accelerator, "seed": seed}, {"accelerator": Accelerator, "seed": Seed})
-    found = Run.open(str(run), outputs)
+    found = Run.open(str(run), outputs, trust)
     device = pick(cast(Accelerator, accelerator))
     return Model(Opened(found, found.load(device), device, seed))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from aectl.files import write
+from aectl.numpy_files import load_npz
 
 Arrays = dict[str, np.ndarray]
 
@@ -39,9 +40,8 @@ class Cache:
 def read(path: Path) -> Arrays | None:
     """The arrays of a file; none if it is not there or not whole."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
-    except Exception:  # a damaged file may look encrypted, or of a later version: zipfile has an error for each
+        return load_npz(path)
+    except ValueError:
         return None
 
 

@@ -51,7 +51,7 @@ complete -o nospace -o default -F _aectl aectl"""
 
 FLAGS_ALONE = ("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
 FLAGS_WITH_VALUE = (
-    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
+    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 )
 

@@ -12,6 +12,7 @@ class UserError(Exception):
 
 
 def fail(program: str, message: object) -> NoReturn:
-    """Prints one line to standard error and exits with status 2."""
-    print(f"{program}: {' '.join(str(message).split())}", file=sys.stderr)
+    """Prints one line to standard error and exits with status 2; what would steer the terminal is shown as ?."""
+    text = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(message).split()))
+    print(f"{program}: {text}", file=sys.stderr)
     raise SystemExit(2)

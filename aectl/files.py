@@ -12,6 +12,7 @@ def write(path: Path, save: Callable[[Path], Any]) -> Path:
     """Lets `save` write a file with the ending of `path` beside it, then gives it its name; makes the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    aside.unlink(missing_ok=True)  # a link of that name would be followed
     try:
         save(aside)
         aside.replace(path)

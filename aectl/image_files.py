@@ -10,9 +10,14 @@ from PIL import Image, ImageOps
 from aectl.errors import UserError
 from aectl.files import write
 
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
+"""All that is read, whatever a name ends in: Pillow would hand an EPS to Ghostscript, which runs the program in it."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MOST_PIXELS = 150_000_000
 """More than any camera makes; a small file that says it holds more is meant to fill the memory."""
+MANY_PIXELS = 30_000_000
+FEWEST_BYTES = 1 / 200
+"""A pixel, of a picture of many; even a blank scan as JPEG has more."""
 COLOURLESS = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 HIGHEST_16_BIT = 65_535
 
@@ -38,9 +43,12 @@ def header(path: Path) -> tuple[int, int, int]:
         UnreadableError: it is no picture, or too large.
     """
     with opened(path) as image:
-        turned = image.getexif().get(0x0112, 1) >= 5  # lies on its side
-        width, height = reversed(image.size) if turned else image.size
-        return height, width, channels_of(image)
+        try:
+            turned = image.getexif().get(0x0112, 1) >= 5  # lies on its side
+            width, height = reversed(image.size) if turned else image.size
+            return height, width, channels_of(image)
+        except Exception as error:  # as in a header
+            raise UnreadableError(f"{path}: {reason(error)}") from error
 
 
 def read(path: Path, channels: int | None = None) -> np.ndarray:
@@ -56,18 +64,20 @@ def read(path: Path, channels: int | None = None) -> np.ndarray:
     with opened(path) as image:
         try:
             return as_array(image, channels or channels_of(image))
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        except Exception as error:  # as in a header
             raise UnreadableError(f"{path}: {reason(error)}") from error
 
 
 def opened(path: Path) -> Image.Image:
     """The file, its header read, its pixels not yet."""
     try:
+        if not path.is_file():
+            raise UnreadableError(f"{path}: not a regular file")
         if not path.stat().st_size:
             raise UnreadableError(f"{path}: the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a size that is ours to judge
-            image = Image.open(path)
+            image = Image.open(path, formats=FORMATS)
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
@@ -75,7 +85,12 @@ def opened(path: Path) -> Image.Image:
     except Exception as error:  # a damaged header leads PIL's readers to whatever error
         raise UnreadableError(f"{path}: {reason(error)}") from error
     if image.width * image.height > MOST_PIXELS:
+        image.close()
         raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MOST_PIXELS:,}")
+    if image.width * image.height > max(MANY_PIXELS, path.stat().st_size / FEWEST_BYTES):
+        image.close()
+        size = f"{image.width}x{image.height} pixels in {path.stat().st_size:,} bytes"
+        raise UnreadableError(f"{path}: too large, {size}; made to fill the memory")
     return image
 
 

@@ -1,14 +1,15 @@
 """Latents as files: .npy, .npz, .csv and .parquet. Knows only numpy and, for parquet, pyarrow."""
 
 import csv
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from aectl import numpy_files
 from aectl.errors import UserError
 from aectl.files import write
+from aectl.foreign import check_growth
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 
@@ -52,7 +53,7 @@ def load(path: Path) -> Table:
         table = loaders[path.suffix.lower()](path)
     except UserError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, StopIteration, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, StopIteration, csv.Error) as error:
         raise UserError(f"{path}: not readable as latents ({' '.join(str(error).split())})") from error
     if table.codes.ndim != 2 or not np.issubdtype(table.codes.dtype, np.floating):
         raise UserError(f"{path}: an array of {table.codes.shape} {table.codes.dtype}; expected numbers of (N, D)")
@@ -82,14 +83,14 @@ def save_parquet(table: Table, path: Path) -> None:
 
 
 def load_npy(path: Path) -> Table:
-    codes = np.load(path, allow_pickle=False)
+    codes = np.atleast_1d(numpy_files.load_npy(path))
     return Table([str(index) for index in range(len(codes))], codes)
 
 
 def load_npz(path: Path) -> Table:
-    with np.load(path, allow_pickle=False) as arrays:
-        labels = [str(label) for label in arrays["labels"]] if "labels" in arrays else None
-        return Table([str(name) for name in arrays["names"]], arrays["codes"], labels)
+    arrays = numpy_files.load_npz(path)
+    labels = [str(label) for label in arrays["labels"]] if "labels" in arrays else None
+    return Table([str(name) for name in arrays["names"]], arrays["codes"], labels)
 
 
 def load_csv(path: Path) -> Table:
@@ -101,6 +102,8 @@ def load_csv(path: Path) -> Table:
 
 def load_parquet(path: Path) -> Table:
     _, parquet = pyarrow()
+    about = parquet.read_metadata(path)
+    check_growth(8 * about.num_rows * about.num_columns, path.stat().st_size)
     found = parquet.read_table(path).to_pydict()
     return as_table(list(found), [list(row) for row in zip(*found.values(), strict=True)])
 

@@ -11,12 +11,15 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from aectl.blueprint import check_fit
 from aectl.config import plain
 from aectl.data.batches import Data
 from aectl.errors import UserError
 from aectl.files import write_text
+from aectl.foreign import text_of
 from aectl.models.base import Autoencoder
-from aectl.stored import read_checkpoint, safe_config
+from aectl.plain_yaml import LONGEST
+from aectl.stored import read_checkpoint, safe_config, short
 from aectl.tasks.base import Task
 
 
@@ -42,7 +45,7 @@ class Run:
         return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
 
     @classmethod
-    def open(cls, where: str, outputs: str) -> "Run":
+    def open(cls, where: str, outputs: str, trust: bool = False) -> "Run":
         """The run in a folder, of a checkpoint file, or the `latest` one below `outputs`.
 
         Raises:
@@ -50,25 +53,32 @@ class Run:
         """
         path = latest(Path(outputs)) if where == "latest" else Path(where)
         if path.is_file():
-            return cls._of_file(path)
+            return cls._of_file(path, trust)
         if not path.exists():
             raise UserError(f"run={where}: no such folder or checkpoint; expected a run that `aectl train` has left")
         if not (path / "config.yaml").is_file():
             raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
-        run = cls(path, safe_config((path / "config.yaml").read_text(), where), path / "checkpoints" / "best.ckpt")
+        try:
+            text = text_of(path / "config.yaml", LONGEST)
+        except ValueError as error:
+            raise UserError(f"run={where}: its config.yaml cannot be read: {error}") from error
+        run = cls(path, safe_config(text, where, trust), path / "checkpoints" / "best.ckpt")
         if not run.checkpoint.is_file():
             raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
         return run
 
     @classmethod
-    def _of_file(cls, path: Path) -> "Run":
+    def _of_file(cls, path: Path, trust: bool) -> "Run":
         """The run of a lone checkpoint: its folder when it lies in one, else a folder beside it by its name."""
         stored = read_checkpoint(path).get("aectl")
-        if not stored:
+        if not isinstance(stored, dict) or not isinstance(stored.get("config"), str):
             raise UserError(f"run={path}: a checkpoint, but not one of aectl's; expected one that `aectl train` wrote")
         home = path.parent.parent
         inside = path.parent.name == "checkpoints" and (home / "config.yaml").is_file()
-        return cls(home if inside else path.with_suffix(""), safe_config(stored["config"], str(path)), path)
+        folder = home if inside else path.with_suffix("")
+        if not inside and folder.is_symlink():
+            raise UserError(f"run={path}: {folder}, where its pictures would go, is a link; remove or rename it")
+        return cls(folder, safe_config(stored["config"], str(path), trust), path)
 
     @property
     def checkpoints(self) -> Path:
@@ -81,6 +91,17 @@ class Run:
     @property
     def metrics(self) -> Path:
         return self.folder / "metrics.csv"
+
+    def place(self, *parts: str) -> Path:
+        """Where a verb leaves its files.
+
+        Raises:
+            UserError: a link in the folder leads out of it.
+        """
+        path = self.folder.joinpath(*parts)
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise UserError(f"run={self.folder}: {path} leads out of the run, to {path.resolve()}; remove the link")
+        return path
 
     @property
     def title(self) -> str:
@@ -115,11 +136,12 @@ class Run:
             for name, value in read_checkpoint(self.checkpoint)["state_dict"].items()
             if name.startswith("model.")
         }
-        model = self.build()
         try:
+            check_fit(self.build, weights)
+            model = self.build()
             model.load_state_dict(weights)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # a constructor raises whatever an odd value leads it to
+            reason = short(error.__cause__ or error)
             raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
         return model.eval().to(device)
 
@@ -157,7 +179,8 @@ def latest(outputs: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    runs = [path.parent for path in outputs.rglob("config.yaml") if (path.parent / "checkpoints/best.ckpt").is_file()]
+    configs = (path for path in outputs.rglob("config.yaml") if path.is_file())
+    runs = [path.parent for path in configs if (path.parent / "checkpoints/best.ckpt").is_file()]
     if not runs:
         raise UserError(f"run=latest: no run in {outputs}/; train one first: aectl train")
     return max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime)

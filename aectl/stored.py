@@ -1,37 +1,132 @@
 """Reads what a run or a friend's checkpoint holds without running anybody's code."""
 
+import math
+import re
+import zipfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
-from aectl.config import locate, nodes
+from aectl.config import CONFIGS, check, nodes
 from aectl.errors import UserError
+from aectl.foreign import entries
+from aectl.homes import at_home
+from aectl.pickles import storages
+from aectl.plain_yaml import parse
 
-TRUSTED = ("aectl.", "torch.nn.", "torch.optim.")
 NEEDED = ("model", "task", "dataset", "data")
 """The parts of a stored config that are built when it is opened."""
+ROOMS = {
+    **{name: f"aectl.{name}s." for name in ("model", "net", "likelihood", "task", "optimizer", "schedule")},
+    "dataset": "aectl.data.",
+    "data": "aectl.data.",
+    "trainer": "aectl.trainer.",
+    "callbacks": "aectl.callbacks.",
+}
+"""Where the class of a node lies, by the last key of its path."""
+NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
+"""The name of a choice, which names folders as well."""
+MOST_VALUES = 2**24
+"""Of one image: a thousand of 128 x 128, or one of 4096 x 4096."""
+MOST_PICKLED = 16 * 2**20
 
 
-def safe_config(text: str, where: str) -> DictConfig:
+def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
     """A stored config from its text; opening it runs nobody's code.
 
+    Arguments:
+        text: the YAML.
+        where: the run, for messages.
+        trust: build whatever classes it names.
+
     Raises:
-        UserError: the text is no config, or names a target outside aectl and torch.
+        UserError: the text is no config, or names what no config of aectl's does.
     """
     try:
-        plain = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"run={where}: its config is not YAML ({' '.join(str(error).split())})") from error
+        plain = parse(text)
+        check_parts(plain)
+        if not trust:
+            check_targets(plain)
+            check_text(plain)
+            check({key: plain[key] for key in NEEDED}, {})
+            check_size(plain["model"])
+            plain["dataset"] = at_home(plain["dataset"])
+        return OmegaConf.create(plain)
+    except UserError as error:
+        raise UserError(f"run={where}: its config is not one to open: {short(error)}") from error
+    except ValueError as error:
+        raise UserError(f"run={where}: its config cannot be read: {short(error)}") from error
+    except Exception as error:
+        raise UserError(f"run={where}: its config makes no sense ({type(error).__name__}: {short(error)})") from error
+
+
+def check_parts(plain: Any) -> None:
+    """That it has the parts of a config, each of its kind."""
     if not isinstance(plain, dict) or not {*NEEDED, "names"} <= plain.keys():
-        raise UserError(f"run={where}: its config lacks model, task or dataset; expected one that `aectl train` wrote")
-    for path, node in nodes({key: plain[key] for key in NEEDED}):
-        target = str(node["_target_"])
-        if not target.startswith(TRUSTED) or not locate(target).__module__.startswith(TRUSTED):
-            raise UserError(f"run={where}: {path}._target_={target} is outside aectl and torch; not opened")
-    return OmegaConf.create(plain)
+        raise UserError("it lacks model, task or dataset; expected one that `aectl train` wrote")
+    for key in (*NEEDED, "names"):
+        if not isinstance(plain[key], dict) or ("_target_" not in plain[key] and key != "names"):
+            raise UserError(f"{key} is not a mapping with a _target_; expected one that `aectl train` wrote")
+    for group, name in plain["names"].items():
+        if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > 100:
+            raise UserError(f"names.{group}={name!r}: expected the name of a choice, such as vae")
+
+
+def check_targets(plain: dict[str, Any]) -> None:
+    """That each node names a class that the shipped configs name, in the place where such a class belongs."""
+    for path, node in nodes(plain):
+        target, keys = node["_target_"], path.split(".")
+        room = ROOMS.get("callbacks" if keys[0] == "callbacks" else keys[-1])
+        if not isinstance(target, str) or target not in shipped() or not room or not target.startswith(room):
+            raise UserError(
+                f"{path}._target_={target} is none of aectl's own classes for {keys[-1]}, and building it could run "
+                "anything; not opened; if you trust whoever wrote it: trust=true"
+            )
+
+
+@cache
+def shipped() -> frozenset[str]:
+    """Every class that the shipped configs name."""
+    texts = [path.read_text() for path in CONFIGS.rglob("*.yaml")]
+    return frozenset(target for text in texts for target in re.findall(r"^\s*_target_: (\S+)", text, re.MULTILINE))
+
+
+def check_text(plain: dict[str, Any]) -> None:
+    """That no text in it means more than itself: to OmegaConf, which resolves `${...}`, or to Hydra's `_args_`."""
+    for path, value in leaves(plain):
+        key = path.rpartition(".")[2]
+        if key.startswith("_") and key != "_target_":
+            raise UserError(f"{path}: a key of Hydra's; expected _target_ alone")
+        if "${" in f"{path}{value}" or value == "???":
+            raise UserError(f"{path}={value}: expected a value, not a reference to one")
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value that is no mapping or list, with its dotted path; an empty one of these is a value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not items:
+        yield path, value
+    for key, inner in items:
+        yield from leaves(inner, f"{path}.{key}")
+
+
+def check_size(model: dict[str, Any]) -> None:
+    """That its images fit any memory."""
+    for key in ("shape", "input_shape"):
+        shape = model[key]
+        if not shape or min(shape) < 1 or math.prod(shape) > MOST_VALUES:
+            raise UserError(f"model.{key}={shape}: expected sides of 1 or more, and at most {MOST_VALUES:,} values")
+
+
+def short(error: BaseException, most: int = 400) -> str:
+    """What an error says, in one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -41,10 +136,44 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UserError: the file is truncated, or no checkpoint.
     """
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
+        check_archive(path)
+        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises whatever the broken part of the file leads it to
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {reason})") from error
-    if not isinstance(contents, dict) or "state_dict" not in contents:
+        raise UserError(
+            f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {short(error)})"
+        ) from error
+    if not isinstance(contents, dict) or not isinstance(contents.get("state_dict"), dict):
         raise UserError(f"run={path}: has no weights in it; expected a checkpoint that `aectl train` wrote")
+    check_tensors(contents["state_dict"], path)
     return contents
+
+
+def check_archive(path: Path) -> None:
+    """Raises a ValueError where a checkpoint is more than tensors, or less: packed, or of an older format."""
+    found = entries(path)
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
+        raise ValueError("its entries are compressed, which torch.save never does")
+    if sum(entry.file_size for entry in found) > path.stat().st_size:
+        raise ValueError("its entries claim more bytes than the file has")
+    pickled = [entry for entry in found if entry.filename.lower().endswith(".pkl")]
+    if len(pickled) != 1 or pickled[0].file_size > MOST_PICKLED:
+        raise ValueError(f"it has {len(pickled)} pickles; expected one, of at most {MOST_PICKLED:,} bytes")
+    with zipfile.ZipFile(path) as archive:
+        claims = storages(archive.read(pickled[0]))
+    sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in found}
+    for key, claimed in claims.items():
+        if sizes.get(f"data/{key}") != claimed:
+            raise ValueError(f"its storage {key} is not of the {claimed:,} bytes that its pickle says")
+
+
+def check_tensors(weights: dict[Any, Any], path: Path) -> None:
+    """Raises a UserError where the weights are no tensors, or claim to be larger than the file."""
+    total = 0
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+            raise UserError(
+                f"run={path}: its weights hold {type(value).__name__} {name!r:.80}; expected tensors by name"
+            )
+        total += value.numel() * value.element_size()
+    if total > path.stat().st_size:
+        raise UserError(f"run={path}: its weights claim {total:,} bytes, more than the file has; not opened")

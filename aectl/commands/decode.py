@@ -32,7 +32,7 @@ def decode_from_file(opened: Opened, latents: str | None, output: str | None, ov
             f"latents={latents}: {table.codes.shape[1]} numbers a code, but this model has {model.latent_size}; "
             "expected latents of this run"
         )
-    folder = Path(output).expanduser() if output else opened.run.folder / "decoded"
+    folder = Path(output).expanduser() if output else opened.run.place("decoded")
     places = [folder / f"{Path(name).with_suffix('')}.png" for name in table.names]
     if any(not place.resolve().is_relative_to(folder.resolve()) for place in places) or len(set(places)) < len(places):
         raise UserError(f"latents={latents}: its names lead out of the output folder, or are not all different")

@@ -25,7 +25,7 @@ def main(cfg: DictConfig) -> None:
 def encode_to_file(opened: Opened, input: str | None, split: SplitName, output: str) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
     path = latent_files.checked(output)
-    path = path if "/" in output else opened.run.folder / "latents" / path
+    path = path if "/" in output else opened.run.place("latents") / path
     table = of_split(opened, split) if input is None else of_files(opened, input)
     print(f"wrote {latent_files.save(table, path)}: {by(table.codes.shape)} latents")
 

@@ -62,7 +62,7 @@ def evaluate_run(
     away = replace(opened, run=replaced(opened.run, binarize, dataset=dataset, task=task))
     run, kept = away.run, Cache(Path(cache).expanduser())
     data = f"{run.cfg.names.dataset}-{binarize}" if binarize else run.cfg.names.dataset
-    folder = run.folder / "eval" / f"{data}-{run.task.label}-{split}"
+    folder = run.place("eval", f"{data}-{run.task.label}-{split}")
     batches = Batches(run.data.split(split), batch_size, shuffle=False)
     report = described(away, home.run, split, batches, slow_images)
 

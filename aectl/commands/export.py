@@ -26,7 +26,7 @@ def export_run(opened: Opened, format: Format, output: str | None) -> None:
     run = opened.run
     split = run.data.split("test")
     images = opened.pose({"x": split.x[:EXAMPLES]}).input.cpu()
-    folder = Path(output).expanduser() if output else run.folder / "export"
+    folder = Path(output).expanduser() if output else run.place("export")
     opened.model.cpu()
     described = {}
     for name, part in parts(opened.model, images).items():

@@ -14,7 +14,7 @@ from aectl.opened import Opened
 from aectl.run import Run
 
 T = TypeVar("T")
-SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator}
+SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator, "trust": bool}
 
 
 def call(command: Callable[..., T], cfg: DictConfig) -> T:
@@ -25,7 +25,7 @@ def call(command: Callable[..., T], cfg: DictConfig) -> T:
     config = plain(cfg)
     check(config, typing.get_type_hints(command, include_extras=True) | SHARED)
     device = pick(config["accelerator"])
-    run = Run.open(config["run"], config["outputs"])
+    run = Run.open(config["run"], config["outputs"], config["trust"])
     print(f"run {run.folder}/ · {run.title}")
     keys = inspect.signature(command).parameters.keys() - {"opened"}
     opened = Opened(run, run.load(device), device, config["seed"])

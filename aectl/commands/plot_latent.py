@@ -30,7 +30,7 @@ def plot_latent(opened: Opened, split: SplitName, n: Count, grid: Count, travers
         name, decoded = "grid", decoded_grid(opened, latents, grid)
     else:
         name, decoded = "traversals", traverse(opened, latents, traversals, steps)
-    folder = opened.run.folder / "latent"
+    folder = opened.run.place("latent")
     print(f"wrote {figures.save(scatter(latents, opened.run, split), folder / f'scatter-{split}.png')}")
     print(f"      {figures.save(decoded, folder / f'{name}.png')}")
 

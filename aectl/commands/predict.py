@@ -38,7 +38,7 @@ def predict_files(
 ) -> None:
     """Writes what the model makes of each picture; exit status 1 if any could not be read."""
     root, files = sources(input)
-    folder = Path(output).expanduser() if output else opened.run.folder / "predictions"
+    folder = Path(output).expanduser() if output else opened.run.place("predictions")
     places = targets(root, files, folder, format)
     truths = references(root, files, reference)
     todo = [file for file in files if overwrite or not places[file].exists()]
@@ -90,6 +90,8 @@ def targets(root: Path, files: list[Path], folder: Path, format: Format | None) 
         place = place.with_suffix(f".{format}") if format else place
         if place.resolve() == file.resolve():
             raise UserError(f"output={folder}: would overwrite the input {file}; give another folder")
+        if not place.parent.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"output={folder}: {place.parent} leads out of it; remove the link")
         if place in owners:
             raise UserError(f"format={format}: {owners[place]} and {file} would both become {place}; rename one")
         owners[place] = file

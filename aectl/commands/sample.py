@@ -42,7 +42,7 @@ def sample(
     """Leaves a grid of samples, the samples themselves, and a walk between two test images in the run."""
     chosen = choose(opened.model if opened.model.generative else opened.single_latent, sampler)
     images = generate(opened, n, chosen, components, temperature)
-    folder = opened.run.folder / "samples"
+    folder = opened.run.place("samples")
     stem = f"{chosen}-seed-{opened.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
     grid = pictures.tile(images, columns=math.ceil(math.sqrt(n)))
     zoom = max(1, PICTURE_PIXELS // images.shape[-1])

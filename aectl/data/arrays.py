@@ -1,7 +1,8 @@
 """Data sets that lie in files of arrays: the format of MNIST, and NumPy's. Knows nothing of models or tasks."""
 
 import gzip
-import zipfile
+import math
+import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,14 @@ from torch import Tensor
 from aectl.bounds import Shape, Share
 from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
+from aectl.foreign import check_growth
+from aectl.numpy_files import load_npz
 
+PART = 2**24
+"""Bytes that are unpacked at once."""
 UBYTE = 8
 """The code of unsigned bytes in an idx file."""
+MOST_AXES = 8
 Pair = tuple[np.ndarray, np.ndarray | None]
 """Images and, where there are any, their classes."""
 
@@ -53,6 +59,11 @@ class Arrays(ABC):
     def parts(self) -> dict[SplitName, Split]:
         """The three splits."""
         read = self.read()
+        for x, y in read.values():
+            if y is not None and y.shape != (len(x),):
+                raise UserError(
+                    f"dataset.path={self.path}: {len(x)} images, labels of shape {y.shape}; expected one for each image"
+                )
         classes = np.unique(np.concatenate([np.empty(0, int), *(y for _, y in read.values() if y is not None)]))
         found = {name: as_split(x, y, classes, self.path) for name, (x, y) in read.items()}
         rest = found["train"]
@@ -98,9 +109,8 @@ class Npz(Arrays):
 
     def read(self) -> dict[str, Pair]:
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
-                found = dict(arrays)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            found = load_npz(self.path)
+        except ValueError as error:
             raise UserError(f"dataset.path={self.path}: not a readable .npz file ({error})") from error
         parts = {
             name: (found[x], found.get(y))
@@ -124,16 +134,26 @@ def idx(path: Path) -> np.ndarray:
         UserError: it is no such file, or not whole.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+        content = unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"dataset.path: {path} is damaged ({error})") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UBYTE or not content[3]:
+    start = 4 + 4 * content[3] if len(content) > 3 else 0
+    if content[:3] != bytes((0, 0, UBYTE)) or not 8 <= start <= min(len(content), 4 + 4 * MOST_AXES):
         raise UserError(f"dataset.path: {path} is no idx file of unsigned bytes")
-    start = 4 + 4 * content[3]
     shape = tuple(np.frombuffer(content[4:start], ">i4").tolist())
-    if len(content) - start != np.prod(shape, dtype=np.int64):
+    if min(shape) < 0 or len(content) - start != math.prod(shape):
         raise UserError(f"dataset.path: {path} is not whole: {len(content) - start} bytes for {shape}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def unpacked(path: Path) -> bytes:
+    """What is in a gzip file, read no further than such a file may grow."""
+    content = bytearray()
+    with gzip.open(path) as file:
+        while part := file.read(PART):
+            content += part
+            check_growth(len(content), path.stat().st_size)
+    return bytes(content)
 
 
 def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Path) -> Split:
@@ -149,16 +169,14 @@ def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Pat
         raise UserError(
             f"dataset.path={path}: images of shape {x.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W)"
         )
+    if x.dtype.kind not in "biuf":
+        raise UserError(f"dataset.path={path}: images of {x.dtype}; expected uint8, or numbers in [0, 1]")
     if x.dtype != np.uint8:
         x = x.astype(np.float32)
         if not (np.isfinite(x).all() and x.min(initial=0) >= 0 and x.max(initial=0) <= 1):
             raise UserError(
                 f"dataset.path={path}: values from {x.min()} to {x.max()}; expected uint8, or numbers in [0, 1]"
             )
-    if y is not None and y.shape != (len(x),):
-        raise UserError(
-            f"dataset.path={path}: {len(x)} images and labels of shape {y.shape}; expected one for each image"
-        )
     images = torch.from_numpy(np.array(x))
     if y is None:
         return Split(images)

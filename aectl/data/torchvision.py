@@ -1,11 +1,10 @@
 """The standard data sets, downloaded and read by torchvision."""
 
 import gzip
-import shutil
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torchvision
@@ -15,6 +14,11 @@ from aectl.bounds import Shape
 from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
 from aectl.files import write
+from aectl.foreign import check_growth
+
+PART = 2**20
+"""Bytes that are unpacked at once."""
+Name = Literal["MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "CIFAR100"]
 
 
 class Torchvision:
@@ -28,10 +32,12 @@ class Torchvision:
         unpack_from: a folder that may hold the same files in gzip, as a system's package installs them.
     """
 
-    def __init__(self, name: str, root: str, shape: Shape, files: list[str], unpack_from: str | None) -> None:
+    def __init__(self, name: Name, root: str, shape: Shape, files: list[str], unpack_from: str | None) -> None:
         self.name = name
         self.root = Path(root).expanduser()
         self.shape = tuple(shape)
+        if any(Path(file).is_absolute() or ".." in Path(file).parts for file in files):
+            raise UserError(f"dataset.files={files}: expected names below dataset.root")
         self.files = [self.root / file for file in files]
         self.unpack_from = Path(unpack_from) if unpack_from else None
 
@@ -84,7 +90,9 @@ class Torchvision:
 def unpack(packed: Path, to: Path) -> None:
     """Writes what is in a gzip file to another file."""
     with gzip.open(packed) as source, to.open("wb") as copy:
-        shutil.copyfileobj(source, copy)
+        while part := source.read(PART):
+            copy.write(part)
+            check_growth(copy.tell(), packed.stat().st_size)
 
 
 @lru_cache(maxsize=4)
