@@ -63,9 +63,9 @@ class Jobs(Callback):
 
     @loud
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """A sweep's folder carries the number of its process: two that start in the same second do not share one."""
+        """A sweep gets a folder of its own, also beside one that has started in the same second."""
         if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
-            folder = f"{config.hydra.sweep.dir}-{os.getpid()}"
+            folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
             with read_write(config.hydra):
                 config.hydra.sweep.dir = folder
                 config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
