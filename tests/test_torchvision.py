@@ -17,6 +17,7 @@ from aectl.run import make
 MNISTS = {"mnist": "MNIST", "kmnist": "KMNIST"}
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 NUM_TRAIN, NUM_TEST = 20, 5
+MNIST_FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
 
 def shipped(dataset: str, **given: Any) -> Source:
@@ -46,6 +47,11 @@ def mnist_files() -> tuple[dict[str, np.ndarray], dict[str, bytes]]:
         "t10k-labels-idx1-ubyte": labels[NUM_TRAIN:],
     }
     return arrays, {name: idx(array) for name, array in arrays.items()}
+
+
+def mnist_archives() -> dict[str, bytes]:
+    """The same files as they are downloaded."""
+    return {f"{name}.gz": gzip.compress(content) for name, content in mnist_files()[1].items()}
 
 
 def write_mnist(folder: Path) -> dict[str, np.ndarray]:
