@@ -20,6 +20,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
+from aectl import memory
+from aectl.config import plain
 from aectl.errors import UserError, fail
 from aectl.explain import explain
 from aectl.files import write_json
@@ -94,7 +96,8 @@ def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
-            return task(cfg)
+            with memory.explained(lambda: memory.at_work(plain(cfg))):
+                return task(cfg)
         except Exception as error:
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
                 return report(error, hydra.job.num, Path(hydra.runtime.output_dir))

@@ -30,6 +30,8 @@ MAY_KNOW = {
     "bounds": (),
     "files": (),
     "locks": (),
+    "memory": ("bounds", "errors"),
+    "disk": ("bounds", "errors"),
     "example": (),
     "draws": (),
     "distributions": (),
