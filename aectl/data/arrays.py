@@ -65,7 +65,7 @@ class Arrays(ABC):
             rest, test = cut(rest, self.test)
         elif copies := int(known(test.x, rest.x).sum()):
             print(
-                f"dataset.path={self.path}: {copies} of its {len(test.x)} test images are in its training part as well, "
+                f"dataset.path={self.path}: {copies} of its {len(test.x)} test images are in its training part too, "
                 "so that what is measured on the test split is too good",
                 file=sys.stderr,
             )
