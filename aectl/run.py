@@ -16,8 +16,9 @@ from aectl.data.batches import Data
 from aectl.errors import UserError
 from aectl.files import write_text
 from aectl.models.base import Autoencoder
-from aectl.stored import read_checkpoint, safe_config
+from aectl.stored import read_checkpoint, safe_config, version_of
 from aectl.tasks.base import Task
+from aectl.upgrades import opening, upgraded_weights
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,23 @@ class Run:
             raise UserError(f"run={where}: no such folder or checkpoint; expected a run that `aectl train` has left")
         if not (path / "config.yaml").is_file():
             raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
-        run = cls(path, safe_config((path / "config.yaml").read_text(), where), path / "checkpoints" / "best.ckpt")
-        if not run.checkpoint.is_file():
+        checkpoint = path / "checkpoints" / "best.ckpt"
+        if not checkpoint.is_file():
             raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
-        return run
+        with opening(where, lambda: version_of(read_checkpoint(checkpoint))):
+            return cls(path, safe_config((path / "config.yaml").read_text(), where), checkpoint)
 
     @classmethod
     def _of_file(cls, path: Path) -> "Run":
         """The run of a lone checkpoint: its folder when it lies in one, else a folder beside it by its name."""
-        stored = read_checkpoint(path).get("aectl")
+        contents = read_checkpoint(path)
+        stored = contents.get("aectl")
         if not stored:
             raise UserError(f"run={path}: a checkpoint, but not one of aectl's; expected one that `aectl train` wrote")
         home = path.parent.parent
         inside = path.parent.name == "checkpoints" and (home / "config.yaml").is_file()
-        return cls(home if inside else path.with_suffix(""), safe_config(stored["config"], str(path)), path)
+        with opening(path, lambda: version_of(contents)):
+            return cls(home if inside else path.with_suffix(""), safe_config(stored["config"], str(path)), path)
 
     @property
     def checkpoints(self) -> Path:
@@ -110,17 +114,19 @@ class Run:
         Raises:
             UserError: the checkpoint is damaged, or belongs to another model.
         """
+        contents = read_checkpoint(self.checkpoint)
         weights = {
             name.removeprefix("model."): value
-            for name, value in read_checkpoint(self.checkpoint)["state_dict"].items()
+            for name, value in contents["state_dict"].items()
             if name.startswith("model.")
         }
-        model = self.build()
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
+        with opening(self.checkpoint, lambda: version_of(contents)):
+            model = self.build()
+            try:
+                model.load_state_dict(upgraded_weights(weights, model.state_dict().keys()))
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())
+                raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
         return model.eval().to(device)
 
     def replaced(self, **given: Any) -> "Run":
