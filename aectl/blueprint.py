@@ -1,6 +1,6 @@
 """Holds a model against its weights before any memory is taken for it. Knows only torch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -11,8 +11,21 @@ SPARE = 4
 """A parameter may be registered more than once, as weight normalization does."""
 
 
-def check_fit(build: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
-    """Builds the model without memory, no further than its weights reach, and compares the two.
+Weights = dict[str, Tensor]
+
+
+def fitting(
+    build: Callable[[], nn.Module], weights: Weights, renamed: Callable[[Weights, Collection[str]], Weights]
+) -> Weights:
+    """Builds the model without memory, no further than its weights reach, and holds the two against each other.
+
+    Arguments:
+        build: makes the model.
+        weights: those that are stored.
+        renamed: gives them the names that the model expects.
+
+    Returns:
+        The weights under those names.
 
     Raises:
         ValueError: it is another model than the weights', or none.
@@ -31,7 +44,9 @@ def check_fit(build: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> 
             expected = {name: tuple(value.shape) for name, value in build().state_dict().items()}
     finally:
         hook.remove()
+    weights = renamed(weights, expected.keys())
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise ValueError(f"{name} is {found.get(name, 'missing')}, the model has {expected.get(name, 'none')}")
+    return weights

@@ -45,3 +45,12 @@ Shape = tuple[int, ...]
 def by(shape: Shape) -> str:
     """A shape as people write it: 1x28x28."""
     return "x".join(map(str, shape))
+
+
+def size_of(num_bytes: float) -> str:
+    """Bytes as people say them, in powers of a thousand."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if num_bytes < 999.5:
+            return f"{num_bytes:.3g} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:,.0f} PB"

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aectl.files import write
+from aectl.locks import held
 from aectl.numpy_files import load_npz
 
 Arrays = dict[str, np.ndarray]
@@ -26,14 +27,22 @@ class Cache:
         self.folder = folder
 
     def get(self, key: dict[str, Any], compute: Callable[[], Arrays]) -> Arrays:
-        """The arrays of this key, computed if they are not there or not whole; what `compute` raises is not kept."""
+        """The arrays of this key, computed if they are not there or not whole; what `compute` raises is not kept.
+
+        Of several processes that ask for them at once one computes, and the others wait for it.
+        """
         text = json.dumps(key, sort_keys=True, default=in_words)
         path = self.folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.npz"
         if (stored := read(path)) is not None:
             return stored
-        arrays = compute()
-        with suppress(OSError):  # a cache that cannot be written costs time alone
-            write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
+        with ExitStack() as stack:
+            with suppress(OSError):  # a cache that cannot be written costs time alone
+                stack.enter_context(held(path, f"computes {path}"))
+            if (stored := read(path)) is not None:
+                return stored
+            arrays = compute()
+            with suppress(OSError):
+                write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
         return arrays
 
 

@@ -1,7 +1,7 @@
 """Writes files whole or not at all: aside first, then under their name."""
 
 import json
-import os
+import secrets
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +11,7 @@ from typing import Any
 def write(path: Path, save: Callable[[Path], Any]) -> Path:
     """Lets `save` write a file with the ending of `path` beside it, then gives it its name; makes the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-    aside.unlink(missing_ok=True)  # a link of that name would be followed
+    aside = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
         save(aside)
         aside.replace(path)

@@ -64,6 +64,8 @@ def read(path: Path, channels: int | None = None) -> np.ndarray:
     with opened(path) as image:
         try:
             return as_array(image, channels or channels_of(image))
+        except UnreadableError as error:
+            raise UnreadableError(f"{path}: {error}") from None
         except Exception as error:  # as in a header
             raise UnreadableError(f"{path}: {reason(error)}") from error
 
@@ -122,10 +124,18 @@ def as_array(image: Image.Image, channels: int) -> np.ndarray:
 
 
 def eight_bit(values: np.ndarray) -> np.ndarray:
-    """16-bit integers, or floating-point values in [0, 1], as uint8."""
-    if np.issubdtype(values.dtype, np.floating):
-        return (np.nan_to_num(values).clip(0, 1) * 255).round().astype(np.uint8)
-    return (values.clip(0, HIGHEST_16_BIT) / 257).round().astype(np.uint8)
+    """16-bit integers, or floating-point values in [0, 1], as uint8.
+
+    Raises:
+        UnreadableError: they are outside.
+    """
+    floating = np.issubdtype(values.dtype, np.floating)
+    most = 1 if floating else HIGHEST_16_BIT
+    lowest, highest = values.min(), values.max()
+    if not (lowest >= 0 and highest <= most):
+        kind = "floating point" if floating else "integers"
+        raise UnreadableError(f"values from {lowest:.6g} to {highest:.6g}; expected {kind} from 0 to {most}")
+    return (values * 255 if floating else values / 257).round().astype(np.uint8)
 
 
 def save(array: np.ndarray, path: Path) -> Path:

@@ -20,6 +20,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
+from aectl import memory
+from aectl.config import plain
 from aectl.errors import UserError, fail
 from aectl.explain import explain
 from aectl.files import write_json
@@ -63,9 +65,9 @@ class Jobs(Callback):
 
     @loud
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """A sweep's folder carries the number of its process: two that start in the same second do not share one."""
+        """A sweep gets a folder of its own, also beside one that has started in the same second."""
         if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
-            folder = f"{config.hydra.sweep.dir}-{os.getpid()}"
+            folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
             with read_write(config.hydra):
                 config.hydra.sweep.dir = folder
                 config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
@@ -94,7 +96,8 @@ def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
-            return task(cfg)
+            with memory.explained(lambda: memory.at_work(plain(cfg))):
+                return task(cfg)
         except Exception as error:
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
                 return report(error, hydra.job.num, Path(hydra.runtime.output_dir))

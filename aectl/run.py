@@ -11,7 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.blueprint import check_fit
+from aectl.blueprint import fitting
 from aectl.config import plain
 from aectl.data.batches import Data
 from aectl.errors import UserError
@@ -19,8 +19,9 @@ from aectl.files import write_text
 from aectl.foreign import text_of
 from aectl.models.base import Autoencoder
 from aectl.plain_yaml import LONGEST
-from aectl.stored import read_checkpoint, safe_config, short
+from aectl.stored import read_checkpoint, safe_config, short, version_of
 from aectl.tasks.base import Task
+from aectl.upgrades import opening, upgraded_weights
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,21 @@ class Run:
             raise UserError(f"run={where}: no such folder or checkpoint; expected a run that `aectl train` has left")
         if not (path / "config.yaml").is_file():
             raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
+        checkpoint = path / "checkpoints" / "best.ckpt"
+        if not checkpoint.is_file():
+            raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
         try:
             text = text_of(path / "config.yaml", LONGEST)
         except ValueError as error:
             raise UserError(f"run={where}: its config.yaml cannot be read: {error}") from error
-        run = cls(path, safe_config(text, where, trust), path / "checkpoints" / "best.ckpt")
-        if not run.checkpoint.is_file():
-            raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
-        return run
+        with opening(where, lambda: version_of(read_checkpoint(checkpoint))):
+            return cls(path, safe_config(text, where, trust), checkpoint)
 
     @classmethod
     def _of_file(cls, path: Path, trust: bool) -> "Run":
         """The run of a lone checkpoint: its folder when it lies in one, else a folder beside it by its name."""
-        stored = read_checkpoint(path).get("aectl")
+        contents = read_checkpoint(path)
+        stored = contents.get("aectl")
         if not isinstance(stored, dict) or not isinstance(stored.get("config"), str):
             raise UserError(f"run={path}: a checkpoint, but not one of aectl's; expected one that `aectl train` wrote")
         home = path.parent.parent
@@ -78,7 +81,8 @@ class Run:
         folder = home if inside else path.with_suffix("")
         if not inside and folder.is_symlink():
             raise UserError(f"run={path}: {folder}, where its pictures would go, is a link; remove or rename it")
-        return cls(folder, safe_config(stored["config"], str(path), trust), path)
+        with opening(path, lambda: version_of(contents)):
+            return cls(folder, safe_config(stored["config"], str(path), trust), path)
 
     @property
     def checkpoints(self) -> Path:
@@ -131,18 +135,20 @@ class Run:
         Raises:
             UserError: the checkpoint is damaged, or belongs to another model.
         """
+        contents = read_checkpoint(self.checkpoint)
         weights = {
             name.removeprefix("model."): value
-            for name, value in read_checkpoint(self.checkpoint)["state_dict"].items()
+            for name, value in contents["state_dict"].items()
             if name.startswith("model.")
         }
-        try:
-            check_fit(self.build, weights)
-            model = self.build()
-            model.load_state_dict(weights)
-        except Exception as error:  # a constructor raises whatever an odd value leads it to
-            reason = short(error.__cause__ or error)
-            raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
+        with opening(self.checkpoint, lambda: version_of(contents)):
+            try:
+                weights = fitting(self.build, weights, upgraded_weights)
+                model = self.build()
+                model.load_state_dict(weights)
+            except Exception as error:  # a constructor raises whatever an odd value leads it to
+                reason = short(error.__cause__ or error)
+                raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
         return model.eval().to(device)
 
     def replaced(self, **given: Any) -> "Run":

@@ -18,6 +18,7 @@ from aectl.foreign import entries
 from aectl.homes import at_home
 from aectl.pickles import storages
 from aectl.plain_yaml import parse
+from aectl.upgrades import upgraded
 
 NEEDED = ("model", "task", "dataset", "data")
 """The parts of a stored config that are built when it is opened."""
@@ -50,6 +51,7 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
     try:
         plain = parse(text)
         check_parts(plain)
+        plain = upgraded(plain)
         if not trust:
             check_targets(plain)
             check_text(plain)
@@ -177,3 +179,10 @@ def check_tensors(weights: dict[Any, Any], path: Path) -> None:
         total += value.numel() * value.element_size()
     if total > path.stat().st_size:
         raise UserError(f"run={path}: its weights claim {total:,} bytes, more than the file has; not opened")
+
+
+def version_of(contents: dict[str, Any]) -> str | None:
+    """The version of aectl that wrote a checkpoint, if it says so."""
+    stored = contents.get("aectl")
+    version = stored.get("version") if isinstance(stored, dict) else None
+    return version if isinstance(version, str) and re.fullmatch(r"\d[\w.+]{0,30}", version) else None

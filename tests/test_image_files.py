@@ -76,10 +76,19 @@ def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
 
 
 def test_floating_point_and_one_bit(tmp_path: Path) -> None:
-    Image.fromarray(np.array([[0.0, 0.5, 1.0, 7.0]], np.float32)).save(tmp_path / "f.tif")
-    assert image_files.read(tmp_path / "f.tif").tolist() == [[[0, 128, 255, 255]]]
+    Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(tmp_path / "f.tif")
+    assert image_files.read(tmp_path / "f.tif").tolist() == [[[0, 128, 255]]]
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "b.png")
     assert image_files.read(tmp_path / "b.png").tolist() == [[[255, 0]]]
+
+
+@pytest.mark.parametrize("worst", [7.0, -0.5, np.nan, np.inf])
+def test_floating_point_outside_0_to_1_is_named_and_not_cut(tmp_path: Path, worst: float) -> None:
+    Image.fromarray(np.array([[0.0, 0.5, worst]], np.float32)).save(tmp_path / "f.tif")
+    with pytest.raises(
+        image_files.UnreadableError, match=r"f\.tif: values from .*; expected floating point from 0 to 1$"
+    ):
+        image_files.read(tmp_path / "f.tif")
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from aectl.run import make
 MNISTS = {"mnist": "MNIST", "kmnist": "KMNIST"}
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 NUM_TRAIN, NUM_TEST = 20, 5
+MNIST_FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
 
 def shipped(dataset: str, **given: Any) -> Source:
@@ -46,6 +47,11 @@ def mnist_files() -> tuple[dict[str, np.ndarray], dict[str, bytes]]:
         "t10k-labels-idx1-ubyte": labels[NUM_TRAIN:],
     }
     return arrays, {name: idx(array) for name, array in arrays.items()}
+
+
+def mnist_archives() -> dict[str, bytes]:
+    """The same files as they are downloaded."""
+    return {f"{name}.gz": gzip.compress(content) for name, content in mnist_files()[1].items()}
 
 
 def write_mnist(folder: Path) -> dict[str, np.ndarray]:
@@ -111,7 +117,7 @@ def test_files_in_the_format_of_mnist_are_read(dataset: str, root: Path) -> None
 @pytest.mark.parametrize("dataset", ["mnist", "kmnist"])
 def test_the_test_split_of_mnist_is_its_test_file_in_order(dataset: str, root: Path) -> None:
     files = write_mnist(root / MNISTS[dataset] / "raw")
-    x, y, classes = shipped(dataset).split("test")
+    x, y, classes, _ = shipped(dataset).split("test")
     assert torch.equal(x, torch.from_numpy(files["t10k-images-idx3-ubyte"]).unsqueeze(1))
     assert torch.equal(y, torch.from_numpy(files["t10k-labels-idx1-ubyte"]).long())
     assert classes is not None
@@ -152,7 +158,7 @@ def test_missing_files_without_a_network_are_told_in_one_line(dataset: str, fold
     assert "no route to host" in message
     assert "dataset=digits" in message
     assert "\n" not in message
-    assert not root.exists()
+    assert [path.suffix for path in root.rglob("*")] == [".lock"]
 
 
 def test_files_that_are_there_survive_a_failed_download(root: Path) -> None:
@@ -209,7 +215,7 @@ def test_a_damaged_package_leaves_no_half_file(root: Path, tmp_path: Path) -> No
     (package / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000))[:-20])
     with pytest.raises(UserError, match="FashionMNIST is not in"):
         shipped("fashion_mnist", unpack_from=str(package)).prepare()
-    assert not root.exists()
+    assert [path.suffix for path in root.rglob("*")] == [".lock"]
 
 
 def test_a_folder_of_the_user_s_is_not_taken_away(root: Path) -> None:

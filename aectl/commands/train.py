@@ -6,6 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from aectl import disk, memory
 from aectl.bounds import Seed, by
 from aectl.config import check, plain
 from aectl.errors import UserError
@@ -22,7 +23,7 @@ def preflight(config: DictConfig) -> None:
     """Whatever would stop the training, before anything of it exists.
 
     Raises:
-        UserError: a value, a shape, a missing file or a missing GPU.
+        UserError: a value, a shape, a missing file, a missing GPU, or too little room in memory or on the disk.
     """
     cfg = config.copy()
     OmegaConf.set_struct(cfg, False)
@@ -31,9 +32,13 @@ def preflight(config: DictConfig) -> None:
         raise UserError(f"{key}: has no default; give it a value: {key}=VALUE")
     check(plain(cfg), TOP_LEVEL)
     make(cfg.trainer).device()
-    run = Run(Path(), complete(cfg, {}), Path())
-    run.data.source.prepare()
-    run.build()
+    with memory.explained(lambda: memory.before_work(plain(cfg))):
+        run = Run(Path(), complete(cfg, {}), Path())
+        run.data.source.prepare()
+        model = run.build()
+    hydra = HydraConfig.get()
+    folder = Path(hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir)
+    disk.check_room(folder, disk.checkpoint_bytes(model, make(run.cfg.optimizer)))
 
 
 def main(cfg: DictConfig) -> float:

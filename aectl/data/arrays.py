@@ -1,7 +1,9 @@
 """Data sets that lie in files of arrays: the format of MNIST, and NumPy's. Knows nothing of models or tasks."""
 
 import gzip
+import hashlib
 import math
+import sys
 import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from aectl.bounds import Shape, Share
+from aectl.data.ranges import as_pixels
 from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
 from aectl.foreign import check_growth
@@ -65,11 +68,18 @@ class Arrays(ABC):
                     f"dataset.path={self.path}: {len(x)} images, labels of shape {y.shape}; expected one for each image"
                 )
         classes = np.unique(np.concatenate([np.empty(0, int), *(y for _, y in read.values() if y is not None)]))
-        found = {name: as_split(x, y, classes, self.path) for name, (x, y) in read.items()}
+        images = as_pixels({name: x for name, (x, _) in read.items()}, f"dataset.path={self.path}")
+        found = {name: as_split(images[name], y, classes, self.path) for name, (_, y) in read.items()}
         rest = found["train"]
         test = found.get("test")
         if test is None:
             rest, test = cut(rest, self.test)
+        elif copies := int(known(test.x, rest.x).sum()):
+            print(
+                f"dataset.path={self.path}: {copies} of its {len(test.x)} test images are in its training part too, "
+                "so that what is measured on the test split is too good",
+                file=sys.stderr,
+            )
         train, val = cut(rest, self.val)
         return {"train": train, "val": val, "test": test}
 
@@ -157,7 +167,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Path) -> Split:
-    """Arrays as a split: (N, H, W), (N, H, W, C) or (N, C, H, W), uint8 or floating-point in [0, 1].
+    """Pixels as a split: (N, H, W), (N, H, W, C) or (N, C, H, W).
 
     Raises:
         UserError: they are something else.
@@ -169,14 +179,6 @@ def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Pat
         raise UserError(
             f"dataset.path={path}: images of shape {x.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W)"
         )
-    if x.dtype.kind not in "biuf":
-        raise UserError(f"dataset.path={path}: images of {x.dtype}; expected uint8, or numbers in [0, 1]")
-    if x.dtype != np.uint8:
-        x = x.astype(np.float32)
-        if not (np.isfinite(x).all() and x.min(initial=0) >= 0 and x.max(initial=0) <= 1):
-            raise UserError(
-                f"dataset.path={path}: values from {x.min()} to {x.max()}; expected uint8, or numbers in [0, 1]"
-            )
     images = torch.from_numpy(np.array(x))
     if y is None:
         return Split(images)
@@ -185,9 +187,22 @@ def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Pat
 
 
 def cut(split: Split, share: float) -> tuple[Split, Split]:
-    """A split without a share of it, and that share."""
+    """A split without a share of it, and that share; copies of one image lie on one side."""
     rest, held = held_out(len(split.x), share)
+    copies = known(split.x[held], split.x[rest])
+    rest, held = torch.cat([rest, held[copies]]), held[~copies]
     return taken(split, rest), taken(split, held)
+
+
+def contents(images: Tensor) -> list[bytes]:
+    """What tells each image from others."""
+    return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images.numpy()]
+
+
+def known(images: Tensor, others: Tensor) -> Tensor:
+    """For each image whether it is a copy of one of the others, (N,) bool."""
+    there = set(contents(others))
+    return torch.tensor([content in there for content in contents(images)], dtype=torch.bool)
 
 
 def taken(split: Split, part: Tensor) -> Split:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from aectl.bounds import Count
+from aectl.data.ranges import check_range
 from aectl.data.source import Source, Split, SplitName
 from aectl.draws import same_draws
 from aectl.errors import UserError
@@ -36,12 +37,13 @@ class Data:
         self.source = source
         self.batch_size = batch_size
         self.binarize = binarize
+        self.checked: set[SplitName] = set()
 
     def split(self, name: SplitName) -> Split:
         """The examples of one split, the same ones every time.
 
         Raises:
-            UserError: there are none, or they are no images to binarize.
+            UserError: there are none, they are no images to binarize, or their values are out of range.
         """
         split = self._gray(name)
         return split if self.binarize == "none" else split._replace(x=binary(split.x, self.binarize))
@@ -56,6 +58,9 @@ class Data:
         split = self.source.split(name)
         if not len(split.x):
             raise UserError(f"dataset: its {name} split is empty; expected at least one example")
+        if name not in self.checked:
+            check_range(split.x, "dataset", name)
+            self.checked.add(name)
         if self.binarize != "none" and split.x.dtype != torch.uint8:
             raise UserError(f"data.binarize={self.binarize}: the data are no images of gray values; use none")
         return split

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,9 +109,6 @@ class Folder:
         known = Store.find(self._place)
         if known is None:
             known = Store.build(self._place, self.shape, self.classes, self._entries())
-            for former in self._place.parent.glob(f"{self._place.name.split('-')[0]}-*"):
-                if former != self._place:  # of files that have changed since
-                    shutil.rmtree(former, ignore_errors=True)
             report(known)
         if not sum(known.index.counts.values()):
             name, why = next(iter(known.index.skipped.items()))

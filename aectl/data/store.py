@@ -1,21 +1,23 @@
 """Pictures decoded once into one file that is mapped into memory. Knows nothing of where they came from."""
 
 import json
+import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from aectl.bounds import Shape
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.files import write_json
+from aectl.locks import held
 
 PIXELS, LABELS, INDEX = "pixels.u8", "labels.npy", "index.json"
 
@@ -60,52 +62,96 @@ class Index:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with the pixels and what is known of them."""
+    """A folder with the pixels and what is known of them.
+
+    Its files are opened when it is found, and can be read from there on even if another process deletes them.
+
+    Arguments:
+        folder: where it is: what the pictures are of, a dash, and the state that they were in.
+        index: what it holds.
+        pixels: the map of all pictures, (N, *shape) uint8.
+        labels: the class of each, (N,) int64.
+        mapped: the file that `pixels` is a view of; none where it is empty.
+    """
 
     folder: Path
     index: Index
+    pixels: Tensor
+    labels: Tensor
+    mapped: mmap | None
 
     @classmethod
     def find(cls, folder: Path) -> "Store | None":
         """The store in this folder, if there is a whole one."""
         try:
             index = Index(**json.loads((folder / INDEX).read_text()))
-            whole = (folder / PIXELS).stat().st_size == sum(index.counts.values()) * int(np.prod(index.shape))
+            labels = np.load(folder / LABELS, allow_pickle=False)
+            pixels = mapped(folder / PIXELS, (len(index.names), *index.shape))
         except (OSError, ValueError, TypeError):
             return None
-        return cls(folder, index) if whole else None
+        whole = len(labels) == len(index.names) == sum(index.counts.values())
+        if not whole:
+            return None
+        return cls(folder, index, torch.from_numpy(pixels), torch.from_numpy(labels), getattr(pixels, "_mmap", None))
 
     @classmethod
     def build(cls, folder: Path, shape: Shape, classes: list[str], entries: Iterable[Entry]) -> "Store":
-        """Writes the entries, which come one split after another, aside, and gives the folder its name at the end."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        """Writes the entries, which come one split after another, aside, and gives the folder its name at the end.
+
+        Of several processes that build it at once one does, and the others wait for it. What is there of other states
+        of the same pictures is deleted, and so is what a process has left that died while it built.
+        """
+        family = folder.name.split("-")[0]
         try:
-            write_all(aside, shape, classes, entries)
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # another process was quicker, with the same content
-                aside.rename(folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        built = cls.find(folder)
-        if built is None:
-            raise UserError(f"dataset.cache={folder.parent}: could not be written; give a folder with more room")
-        return built
+            with held(folder.with_name(family), f"decodes pictures into {folder}"):
+                if (known := cls.find(folder)) is None:
+                    clear(folder.parent.glob(f".{family}-*"))
+                    aside = folder.with_name(f".{folder.name}")
+                    try:
+                        aside.mkdir()
+                        write_all(aside, shape, classes, entries)
+                        clear(folder.parent.glob(f"{family}-*"))
+                        aside.rename(folder)
+                    finally:
+                        clear([aside])
+                    known = cls.find(folder)
+        except OSError as error:
+            raise cannot_write(folder, str(error)) from error
+        if known is None:
+            raise cannot_write(folder, "what was written is not whole")
+        return known
 
     def split(self, name: SplitName) -> Split:
         """One split: a view of the map, of which only what is asked for is read from the disk."""
         counts = self.index.counts
         start = sum(counts[earlier] for earlier in list(counts)[: list(counts).index(name)])
-        if not counts[name]:
-            return Split(torch.empty(0, *self.index.shape, dtype=torch.uint8))
-        everything = (sum(counts.values()), *self.index.shape)
-        mapped = np.memmap(self.folder / PIXELS, np.uint8, mode="c", shape=everything)
         part = slice(start, start + counts[name])
-        split = Split(torch.from_numpy(mapped)[part], mapped=mapped._mmap)  # type: ignore[attr-defined]
-        if not self.index.classes:
+        split = Split(self.pixels[part], mapped=self.mapped)
+        if not self.index.classes or not counts[name]:
             return split
-        labels = torch.from_numpy(np.load(self.folder / LABELS, allow_pickle=False))
-        return split._replace(y=labels[part], classes=self.index.classes)
+        return split._replace(y=self.labels[part], classes=self.index.classes)
+
+
+def clear(folders: Iterable[Path]) -> None:
+    """Deletes these folders, as far as they are there."""
+    for folder in list(folders):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mapped(path: Path, shape: Shape) -> np.ndarray:
+    """A file of uint8 in memory; writing to it changes no file.
+
+    Raises:
+        ValueError: it has another size.
+    """
+    if path.stat().st_size != math.prod(shape):
+        raise ValueError(f"{path}: {path.stat().st_size} bytes; expected {math.prod(shape)}")
+    return np.memmap(path, np.uint8, mode="c", shape=shape) if math.prod(shape) else np.empty(shape, np.uint8)
+
+
+def cannot_write(folder: Path, reason: str) -> UserError:
+    """The error of a cache that takes no map."""
+    return UserError(f"dataset.cache={folder.parent}: could not be written ({reason}); give a folder with more room")
 
 
 def write_all(folder: Path, shape: Shape, classes: list[str], entries: Iterable[Entry]) -> None:

@@ -1,6 +1,8 @@
 """The standard data sets, downloaded and read by torchvision."""
 
 import gzip
+import shutil
+import tempfile
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
 from aectl.files import write
 from aectl.foreign import check_growth
+from aectl.locks import held
 
 PART = 2**20
 """Bytes that are unpacked at once."""
@@ -45,9 +48,10 @@ class Torchvision:
         folders = [self.root, *{file.parent.parent for file in self.files}, *{file.parent for file in self.files}]
         new = [folder for folder in folders if not folder.exists()]
         try:
-            self._unpack()
+            if not self._complete():
+                self._fetch()
             for train in (True, False):
-                load(self.name, self.root, train, download=not all(file.exists() for file in self.files))
+                load(self.name, self.root, train)
         except Exception as error:  # torchvision raises whatever a lost connection or a damaged file leads it to
             for folder in reversed(new):
                 with suppress(OSError):
@@ -56,7 +60,7 @@ class Torchvision:
 
     def split(self, name: SplitName) -> Split:
         self.prepare()
-        dataset = load(self.name, self.root, train=name != "test", download=False)
+        dataset = load(self.name, self.root, train=name != "test")
         x, y = images(dataset.data), torch.as_tensor(dataset.targets).long()
         if name != "test":
             train, val = held_out(len(x), share=0.1)
@@ -79,12 +83,34 @@ class Torchvision:
             "delete them to have them downloaded again, or use dataset=digits, which needs no files"
         )
 
-    def _unpack(self) -> None:
-        """Takes the files out of the system's package where it is installed and they are not there yet."""
-        for file in self.files:
-            packed = self.unpack_from / f"{file.name}.gz" if self.unpack_from else None
-            if packed and packed.exists() and not file.exists():
-                write(file, partial(unpack, packed))
+    def _complete(self) -> bool:
+        return all(file.exists() for file in self.files)
+
+    def _fetch(self) -> None:
+        """Unpacks or downloads the files; of several processes one does, and the others wait for it."""
+        with held(self.root / self.name, f"fetches {self.name} into {self.root}"):
+            for file in self.files:
+                packed = self.unpack_from / f"{file.name}.gz" if self.unpack_from else None
+                if packed and packed.exists() and not file.exists():
+                    write(file, partial(unpack, packed))
+            if not self._complete():
+                download(self.name, self.root, self.files)
+
+
+def download(name: str, root: Path, files: list[Path]) -> None:
+    """Has torchvision download a data set aside, and gives each file its place when all of them are whole.
+
+    What a process has left that died while it downloaded is deleted.
+    """
+    for dead in root.glob(f".{name}-*"):
+        shutil.rmtree(dead, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
+        for train in (True, False):
+            getattr(torchvision.datasets, name)(aside, train=train, download=True)
+        for file in files:
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                (Path(aside) / file.relative_to(root)).replace(file)
 
 
 def unpack(packed: Path, to: Path) -> None:
@@ -96,9 +122,9 @@ def unpack(packed: Path, to: Path) -> None:
 
 
 @lru_cache(maxsize=4)
-def load(name: str, root: Path, train: bool, download: bool) -> Any:
+def load(name: str, root: Path, train: bool) -> Any:
     """A data set of torchvision's, read once for all jobs of a sweep."""
-    return getattr(torchvision.datasets, name)(root, train=train, download=download)
+    return getattr(torchvision.datasets, name)(root, train=train, download=False)
 
 
 def images(data: Any) -> Tensor:
