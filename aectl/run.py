@@ -42,6 +42,12 @@ class Run:
         return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
 
     @classmethod
+    def reopen(cls, folder: Path, cfg: DictConfig) -> "Run":
+        """The run in a folder, to be trained on with a config that is all but the one it has."""
+        cfg = OmegaConf.create({**plain(cfg), "resume": None})
+        return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
+
+    @classmethod
     def open(cls, where: str, outputs: str) -> "Run":
         """The run in a folder, of a checkpoint file, or the `latest` one below `outputs`.
 
@@ -57,7 +63,10 @@ class Run:
             raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
         run = cls(path, safe_config((path / "config.yaml").read_text(), where), path / "checkpoints" / "best.ckpt")
         if not run.checkpoint.is_file():
-            raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
+            raise UserError(
+                f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, go on with "
+                f"aectl train resume={where}"
+            )
         return run
 
     @classmethod
@@ -81,6 +90,11 @@ class Run:
     @property
     def metrics(self) -> Path:
         return self.folder / "metrics.csv"
+
+    @property
+    def to_resume(self) -> str:
+        """What to type to go on with the training."""
+        return f"aectl train resume={self.folder}"
 
     @property
     def title(self) -> str:
