@@ -79,10 +79,13 @@ def keep(path: Path, kept: Path) -> None:
     """Gives the file a second name, by a hard link where there are any, so that it never is without one."""
     aside = aside_of(kept)
     try:
+        aside.unlink(missing_ok=True)
         aside.hardlink_to(path)
         aside.replace(kept)
     except OSError:
         path.replace(kept)
+    finally:
+        aside.unlink(missing_ok=True)  # it stays if both are names of one file already
 
 
 def aside_of(path: Path) -> Path:
@@ -128,25 +131,34 @@ def newest_whole(folder: Path) -> tuple[Found | None, list[str]]:
     """The newest checkpoint to go on from, and a line for each that has to be passed over.
 
     Raises:
-        UserError: none of those there is whole, or a whole one has no place to go on from.
+        UserError: none of those there is whole and of aectl's.
     """
     remarks: list[str] = []
     for path in (folder / LAST, folder / PREVIOUS):
-        wrong = damage(path) if path.is_file() else "is not there"
-        if wrong is None:
-            contents = read_checkpoint(path)
-            if "place" not in contents:
-                raise UserError(
-                    f"resume={path}: a checkpoint without random state and place in the epoch; "
-                    "expected one of this version of aectl, train again"
-                )
-            return Found(path, contents["place"]), remarks
-        remarks.append(f"{path} {wrong}")
+        if remark := damage(path) if path.is_file() else "is not there":
+            remarks.append(f"{path} {remark}")
+            continue
+        try:
+            return Found(path, placed(path)), remarks
+        except UserError as error:
+            remarks.append(str(error).removeprefix("run="))
     if any((folder / name).is_file() for name in (LAST, PREVIOUS)):
         raise UserError(
-            f"resume={folder.parent}: {', '.join(remarks)}; expected one whole checkpoint to go on from, train again"
+            f"resume={folder.parent}: {'; '.join(remarks)}; expected one whole checkpoint to go on from, train again"
         )
     return None, remarks
+
+
+def placed(path: Path) -> dict[str, Any]:
+    """The place in the run that a checkpoint was written at.
+
+    Raises:
+        UserError: it cannot be read, or is foreign: of another program, or of a version that kept none.
+    """
+    contents = read_checkpoint(path)
+    if "place" not in contents:
+        raise UserError(f"{path} is foreign: without random state and place in the epoch")
+    return contents["place"]
 
 
 def tidy(folder: Path) -> None:

@@ -136,7 +136,7 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
             flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
         elif word.startswith("run=") and word[4:5] not in ("'", '"'):
             runs.append(quoted(word[4:]))
-        elif verb == "train" and word.startswith("resume=") and word[7:] not in ("", "null") and "'" not in word:
+        elif verb == "train" and word.startswith("resume=") and word[7:] not in ("", "null") and word[7] not in "'\"":
             overrides.append(f"resume={quoted(word[7:])}")
         elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
             runs.append(quoted(word))

@@ -49,7 +49,7 @@ def as_started(arguments: list[str]) -> list[str]:
         UserError: there is no such run.
     """
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
-    folder = find(given["resume"].strip("'\""), given.get("outputs", "outputs"))
+    folder = find(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
     known = {group: name for group, name in choices(folder).items() if (CONFIGS / group).is_dir()}
     return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
 

@@ -30,6 +30,11 @@ class Signals:
                     self.former[number] = signal.signal(number, self.handle)
         return self
 
+    def insist(self) -> None:
+        """Takes the signals back from a library that has set handlers of its own since."""
+        for number in self.former:
+            signal.signal(number, self.handle)
+
     def __exit__(self, *error: object) -> None:
         for number, handler in self.former.items():
             signal.signal(number, handler)

@@ -27,7 +27,7 @@ from aectl.trainer import TrainerConfig
 MONITOR = "val/loss"
 DERIVED = ("shape", "input_shape", "files")
 """Keys that follow from others, not for a user to set."""
-START: dict[str, Any] = {"epoch": 0, "logged_steps": -1}
+START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -92,7 +92,7 @@ def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place:
     history = History(run.metrics)
     history.forget(place["epoch"])
     logger = TensorBoard(
-        str(run.folder), name="", version="", default_hp_metric=False, purge_step=place["logged_steps"] + 1
+        str(run.folder), name="", version="", default_hp_metric=False, purge_step=place["epoch_step"] + 1
     )
     return settings.make(
         logger=logger,

@@ -1,4 +1,4 @@
-"""Stops trainings at random and resumes them: `python -m tests.kills one|two FAULTS SEED` prints what came of it.
+"""Stops trainings at random and resumes them: `python -m tests.kills one,two FAULTS SEED` prints what came of it.
 
 Every training is a fork of this process, which has paid for the imports but has computed nothing. A fault is a signal
 that the training gets in a random step, or SIGKILL after a random time: in the middle of a step, of validation, of a
@@ -137,7 +137,8 @@ def shown(run: Path) -> dict[str, Any]:
     events = EventAccumulator(str(run), {"scalars": 0, "images": 0}).Reload()
     curves = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
     images = {tag: [event.step for event in events.Images(tag)] for tag in events.Tags()["images"]}
-    return {**curves, **images}
+    scores = {tag: curve[-1] for tag, curve in curves.items() if tag.startswith("best/")}  # once a session, at step 0
+    return {**curves, **scores, **images}
 
 
 def same(one: Any, other: Any) -> bool:
@@ -151,7 +152,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
-        print(json.dumps(campaign(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(temporary))))
-        if len(sys.argv) > 4:
-            print((Path(temporary) / "log").read_text())
+    kinds, faults, seed = sys.argv[1:]
+    reports = {}
+    for kind in kinds.split(","):
+        with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
+            reports[kind] = campaign(kind, int(faults), int(seed), Path(temporary))
+    print(json.dumps(reports))

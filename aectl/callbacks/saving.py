@@ -80,6 +80,7 @@ class Saver(Checkpoint):
         self.partial = False
         self.sums: dict[str, list[torch.Tensor]] = {}
         self.since = time.monotonic()
+        self.wished = False
         self.at_work = False
         self.pause = 0.0
 
@@ -94,6 +95,7 @@ class Saver(Checkpoint):
         begin_at(trainer, place)
         self.since -= place["seconds"]
         self.sums = place["sums"]
+        self.epoch_step = place["epoch_step"]
         self.batches.place = place
         self.batches.skipped = partial(skip, trainer)
 
@@ -102,6 +104,7 @@ class Saver(Checkpoint):
             metrics = {name: torch.tensor(value) for name, value in place["metrics"].items()}
             trainer._logger_connector._callback_metrics.update(metrics)
             follow_schedules(trainer)
+        self.signals.insist()
         self.saved = time.monotonic()
 
     @property
@@ -115,6 +118,8 @@ class Saver(Checkpoint):
         if self.at_work and self.signals.received:
             raise Stopped
         self.at_work = True
+        if not self.sums:
+            self.epoch_step = trainer.fit_loop.epoch_loop._batches_that_stepped
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -122,15 +127,24 @@ class Saver(Checkpoint):
         if self.sums:
             add(trainer, self.sums)
             self.sums = {}
-        if not (self.signals.received or trainer.should_stop) or trainer.is_last_batch:
+        self.wished = self.wished or trainer.should_stop
+        if not (self.signals.received or self.wished) or trainer.is_last_batch:
             return
-        if (batch_idx + 1) % trainer.accumulate_grad_batches:
-            trainer.should_stop = False  # the gradients so far are in no checkpoint: one more batch
+        trainer.should_stop = self.may_stop(batch_idx + 1, trainer.accumulate_grad_batches)
+        if not trainer.should_stop:
             return
         self.save(trainer, batch_idx + 1)
         if self.signals.received:
             raise Stopped
         self.partial = True
+
+    def may_stop(self, batches: int, in_a_step: int) -> bool:
+        """Not in the middle of a step, whose gradients are in no checkpoint.
+
+        Nor after the first step of an epoch for a time limit: what is logged then would have the step of the pictures
+        of the epoch before, and TensorBoard could not take back the one without the other.
+        """
+        return batches % in_a_step == 0 and (bool(self.signals.received) or batches > in_a_step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.partial:
@@ -147,6 +161,7 @@ class Saver(Checkpoint):
             "batches": batches,
             "global_step": trainer.global_step,
             "logged_steps": loop._batches_that_stepped + (batches > 0),
+            "epoch_step": self.epoch_step if batches else loop._batches_that_stepped,
             "began": self.batches.began if batches else random_state(),
             "random": random_state(),
             "sums": sums(trainer) if batches else {},
