@@ -95,6 +95,9 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     sys.argv = [f"aectl {verb}", *given]
     try:
         hand_to_hydra(name, guarded(command(name)))
+    except KeyboardInterrupt:
+        print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
+        raise SystemExit(130) from None
     except (HydraException, OmegaConfBaseException) as error:
         Jobs.discard_unstarted()
         if show_all:
@@ -133,6 +136,8 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
             flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
         elif word.startswith("run=") and word[4:5] not in ("'", '"'):
             runs.append(quoted(word[4:]))
+        elif verb == "train" and word.startswith("resume=") and word[7:] not in ("", "null") and word[7] not in "'\"":
+            overrides.append(f"resume={quoted(word[7:])}")
         elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
             runs.append(quoted(word))
         elif "=" in word or word.startswith("~"):
@@ -141,6 +146,10 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
             raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
     several = len(runs) > 1 or (verb == "eval" and any(LIST_OF_CHOICES.match(override) for override in overrides))
     multirun = ["--multirun"] if several and not {"-m", "--multirun"} & set(flags) else []
+    if any(word.startswith("resume='") for word in overrides):
+        from aectl.resuming import as_started
+
+        overrides = [*as_started(overrides), *overrides]
     return flags + multirun + ([f"run={','.join(runs)}"] if runs else []) + overrides
 
 

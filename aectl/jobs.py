@@ -25,6 +25,7 @@ from aectl.config import plain
 from aectl.errors import UserError, fail
 from aectl.explain import explain
 from aectl.files import write_json
+from aectl.resuming import restore
 
 log = logging.getLogger(__name__)
 Job = dict[str, Any]
@@ -57,15 +58,20 @@ class Jobs(Callback):
 
         HydraConfig.instance().set_config(config)
         try:
+            folder = restore(config) if config.resume is not None else None
             preflight(config)
         except UserError as error:
             fail("aectl train", in_words(error, config))
         with read_write(config.hydra):
-            config.hydra.run.dir = str(fresh_folder(Path(config.hydra.run.dir)))
+            config.hydra.run.dir = str(folder or fresh_folder(Path(config.hydra.run.dir)))
+            if folder:
+                config.hydra.output_subdir = None  # what the run was started with stays there
 
     @loud
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """A sweep gets a folder of its own, also beside one that has started in the same second."""
+        if config.resume is not None:
+            fail("aectl train", f"resume={config.resume}: expected one run to go on with; leave out -m and sweep=")
         if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
             folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
             with read_write(config.hydra):

@@ -13,7 +13,7 @@ class Means:
     def __init__(self) -> None:
         self._waiting: list[tuple[tuple[str, ...], Tensor, int]] = []
         self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, float] = {}
 
     def add(self, terms: dict[str, Tensor], n: int) -> None:
         """Takes in terms that are means over `n` examples; nothing is read from the device."""
@@ -27,6 +27,16 @@ class Means:
         means = {name: total / self._counts[name] for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """All that was added so far, as plain numbers."""
+        self._add_up()
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
+    def restore(self, state: dict[str, dict[str, float]]) -> None:
+        """Goes on from a state."""
+        self._waiting = []
+        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
 
     def _add_up(self) -> None:
         for names in dict.fromkeys(names for names, *_ in self._waiting):

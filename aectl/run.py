@@ -46,6 +46,12 @@ class Run:
         return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
 
     @classmethod
+    def reopen(cls, folder: Path, cfg: DictConfig) -> "Run":
+        """The run in a folder, to be trained on with a config that is all but the one it has."""
+        cfg = OmegaConf.create({**plain(cfg), "resume": None})
+        return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
+
+    @classmethod
     def open(cls, where: str, outputs: str, trust: bool = False) -> "Run":
         """The run in a folder, of a checkpoint file, or the `latest` one below `outputs`.
 
@@ -61,7 +67,10 @@ class Run:
             raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
         checkpoint = path / "checkpoints" / "best.ckpt"
         if not checkpoint.is_file():
-            raise UserError(f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, train again")
+            raise UserError(
+                f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, go on with "
+                f"aectl train resume={where}"
+            )
         try:
             text = text_of(path / "config.yaml", LONGEST)
         except ValueError as error:
@@ -106,6 +115,11 @@ class Run:
         if not path.resolve().is_relative_to(self.folder.resolve()):
             raise UserError(f"run={self.folder}: {path} leads out of the run, to {path.resolve()}; remove the link")
         return path
+
+    @property
+    def to_resume(self) -> str:
+        """What to type to go on with the training."""
+        return f"aectl train resume={self.folder}"
 
     @property
     def title(self) -> str:

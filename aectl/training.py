@@ -1,27 +1,35 @@
 """Trains a run: brings model, task, data and trainer together under Lightning."""
 
+import errno
 import logging
 import math
 import sys
-import time
 import warnings
+from contextlib import suppress
+from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl.callbacks.progress import ProgressBar
 from aectl.callbacks.records import History, Hyperparameters, Provenance
+from aectl.callbacks.saving import Best, Resumable, Saver
+from aectl.checkpoints import DurableIO, Found, newest_whole, tidy
+from aectl.claim import claimed
 from aectl.config import plain
-from aectl.files import write_json
+from aectl.errors import UserError
+from aectl.files import write_json, write_text
 from aectl.run import Run, make
+from aectl.signals import Signals, Stopped
 from aectl.system import System
 from aectl.trainer import TrainerConfig
 
 MONITOR = "val/loss"
 DERIVED = ("shape", "input_shape", "files")
 """Keys that follow from others, not for a user to set."""
+START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class TensorBoard(TensorBoardLogger):
@@ -31,26 +39,75 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.flush()
 
 
-def fit(run: Run) -> float:
-    """Trains the run and returns the lowest validation loss, in nats per example."""
-    quiet()
-    seed_everything(run.cfg.seed, verbose=False)
-    settings: TrainerConfig = make(run.cfg.trainer)
-    if why := settings.precision()[1]:
-        print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
-    logger = TensorBoard(str(run.folder), name="", version="", default_hp_metric=False)
-    best = ModelCheckpoint(
-        run.checkpoints, "best", MONITOR, save_last=True, auto_insert_metric_name=False, enable_version_counter=False
+def fit(run: Run, resume: bool = False) -> float:
+    """Trains the run, from its newest whole checkpoint on if it is to resume, and returns the lowest validation loss.
+
+    Raises:
+        SystemExit: somebody asked to stop; the run is saved.
+        UserError: another process trains it, or the disk is full.
+    """
+    with claimed(run.folder), Signals() as signals:
+        quiet()
+        found = where_to_go_on(run) if resume else None
+        seed_everything(run.cfg.seed, verbose=False)
+        tidy(run.checkpoints)
+        settings: TrainerConfig = make(run.cfg.trainer)
+        if why := settings.precision()[1]:
+            print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
+        train = run.data.batches("train").on(settings.device())
+        if (n := len(train.split.x)) < train.batch_size:
+            print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
+        saver = Saver(run.checkpoints, Resumable(train), signals)
+        best = Best(run.checkpoints, MONITOR, saver)
+        trainer = assemble(run, settings, saver, best, found.place if found else START)
+        conclude(run, trainer, best, "running")
+        train_on(run, trainer, system(run, settings), saver, best, found)
+        return score_of(best)
+
+
+def where_to_go_on(run: Run) -> Found | None:
+    """The checkpoint to go on from, or none for a run that was stopped before its first; says which it is.
+
+    Raises:
+        SystemExit: there is nothing left to do.
+        UserError: no checkpoint is whole.
+    """
+    found, remarks = newest_whole(run.checkpoints)
+    if found is None:
+        print("no checkpoint yet: starts over, in the same folder")
+        return None
+    path = run.folder / "config.yaml"
+    unchanged = path.read_text() == run.config_text
+    if found.place["epoch"] >= run.cfg.trainer.max_epochs or (unchanged and found.place["done"]):
+        epochs = found.place["epoch"]
+        print(f"{run.folder}/ is done, after {epochs} epochs; to train it on: {run.to_resume} trainer.max_epochs=...")
+        raise SystemExit(0)
+    for remark in remarks:
+        print(f"{remark}; goes on from {found.path.name}, the one before")
+    place = position(found.place, math.ceil(len(run.data.split("train").x) / run.data.batch_size))
+    print(f"goes on at {place}; what came after it is trained again")
+    write_text(path, run.config_text)
+    return found
+
+
+def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place: dict[str, Any]) -> Trainer:
+    """The trainer with all that a run keeps; what was written after the place that it goes on from is taken back."""
+    history = History(run.metrics)
+    history.forget(place["epoch"])
+    logger = TensorBoard(
+        str(run.folder), name="", version="", default_hp_metric=False, purge_step=place["epoch_step"] + 1
     )
-    trainer = settings.make(
+    return settings.make(
         logger=logger,
+        plugins=[DurableIO()],
         callbacks=[
             best,
             Provenance(run.config_text),
-            History(run.metrics),
+            history,
             Hyperparameters(hyperparameters(run), best),
             ProgressBar(),
             *extras(run),
+            saver,
         ],
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -58,12 +115,36 @@ def fit(run: Run) -> float:
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
-    started = time.monotonic()
-    train, val = (run.data.batches(name).on(settings.device()) for name in ("train", "val"))
-    if (n := len(train.split.x)) < train.batch_size:
-        print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
-    trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)
-    return conclude(run, trainer, best, time.monotonic() - started)
+
+
+def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Best, found: Found | None) -> None:
+    """Trains to the end or to the wish to stop, and says in the summary which of them it was."""
+    status = "interrupted"
+    try:
+        val = run.data.batches("val").on(saver.batches.batches.split.x.device)
+        trainer.fit(system, saver.batches, val, ckpt_path=found and found.path)
+        status = "interrupted" if saver.partial else "done"
+    except Stopped:
+        pass
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise UserError(
+            f"{run.folder}: the disk is full ({error.strerror}); the last good checkpoint is whole; "
+            f"free some space, then: {run.to_resume}"
+        ) from error
+    finally:
+        with suppress(OSError):
+            conclude(run, trainer, best, status, saver.elapsed)
+    if status == "interrupted":
+        print(f"saved at {position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
+    if saver.signals.received:
+        raise SystemExit(saver.signals.status)
+
+
+def position(place: dict[str, Any], batches: int) -> str:
+    """Where in the run a place is."""
+    return f"epoch {place['epoch'] + 1}, batch {place['batches']} of {batches}"
 
 
 def system(run: Run, settings: TrainerConfig) -> System:
@@ -85,18 +166,21 @@ def extras(run: Run) -> list[Callback]:
     return [make(node) for node in run.cfg.callbacks.values() if node]
 
 
-def conclude(run: Run, trainer: Trainer, best: ModelCheckpoint, seconds: float) -> float:
-    """Writes the summary and returns the best score."""
-    score = float(best.best_model_score) if best.best_model_score is not None else math.nan
+def score_of(best: Best) -> float:
+    """The lowest validation loss so far."""
+    return math.nan if best.best_model_score is None else float(best.best_model_score)
+
+
+def conclude(run: Run, trainer: Trainer, best: Best, status: str, seconds: float = 0.0) -> None:
+    """Writes how far the run is: running, interrupted or done."""
     summary = {
-        "status": "done",
+        "status": status,
         "monitor": MONITOR,
-        "best": score,
+        "best": score_of(best),
         "epochs": trainer.current_epoch,
         "seconds": round(seconds, 1),
     }
     write_json(run.summary, summary)
-    return score
 
 
 def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
@@ -119,5 +203,10 @@ def quiet() -> None:
     # a guard of deterministic mode that would cost time in every step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.captureWarnings(True)
-    for hint in ("GPU available but not used", "does not have many workers", "isinstance.treespec, LeafSpec"):
+    for hint in (
+        "GPU available but not used",
+        "does not have many workers",
+        "isinstance.treespec, LeafSpec",
+        "exists and is not empty",
+    ):
         warnings.filterwarnings("ignore", message=f".*{hint}.*")

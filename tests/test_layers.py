@@ -13,9 +13,9 @@ import aectl
 PACKAGE = Path(aectl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IN = {
-    "pytorch_lightning": ("system", "training", "trainer", "callbacks"),
+    "pytorch_lightning": ("system", "training", "trainer", "callbacks", "checkpoints"),
     "hydra": ("cli", "explain", "jobs", "matrix", "run", "commands"),
-    "omegaconf": ("cli", "config", "explain", "jobs", "matrix", "run", "stored", "commands"),
+    "omegaconf": ("cli", "config", "explain", "jobs", "matrix", "resuming", "run", "stored", "commands"),
     "matplotlib": ("figures",),
     "torchvision": ("data",),
     "skimage": ("data", "baselines"),
@@ -70,6 +70,10 @@ MAY_KNOW = {
         *("blueprint", "config", "data", "errors", "files", "foreign", "models"),
         *("plain_yaml", "stored", "tasks", "upgrades"),
     ),
+    "checkpoints": ("errors", "stored"),
+    "claim": ("errors",),
+    "resuming": ("config", "errors", "stored"),
+    "signals": (),
     "opened": ("data", "draws", "errors", "example", "models", "run"),
     "latents": ("data", "example", "opened"),
     "generation": ("draws", "errors", "latents", "models", "opened", "samplers"),

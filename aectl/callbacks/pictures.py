@@ -39,7 +39,8 @@ class Pictures(Callback):
             self._draw(trainer, cast(System, pl_module))
 
     def _draw(self, trainer: Trainer, system: System) -> None:
-        self.drawn = step = trainer.global_step
+        self.drawn = trainer.global_step
+        step = trainer.global_step // len(trainer.optimizers)  # as the curves count: once a batch, not once a player
         system.model.eval()
         batch = first(trainer, system, self.n)
         with torch.inference_mode(), same_draws(system.seed, system.device):

@@ -45,7 +45,15 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
-        rows = [*read_rows(self.path), row]
+        self._write([*read_rows(self.path), row])
+
+    def forget(self, epoch: int) -> None:
+        """Drops the rows of this epoch and those after it, which will be trained again."""
+        rows = read_rows(self.path)
+        if len(kept := [row for row in rows if int(row["epoch"]) < epoch]) < len(rows):
+            self._write(kept)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
         fields = list(dict.fromkeys(name for each in rows for name in each))
         text = io.StringIO()
         writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")

@@ -13,7 +13,7 @@ from aectl.errors import UserError
 from aectl.models.ae import AE
 from aectl.run import Run, complete, make, size
 
-TOP_LEVEL = {"seed": Seed, "outputs": str}
+TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None}
 DERIVED = {"model.shape", "model.input_shape"}
 """What data set and task decide."""
 NAMED_GROUPS = ("model", "task", "dataset", "net", "likelihood")
@@ -46,14 +46,17 @@ def main(cfg: DictConfig) -> float:
     hydra = HydraConfig.get()
     if hydra.mode is RunMode.MULTIRUN:
         preflight(cfg)
-    names = {group: hydra.runtime.choices[group] for group in NAMED_GROUPS}
-    run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
+    if cfg.resume is not None:
+        run = Run.reopen(relative(Path(cfg.resume)), cfg)
+    else:
+        names = {group: hydra.runtime.choices[group] for group in NAMED_GROUPS}
+        run = Run.create(relative(Path(hydra.runtime.output_dir)), cfg, names)
     device, model = make(run.cfg.trainer).device(), run.build()
     print(f"{run.title} of {by(run.cfg.model.shape)} · {size(model):,} parameters · {device.type} · {run.folder}/")
 
     from aectl.training import fit
 
-    best = fit(run)
+    best = fit(run, resume=cfg.resume is not None)
     if hydra.mode is not RunMode.MULTIRUN:
         print(closing(run, best, ("sample", "plot-latent") if isinstance(model, AE) else ("predict",)))
     return best

@@ -33,7 +33,7 @@ class Turns(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         model = copy.deepcopy(pl_module.model).to(memory_format=torch.contiguous_format)
-        self.peer = self.make_peer(model, trainer.train_dataloader.split.x)
+        self.peer = self.make_peer(model, trainer.train_dataloader.batches.split.x)
         with Paused(trainer):
             self.peer(WARM)
 

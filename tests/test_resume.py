@@ -1,0 +1,344 @@
+"""A run that was stopped goes on as if it had not been, to the same bits."""
+
+import csv
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aectl.callbacks.records import History
+from aectl.callbacks.saving import Saver
+from aectl.claim import claimed
+from aectl.cli import main
+from aectl.errors import UserError
+from aectl.system import System
+from tests.conftest import Aectl
+from tests.kills import differences, keep
+
+SMALL = ("net=mlp", "net.hidden=[16]", "data.batch_size=100", "~callbacks.projector", "~callbacks.pictures")
+BATCHES = 13
+
+
+def on_step(monkeypatch: pytest.MonkeyPatch, number: int, act: Any) -> None:
+    """Calls `act` in this step of the training, counted from 1."""
+    step, count = System.training_step, 0
+
+    def training_step(self: System, batch: Any, batch_idx: int) -> Any:
+        nonlocal count
+        count += 1
+        if count == number:
+            act()
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(System, "training_step", training_step)
+
+
+def press(name: str = "SIGINT") -> Any:
+    """What sends this process a signal."""
+    return lambda: os.kill(os.getpid(), getattr(signal, name))
+
+
+def epochs(run: str) -> list[int]:
+    with Path(run, "metrics.csv").open(newline="") as file:
+        return [int(row["epoch"]) for row in csv.DictReader(file)]
+
+
+def summary(run: str) -> dict[str, Any]:
+    return json.loads(Path(run, "summary.json").read_text())
+
+
+def place(run: str) -> tuple[int, int]:
+    stored = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)["place"]
+    return stored["epoch"], stored["batches"]
+
+
+@pytest.fixture(scope="module")
+def campaigns() -> dict[str, Any]:
+    """What came of stopping and resuming runs of one player and of two."""
+    call = [sys.executable, "-m", "tests.kills", "one,two", "3", "3"]
+    home = Path(__file__).parent.parent
+    return json.loads(subprocess.run(call, cwd=home, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("kind", ["one", "two"])
+def test_runs_killed_in_random_steps_end_in_the_same_bits(kind: str, campaigns: dict[str, Any]) -> None:
+    """Weights, optimizers, schedules, early stopping, random state, steps, metrics.csv, curves and pictures."""
+    report = campaigns[kind]
+    assert sum(report["ends"].values()) >= 3
+    assert report["different"] == []
+    status = {"SIGKILL": -9, "SIGINT": 130, "SIGTERM": 143, "at a random time": -9}
+    assert all(end == f"{fault}: {status[fault]}" for end in report["ends"] for fault in [end.split(":")[0]])
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        on_step(patch, BATCHES + 4, press())
+        result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=outputs/run")
+    assert result.status == 130
+    assert "once more ends at once" in result.err
+    assert "saved at epoch 2, batch 4 of 13; to go on: aectl train resume=outputs/run\n" in result.out
+    assert "best val/loss" not in result.out
+    assert place("outputs/run") == (1, 4)
+    assert summary("outputs/run")["status"] == "interrupted"
+    assert epochs("outputs/run") == [0]
+    result = aectl("train", "resume=latest")
+    assert result.status == 0
+    assert "goes on at epoch 2, batch 4 of 13" in result.out
+    assert summary("outputs/run") | {"status": "done", "epochs": 3} == summary("outputs/run")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("outputs/run")) == []
+
+
+def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\nfrom aectl.signals import Signals\n"
+        "with Signals() as signals:\n    os.kill(os.getpid(), signal.SIGINT)\n    print(signals.received, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n    print('still here')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "2\n")
+
+
+def test_ctrl_c_in_the_last_step_of_an_epoch_waits_for_its_end(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        on_step(patch, BATCHES, press("SIGTERM"))
+        result = aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
+    assert result.status == 143
+    assert place("run") == (1, 0)
+    assert epochs("run") == [0]
+    assert aectl("train", "resume=run").status == 0
+    assert epochs("run") == [0, 1]
+
+
+def test_ctrl_c_ends_a_sweep(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_step(monkeypatch, 3, press())
+    result = aectl("train", "-m", "seed=0,1,2", *SMALL, "trainer.max_epochs=2", "hydra.sweep.dir=sweep")
+    assert result.status == 130
+    assert [path.name[0] for path in Path("sweep").iterdir() if path.is_dir()] == ["0"]
+    assert aectl("train", f"resume={next(Path('sweep').glob('0-*'))}").status == 0
+
+
+def test_accumulated_gradients_are_not_lost(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = (*SMALL, "trainer.max_epochs=2", "trainer.accumulate_grad_batches=4", "trainer.check_val_every_n_epoch=2")
+    with monkeypatch.context() as patch:
+        on_step(patch, 6, press())
+        assert aectl("train", *halves, "hydra.run.dir=run").status == 130
+    assert place("run") == (0, 8)
+    aectl("train", "resume=run")
+    aectl("train", *halves, "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []
+
+
+def test_a_time_limit_saves_and_the_rest_is_the_same(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytorch_lightning.callbacks import Timer
+
+    with monkeypatch.context() as patch:
+        on_step(patch, 2 * BATCHES + 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
+        result = aectl(
+            "train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=outputs/run"
+        )
+    assert result.status == 0
+    assert "saved at epoch 3, batch 5 of 13; to go on: aectl train resume=outputs/run\n" in result.out
+    assert "best val/loss" in result.out
+    assert place("outputs/run") == (2, 5)
+    assert summary("outputs/run")["status"] == "interrupted"
+    assert aectl("train", "resume=outputs/run").status == 0
+    aectl("train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("outputs/run")) == []
+
+
+def test_a_time_limit_in_the_first_epoch_leaves_weights_to_work_with(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytorch_lightning.callbacks import Timer
+
+    with monkeypatch.context() as patch:
+        on_step(patch, 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
+        aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.max_time=00:01:00:00", "hydra.run.dir=run")
+    assert Path("run/checkpoints/best.ckpt").is_file()
+    assert epochs("run") == [0]
+    aectl("train", "resume=run")
+    aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []
+
+
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs."""
+    folder = tmp_path_factory.mktemp("two-epochs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYDRA_FULL_ERROR", "1")  # the program sets it itself, and this takes it back
+        main(["train", *SMALL, "callbacks=early_stopping", "trainer.max_epochs=2", f"hydra.run.dir={folder / 'run'}"])
+    return folder
+
+
+@pytest.fixture
+def done(aectl: Aectl, two_epochs: Path, tmp_path: Path) -> Aectl:
+    """The program, in a folder with a run of two epochs."""
+    shutil.copytree(two_epochs, tmp_path / "outputs")
+    return aectl
+
+
+def test_a_run_that_is_done_says_so_until_it_gets_more_epochs(done: Aectl) -> None:
+    before = keep(Path("outputs/run"))
+    result = done("train", "resume=outputs/run")
+    assert result.status == 0
+    assert "outputs/run/ is done, after 2 epochs; to train it on: aectl train resume=outputs/run trai" in result.out
+    assert keep(Path("outputs/run")).keys() == before.keys()
+    assert epochs("outputs/run") == [0, 1]
+    result = done("train", "resume=outputs/run", "trainer.max_epochs=4", "callbacks.early_stopping.patience=7")
+    assert result.status == 0
+    assert epochs("outputs/run") == [0, 1, 2, 3]
+    assert "max_epochs: 4" in Path("outputs/run/config.yaml").read_text()
+    stored = torch.load("outputs/run/checkpoints/last.ckpt", weights_only=True)
+    assert "max_epochs: 4" in stored["aectl"]["config"]
+    assert next(state for key, state in stored["callbacks"].items() if "Early" in key)["patience"] == 7
+    assert "is done, after 4 epochs" in done("train", "resume=outputs/run").out
+
+
+def test_more_epochs_stretch_the_schedule(done: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = System.training_step
+
+    def training_step(self: System, batch: Any, batch_idx: int) -> Any:
+        rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(System, "training_step", training_step)
+    done("train", *SMALL, "trainer.max_epochs=4", "hydra.run.dir=whole")
+    planned, rates[:] = rates[2 * BATCHES :], []
+    done("train", "resume=outputs/run", "trainer.max_epochs=4")
+    assert rates == planned
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ("model.latent_dim=3", "model.latent_dim=3: the run is trained with 16"),
+        ("model=ae", "model=ae: the run is trained with vae"),
+        ("dataset=photos", "dataset=photos: the run is trained with digits"),
+        ("optimizer.lr=1", "optimizer.lr=1: the run is trained with 0.004"),
+        ("seed=4", "seed=4: the run is trained with 0"),
+        ("net.hidden=[8]", "net.hidden=[8]: the run is trained with [16]"),
+        ("trainer.precision=64-true", "trainer.precision=64-true: the run is trained with 32-true"),
+    ],
+)
+def test_what_would_make_it_another_run_is_refused(given: str, refusal: str, done: Aectl) -> None:
+    before = Path("outputs/run/config.yaml").read_text()
+    result = done("train", "resume=outputs/run", given)
+    assert result.status == 2
+    assert result.err.startswith(f"aectl train: {refusal}; expected no change but of trainer.max_epochs, ")
+    assert result.err.count("\n") == 1
+    assert Path("outputs/run/config.yaml").read_text() == before
+
+
+def test_what_is_said_again_is_no_change(done: Aectl) -> None:
+    result = done("train", "resume=outputs/run", "model=vae", "net=mlp", "seed=0", "data.batch_size=100")
+    assert "is done" in result.out
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (("resume=nowhere",), "resume=nowhere: has no config.yaml; expected the folder of a run"),
+        (("resume=latest",), "resume=latest: no run in outputs/; expected one"),
+    ],
+)
+def test_there_has_to_be_a_run(given: tuple[str, ...], refusal: str, aectl: Aectl) -> None:
+    result = aectl("train", *given)
+    assert result.status == 2
+    assert refusal in result.err
+
+
+def test_a_sweep_resumes_nothing(done: Aectl) -> None:
+    result = done("train", "-m", "resume=latest", "trainer.max_epochs=3,4")
+    assert result.status == 2
+    assert "leave out -m" in result.err
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(done: Aectl) -> None:
+    with claimed(Path("outputs/run")):
+        result = done("train", "resume=latest", "trainer.max_epochs=3")
+    assert result.status == 2
+    assert f"resume=outputs/run: process {os.getpid()} is training it" in result.err
+    with claimed(Path("outputs/run")):
+        pass
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_with_a_line(done: Aectl) -> None:
+    last = Path("outputs/run/checkpoints/last.ckpt")
+    last.write_bytes(last.read_bytes()[:5000])
+    result = done("train", "resume=latest", "trainer.max_epochs=3")
+    assert result.status == 0
+    assert "last.ckpt is truncated or damaged" in result.out
+    assert "goes on from previous.ckpt, the one before\n" in result.out
+    done("train", *SMALL, "callbacks=early_stopping", "trainer.max_epochs=3", "hydra.run.dir=whole")
+    assert epochs("outputs/run") == [0, 1, 2]
+    assert differences(Path("whole"), Path("outputs/run")) != []  # its first epochs were planned for two in all
+
+
+def test_a_run_moved_elsewhere_keeps_its_best_score(done: Aectl) -> None:
+    best = summary("outputs/run")["best"]
+    Path("outputs/run").rename("moved")
+    path = Path("moved/checkpoints/last.ckpt")
+    stored = torch.load(path, weights_only=True)
+    key = next(key for key in stored["callbacks"] if key.startswith("Best"))
+    stored["callbacks"][key]["best_model_score"] = torch.tensor(-1e6)
+    torch.save(stored, path)
+    done("train", "resume=moved", "trainer.max_epochs=3")
+    assert summary("moved")["best"] == -1e6 < best
+    assert torch.load("moved/checkpoints/best.ckpt", weights_only=True)["epoch"] < 2
+
+
+@pytest.mark.parametrize("writer", [(Saver, "save"), (History, "on_train_epoch_end")])
+def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(
+    writer: tuple[type, str], aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, name = writer
+    original = getattr(owner, name)
+    calls = 0
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, full)
+        patch.setattr("aectl.callbacks.saving.SHARE_OF_TIME", 1e9)
+        result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=run")
+    assert result.status == 2
+    assert result.err.splitlines()[-1] == (
+        "aectl train: run: the disk is full (No space left on device); the last good checkpoint is whole; "
+        "free some space, then: aectl train resume=run"
+    )
+    assert summary("run")["status"] == "interrupted"
+    assert aectl("train", "resume=run").status == 0
+    aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []
+
+
+def test_other_errors_of_the_system_are_not_called_a_full_disk(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    on_step(monkeypatch, 2, broken)
+    with pytest.raises(OSError, match="Input/output"):
+        aectl("train", *SMALL, "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert summary("run")["status"] == "interrupted"
+
+
+def test_a_claim_is_refused_with_the_number_of_its_holder(tmp_path: Path) -> None:
+    with claimed(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()} is training it"), claimed(tmp_path):
+        pass
