@@ -35,7 +35,8 @@ def upgraded(config: Any) -> Any:
     target = MOVED.get(str(config.get("_target_")), config.get("_target_"))
     names = RENAMED.get(str(target), {})
     kept = {names.get(str(key), key): upgraded(value) for key, value in config.items() if names.get(str(key), key)}
-    return {**ADDED.get(str(target), {}), **kept, **({"_target_": target} if "_target_" in config else {})}
+    added = {key: value for key, value in ADDED.get(str(target), {}).items() if key not in kept}
+    return {**kept, **added, **({"_target_": target} if "_target_" in config else {})}
 
 
 def upgraded_weights(weights: dict[str, T], expected: Collection[str]) -> dict[str, T]:
