@@ -7,8 +7,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import nn
 from torch.optim import Optimizer, RMSprop
-from aectl.optimizers import Uncaptured
-
 
 from aectl.bounds import Shape
 from aectl.config import CONFIGS
@@ -17,6 +15,7 @@ from aectl.nets.base import Net
 from aectl.nets.conv import Conv, PadTo
 from aectl.nets.lesson import LessonConv
 from aectl.nets.mlp import MLP
+from aectl.optimizers import Uncaptured
 from aectl.run import Run, complete, make, size
 
 SIZES = [(8, 8), (28, 28), (7, 9), (33, 20), (5, 5)]
