@@ -1,4 +1,4 @@
-.PHONY: help install demo test lint format tables results photos show-photos measure clean
+.PHONY: help install demo test lint format bench tables results photos show-photos measure clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -36,6 +36,10 @@ format: install ## format the code
 
 tables: install ## write the README's table of models, tasks and data sets from the configs
 	$(BIN)/python docs/tables.py
+
+bench: install ## measure the speed beside hand-written loops and pythae, by turns: half an hour on a quiet machine
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	$(BIN)/python -m tests.benchmarks
 
 RESULTS := outputs/results
 TRAIN := $(BIN)/aectl train hydra.run.dir=$(RESULTS)
