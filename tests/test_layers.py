@@ -55,7 +55,7 @@ MAY_KNOW = {
     "run": ("config", "data", "errors", "files", "models", "stored", "tasks"),
     "checkpoints": ("errors", "stored"),
     "claim": ("errors",),
-    "resuming": ("config", "errors", "stored"),
+    "resuming": ("checkpoints", "config", "errors", "files", "run", "stored"),
     "signals": (),
     "opened": ("data", "draws", "errors", "example", "models", "run"),
     "latents": ("data", "example", "opened"),
