@@ -3,14 +3,20 @@
 Imports nothing heavy, and neither Lightning nor torch.
 """
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl.config import CONFIGS, options
 from aectl.errors import UserError
+from aectl.files import write_text
+
+if TYPE_CHECKING:
+    from aectl.checkpoints import Found
+    from aectl.run import Run
 
 FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
 """The keys of `trainer` that may change; `callbacks` may as well."""
@@ -109,3 +115,35 @@ def node(config: DictConfig, key: str) -> Any:
     """The value of a key, plain, or none."""
     value = OmegaConf.select(config, key)
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def where_to_go_on(run: "Run") -> "Found | None":
+    """The checkpoint to go on from, or none for a run that was stopped before its first; says which it is.
+
+    Raises:
+        SystemExit: there is nothing left to do.
+        UserError: no checkpoint is whole.
+    """
+    from aectl.checkpoints import newest_whole
+
+    found, remarks = newest_whole(run.checkpoints)
+    if found is None:
+        print("no checkpoint yet: starts over, in the same folder")
+        return None
+    path = run.folder / "config.yaml"
+    unchanged = path.read_text() == run.config_text
+    if found.place["epoch"] >= run.cfg.trainer.max_epochs or (unchanged and found.place["done"]):
+        epochs = found.place["epoch"]
+        print(f"{run.folder}/ is done, after {epochs} epochs; to train it on: {run.to_resume} trainer.max_epochs=...")
+        raise SystemExit(0)
+    for remark in remarks:
+        print(f"{remark}; goes on from {found.path.name}, the one before")
+    place = position(found.place, math.ceil(len(run.data.split("train").x) / run.data.batch_size))
+    print(f"goes on at {place}; what came after it is trained again")
+    write_text(path, run.config_text)
+    return found
+
+
+def position(place: dict[str, Any], batches: int) -> str:
+    """Where in the run a place is."""
+    return f"epoch {place['epoch'] + 1}, batch {place['batches']} of {batches}"

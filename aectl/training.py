@@ -12,14 +12,16 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from aectl.callbacks.places import Resumable
 from aectl.callbacks.progress import ProgressBar
 from aectl.callbacks.records import History, Hyperparameters, Provenance
-from aectl.callbacks.saving import Best, Resumable, Saver
-from aectl.checkpoints import DurableIO, Found, newest_whole, tidy
+from aectl.callbacks.saving import Best, Saver
+from aectl.checkpoints import DurableIO, Found, tidy
 from aectl.claim import claimed
 from aectl.config import plain
 from aectl.errors import UserError
-from aectl.files import write_json, write_text
+from aectl.files import write_json
+from aectl.resuming import position, where_to_go_on
 from aectl.run import Run, make
 from aectl.signals import Signals, Stopped
 from aectl.system import System
@@ -63,31 +65,6 @@ def fit(run: Run, resume: bool = False) -> float:
         conclude(run, trainer, best, "running")
         train_on(run, trainer, system(run, settings), saver, best, found)
         return score_of(best)
-
-
-def where_to_go_on(run: Run) -> Found | None:
-    """The checkpoint to go on from, or none for a run that was stopped before its first; says which it is.
-
-    Raises:
-        SystemExit: there is nothing left to do.
-        UserError: no checkpoint is whole.
-    """
-    found, remarks = newest_whole(run.checkpoints)
-    if found is None:
-        print("no checkpoint yet: starts over, in the same folder")
-        return None
-    path = run.folder / "config.yaml"
-    unchanged = path.read_text() == run.config_text
-    if found.place["epoch"] >= run.cfg.trainer.max_epochs or (unchanged and found.place["done"]):
-        epochs = found.place["epoch"]
-        print(f"{run.folder}/ is done, after {epochs} epochs; to train it on: {run.to_resume} trainer.max_epochs=...")
-        raise SystemExit(0)
-    for remark in remarks:
-        print(f"{remark}; goes on from {found.path.name}, the one before")
-    place = position(found.place, math.ceil(len(run.data.split("train").x) / run.data.batch_size))
-    print(f"goes on at {place}; what came after it is trained again")
-    write_text(path, run.config_text)
-    return found
 
 
 def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place: dict[str, Any]) -> Trainer:
@@ -140,11 +117,6 @@ def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Bes
         print(f"saved at {position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
     if saver.signals.received:
         raise SystemExit(saver.signals.status)
-
-
-def position(place: dict[str, Any], batches: int) -> str:
-    """Where in the run a place is."""
-    return f"epoch {place['epoch'] + 1}, batch {place['batches']} of {batches}"
 
 
 def system(run: Run, settings: TrainerConfig) -> System:

@@ -72,7 +72,7 @@ MAY_KNOW = {
     ),
     "checkpoints": ("errors", "stored"),
     "claim": ("errors",),
-    "resuming": ("config", "errors", "stored"),
+    "resuming": ("checkpoints", "config", "errors", "files", "run", "stored"),
     "signals": (),
     "opened": ("data", "draws", "errors", "example", "models", "run"),
     "latents": ("data", "example", "opened"),
