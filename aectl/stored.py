@@ -134,9 +134,34 @@ def short(error: BaseException, most: int = 400) -> str:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The contents of a checkpoint file; loading it runs nobody's code.
 
+    A run that trains may put a newer file in its place meanwhile; then that one is read.
+
     Raises:
         UserError: the file is truncated, or no checkpoint.
     """
+    while True:
+        looked_at = identity(path)
+        try:
+            contents = contents_of(path)
+        except UserError:
+            if identity(path) == looked_at:
+                raise
+        else:
+            if identity(path) == looked_at:
+                return contents
+
+
+def identity(path: Path) -> tuple[int, ...]:
+    """What tells a file from another that takes its name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def contents_of(path: Path) -> dict[str, Any]:
+    """The contents of a checkpoint file that stays as it is."""
     try:
         check_archive(path)
         contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +20,7 @@ import torch
 from PIL import Image
 
 import aectl as package
-from aectl import image_files, locks
+from aectl import image_files, locks, stored
 from aectl.cache import Arrays, Cache
 from aectl.cli import main
 from aectl.data.parting import SPLITS
@@ -239,3 +241,24 @@ def test_a_run_can_be_opened_at_any_moment_of_its_training(tmp_path: Path) -> No
 
 def trained(run: Path) -> None:
     main(["train", "model=ae", "net=mlp", "model.latent_dim=2", "trainer.max_epochs=30", f"hydra.run.dir={run}"])
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, newer = tmp_path / "best.ckpt", runs["vae"] / "checkpoints" / "best.ckpt"
+    shutil.copy(runs["ae"] / "checkpoints" / "best.ckpt", path)
+    original, times = stored.entries, 0
+
+    def replaced(of: Path) -> list[zipfile.ZipInfo]:
+        nonlocal times
+        found, times = original(of), times + 1
+        if times == 1:
+            shutil.copy(newer, tmp_path / "aside")
+            (tmp_path / "aside").replace(path)
+        return found
+
+    monkeypatch.setattr(stored, "entries", replaced)
+    weights = stored.read_checkpoint(path)["state_dict"]
+    assert weights.keys() == stored.read_checkpoint(newer)["state_dict"].keys()
+    assert times == 3
