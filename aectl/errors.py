@@ -10,8 +10,17 @@ class UserError(Exception):
     The message is one line in four parts: the name, the value given, what was expected, what to do next.
     """
 
+    status = 2
+    """What the program exits with."""
 
-def fail(program: str, message: object) -> NoReturn:
-    """Prints one line to standard error and exits with status 2."""
+
+class NonFiniteError(UserError):
+    """A training met a number that is not finite, and was told to go no further."""
+
+    status = 1
+
+
+def fail(program: str, message: object, status: int = UserError.status) -> NoReturn:
+    """Prints one line to standard error and exits with status 2, or another."""
     print(f"{program}: {' '.join(str(message).split())}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)

@@ -11,9 +11,12 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from aectl.callbacks.best import BestOfFinite
+from aectl.callbacks.finite import FiniteGuard
 from aectl.callbacks.progress import ProgressBar
 from aectl.callbacks.records import History, Hyperparameters, Provenance
 from aectl.config import plain
+from aectl.errors import NonFiniteError
 from aectl.files import write_json
 from aectl.run import Run, make
 from aectl.system import System
@@ -39,12 +42,13 @@ def fit(run: Run) -> float:
     if why := settings.precision()[1]:
         print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
     logger = TensorBoard(str(run.folder), name="", version="", default_hp_metric=False)
-    best = ModelCheckpoint(
+    best = BestOfFinite(
         run.checkpoints, "best", MONITOR, save_last=True, auto_insert_metric_name=False, enable_version_counter=False
     )
     trainer = settings.make(
         logger=logger,
         callbacks=[
+            FiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
             best,
             Provenance(run.config_text),
             History(run.metrics),
@@ -62,7 +66,12 @@ def fit(run: Run) -> float:
     train, val = run.data.batches("train"), run.data.batches("val")
     if (n := len(train.split.x)) < train.batch_size:
         print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
-    trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)
+    try:
+        trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)
+        best.expect_one()
+    except NonFiniteError as error:
+        conclude(run, trainer, best, time.monotonic() - started, status="failed", error=str(error))
+        raise
     return conclude(run, trainer, best, time.monotonic() - started)
 
 
@@ -85,15 +94,18 @@ def extras(run: Run) -> list[Callback]:
     return [make(node) for node in run.cfg.callbacks.values() if node]
 
 
-def conclude(run: Run, trainer: Trainer, best: ModelCheckpoint, seconds: float) -> float:
+def conclude(
+    run: Run, trainer: Trainer, best: ModelCheckpoint, seconds: float, status: str = "done", **more: str
+) -> float:
     """Writes the summary and returns the best score."""
     score = float(best.best_model_score) if best.best_model_score is not None else math.nan
     summary = {
-        "status": "done",
+        "status": status,
         "monitor": MONITOR,
         "best": score,
         "epochs": trainer.current_epoch,
         "seconds": round(seconds, 1),
+        **more,
     }
     write_json(run.summary, summary)
     return score

@@ -51,6 +51,8 @@ MAY_KNOW = {
     "data": ("bars", "bounds", "draws", "errors", "files", "image_files"),
     "means": (),
     "compiled": (),
+    "finite": (),
+    "remarks": (),
     "system": ("compiled", "data", "draws", "example", "means", "models", "tasks"),
     "bars": (),
     "board": (),
