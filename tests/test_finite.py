@@ -5,8 +5,9 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -20,11 +21,12 @@ from aectl.data.batches import Batches
 from aectl.data.source import Split
 from aectl.errors import NonFiniteError
 from aectl.example import Example
-from aectl.finite import LARGE, advice, bad, blame, overview, sound
+from aectl.finite import advice, bad, blame, overview, sound
 from aectl.means import Means
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.optimizers import Adam, RMSprop
+from aectl.schedules import Constant
 from aectl.system import System
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.trainer import OnNonFinite
@@ -90,7 +92,7 @@ class Solo(Autoencoder):
         nll = self.score(example.input.flatten(1), player)
         weight = next(iter(self.players[player]))
         if self.training:
-            nll = self.faults.get(self.turns, lambda loss, weight: loss)(nll, weight)
+            nll = self.faults[self.turns](nll, weight) if self.turns in self.faults else nll
             self.turns += 1
         else:
             nll = nll * (NAN if self.validations in self.in_validation else 1)
@@ -123,7 +125,7 @@ class Duel(Solo):
 
 
 class Watch(Callback):
-    """Keeps weights, moments and steps of all optimizers at the end of every batch; first in the list, as they began."""
+    """Keeps weights, moments and steps at the end of every batch; first in the list, as they began."""
 
     def __init__(self) -> None:
         self.states: list[State] = []
@@ -148,7 +150,9 @@ def state(trainer: Trainer, pl_module: LightningModule) -> State:
 
 def equal(a: State, b: State) -> bool:
     """The same bits, -0 and NaN included."""
-    return len(a) == len(b) and all(torch.equal(x.view(torch.int32), y.view(torch.int32)) for x, y in zip(a, b))
+    return len(a) == len(b) and all(
+        torch.equal(x.view(torch.int32), y.view(torch.int32)) for x, y in zip(a, b, strict=True)
+    )
 
 
 def batches(x: Tensor | None = None) -> Batches:
@@ -175,10 +179,11 @@ def fit(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        num_sanity_val_steps=0,
         callbacks=[FiniteGuard(policy, folder, "val/loss", on_device or None), watch],
         **flags,
     )
-    system = System(model, Reconstruct(), make, lambda progress: 1.0, clip, seed=0)
+    system = System(model, Reconstruct(), make, Constant(), clip, seed=0)
     try:
         trainer.fit(system, train or batches(), batches())
     except NonFiniteError:
@@ -198,7 +203,7 @@ def test_a_bad_step_changes_no_bit_of_weights_and_moments_and_the_next_one_is_ta
     fault: Fault, make: Make, on_device: bool, clip: float | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states = fit(Solo({3: fault}), tmp_path, make=make, on_device=on_device, clip=clip).states
-    kept = [equal(before, after) for before, after in zip(states, states[1:], strict=False)]
+    kept = [equal(before, after) for before, after in pairwise(states)]
     assert kept == [step == 3 for step in range(BATCHES)]
     assert all(value.isfinite().all() for value in states[-1])
     said = capsys.readouterr().err
@@ -285,7 +290,7 @@ def test_steps_that_are_bad_now_and_then_do_not_stop_a_run_that_skips_them(tmp_p
     model = Solo(dict.fromkeys(range(0, 60, 2), nan_loss))
     states = fit(model, tmp_path, "skip", epochs=10).states
     assert len(states) == 10 * BATCHES + 1
-    kept = [equal(before, after) for before, after in zip(states[1:], states[2:], strict=False)]
+    kept = [equal(before, after) for before, after in pairwise(states[1:])]
     assert kept == [bool(step % 2) for step in range(59)]
 
 
@@ -305,18 +310,14 @@ def test_a_rate_that_is_far_too_high_is_caught_before_any_weight_is_nan(tmp_path
     assert all(p.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("kind", [Solo, Duel])
-def test_accumulated_gradients_are_dropped_together(kind: type[Solo], tmp_path: Path) -> None:
-    if kind is Duel:
-        pytest.skip("Lightning accumulates for one player alone")
-    states = fit(kind({2: nan_loss}), tmp_path, accumulate_grad_batches=2).states
-    kept = [equal(before, after) for before, after in zip(states, states[1:], strict=False)]
+def test_accumulated_gradients_are_dropped_together(tmp_path: Path) -> None:
+    states = fit(Solo({2: nan_loss}), tmp_path, accumulate_grad_batches=2).states
+    kept = [equal(before, after) for before, after in pairwise(states)]
     assert kept == [True, False, True, True, True, False]
 
 
-def test_a_gradient_that_half_precision_cannot_hold_is_left_to_its_scaler(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step:UserWarning")  # of the steps that it drops
+def test_a_gradient_that_half_precision_cannot_hold_is_left_to_its_scaler(tmp_path: Path) -> None:
     def half() -> MixedPrecision:
         return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**126))  # type: ignore[attr-defined]
 
@@ -349,17 +350,17 @@ class TestOverview:
         assert blamed(overview(fine, fine, only_loss, gradients).tolist()) == [f"loss={value}"]
 
     @pytest.mark.parametrize("value", [NAN, INF, -INF])
-    @pytest.mark.parametrize("place", range(1000))
-    def test_one_bad_number_anywhere_is_found(self, place: int, value: float) -> None:
-        gradient = torch.randn(1000, generator=torch.Generator().manual_seed(place))
+    def test_one_bad_number_anywhere_is_found(self, value: float) -> None:
+        gradient = torch.randn(1000, generator=torch.Generator().manual_seed(0))
         assert sound(self.TERMS, [gradient])
-        gradient[place] = value
-        assert not sound(self.TERMS, [gradient])
-        assert bad(overview(self.X, self.X, self.TERMS, [gradient])) == 1
+        for place in range(1000):
+            wrong = gradient.clone()
+            wrong[place] = value
+            assert not sound(self.TERMS, [wrong])
+            assert bad(overview(self.X, self.X, self.TERMS, [wrong])) == 1
 
     def test_infinities_of_both_signs_do_not_cancel(self) -> None:
         assert not sound(self.TERMS, [torch.tensor([INF, -INF])])
-        assert not sound(self.TERMS, [torch.tensor([1e30, -1e30, 1.0])]) or abs(1e30 - 1e30 + 1) < LARGE
 
     def test_large_gradients_are_sound_as_long_as_their_squares_are(self) -> None:
         assert sound(self.TERMS, [torch.full((10,), 1e15)])
@@ -463,7 +464,7 @@ class TestTrain:
         assert result.status == 0
         assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1
         assert math.isfinite(json.loads((run / "summary.json").read_text())["best"])
-        assert result.err.count("val/kl=nan, val/nll=nan in the validation of epoch 1: best.ckpt is never chosen") == 1
+        assert result.err.count("val/nll=nan, val/kl=nan in the validation of epoch 1: best.ckpt is never chosen") == 1
 
     def test_a_run_without_a_finite_validation_has_failed(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken(monkeypatch, steps=set(), validations={0, 1})
