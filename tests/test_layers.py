@@ -51,6 +51,7 @@ MAY_KNOW = {
     "data": ("bars", "bounds", "draws", "errors", "files", "image_files"),
     "means": (),
     "compiled": (),
+    "diagnosis": (),
     "finite": (),
     "remarks": (),
     "system": ("compiled", "data", "draws", "example", "means", "models", "tasks"),
@@ -61,7 +62,7 @@ MAY_KNOW = {
     "latents": ("data", "example", "opened"),
     "generation": ("draws", "errors", "latents", "models", "opened", "samplers"),
     "evaluation": (
-        *("bars", "baselines", "cache", "config", "data", "draws", "errors", "example"),
+        *("bars", "baselines", "cache", "config", "data", "diagnosis", "draws", "errors", "example"),
         *("figures", "generation", "latents", "metrics", "models", "opened"),
     ),
     "matrix": ("evaluation", "files"),
