@@ -70,7 +70,7 @@ class System(LightningModule):
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
         self.means = {"train": Means(only_finite=True), "val": Means()}
-        self.turn: Turn
+        self.turn: Turn | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Without torch's search for parameters where Lightning notes which hook it is in, some forty times a step."""
@@ -118,6 +118,7 @@ class System(LightningModule):
             return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self.turn = None  # or the batch would take memory beside the next one
         if self.trainer.is_last_batch or self.trainer.should_stop:
             self._log_means("train")
 

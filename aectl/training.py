@@ -22,6 +22,7 @@ from aectl.run import Run, make
 from aectl.system import System
 from aectl.trainer import TrainerConfig
 
+log = logging.getLogger(__name__)
 MONITOR = "val/loss"
 DERIVED = ("shape", "input_shape", "files")
 """Keys that follow from others, not for a user to set."""
@@ -35,7 +36,11 @@ class TensorBoard(TensorBoardLogger):
 
 
 def fit(run: Run) -> float:
-    """Trains the run and returns the lowest validation loss, in nats per example."""
+    """Trains the run and returns the lowest validation loss, in nats per example.
+
+    Raises:
+        NonFiniteError: a loss or a gradient was not finite, or the loss of every validation.
+    """
     quiet()
     seed_everything(run.cfg.seed, verbose=False)
     settings: TrainerConfig = make(run.cfg.trainer)
@@ -70,6 +75,7 @@ def fit(run: Run) -> float:
         trainer.fit(system(run, settings), train_dataloaders=train, val_dataloaders=val)
         best.expect_one()
     except NonFiniteError as error:
+        log.info("stopped: %s", error)
         conclude(run, trainer, best, time.monotonic() - started, status="failed", error=str(error))
         raise
     return conclude(run, trainer, best, time.monotonic() - started)

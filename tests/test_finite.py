@@ -423,6 +423,7 @@ class TestTrain:
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "failed"
         assert summary["error"] in line
+        assert summary["error"] in (run / "train.log").read_text()
         kept = {path.name: torch.load(path, weights_only=True) for path in (run / "checkpoints").iterdir()}
         assert {name: each["global_step"] for name, each in kept.items()} == {
             "best.ckpt": 41,

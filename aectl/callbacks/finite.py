@@ -80,7 +80,7 @@ class FiniteGuard(Callback):
             self.good = Moment.of(trainer)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        turn = cast(System, pl_module).turn
+        turn = cast(Turn, cast(System, pl_module).turn)
         parameters = [p for p in self.parameters[id(optimizer)] if p.grad is not None]
         gradients = [cast(Tensor, p.grad) for p in parameters]
         self.steps += 1
