@@ -10,9 +10,18 @@ class UserError(Exception):
     The message is one line in four parts: the name, the value given, what was expected, what to do next.
     """
 
+    status = 2
+    """What the program exits with."""
 
-def fail(program: str, message: object) -> NoReturn:
-    """Prints one line to standard error and exits with status 2; what would steer the terminal is shown as ?."""
+
+class NonFiniteError(UserError):
+    """A training met a number that is not finite, and was told to go no further."""
+
+    status = 1
+
+
+def fail(program: str, message: object, status: int = UserError.status) -> NoReturn:
+    """Prints one line to standard error and exits; what would steer the terminal is shown as ?."""
     text = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(message).split()))
     print(f"{program}: {text}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)

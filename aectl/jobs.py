@@ -108,7 +108,7 @@ def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
                 return report(error, hydra.job.num, Path(hydra.runtime.output_dir))
             if isinstance(error, UserError):
-                fail(f"aectl {hydra.job.name}", in_words(error, running_config()))
+                fail(f"aectl {hydra.job.name}", in_words(error, running_config()), error.status)
             raise
 
     return job

@@ -1,5 +1,7 @@
 """Means over an epoch of what every step gives. Knows only torch."""
 
+from math import nan
+
 import torch
 from torch import Tensor
 
@@ -8,9 +10,14 @@ AT_ONCE = 1_000
 
 
 class Means:
-    """The means of named terms over all examples, each step weighed by how many it had."""
+    """The means of named terms over all examples, each step weighed by how many it had.
 
-    def __init__(self) -> None:
+    Arguments:
+        only_finite: leave out steps with a term that is not finite, for those change no weight.
+    """
+
+    def __init__(self, only_finite: bool = False) -> None:
+        self.only_finite = only_finite
         self._waiting: list[tuple[tuple[str, ...], Tensor, int]] = []
         self._sums: dict[str, float] = {}
         self._counts: dict[str, float] = {}
@@ -24,7 +31,7 @@ class Means:
     def take(self) -> dict[str, float]:
         """The means since the last time, none where nothing was added."""
         self._add_up()
-        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        means = {name: total / self._counts[name] if self._counts[name] else nan for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
 
@@ -42,7 +49,11 @@ class Means:
         for names in dict.fromkeys(names for names, *_ in self._waiting):
             steps = [(values, n) for own, values, n in self._waiting if own == names]
             counts = torch.tensor([n for _, n in steps], dtype=torch.float64)
-            totals = counts @ torch.stack([values for values, _ in steps]).cpu().double()
+            values = torch.stack([values for values, _ in steps]).cpu().double()
+            if self.only_finite:
+                finite = values.isfinite().all(1)
+                counts, values = counts[finite], values[finite]
+            totals = counts @ values
             for name, total in zip(names, totals.tolist(), strict=True):
                 self._sums[name] = self._sums.get(name, 0.0) + total
                 self._counts[name] = self._counts.get(name, 0) + int(counts.sum())

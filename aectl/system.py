@@ -1,7 +1,7 @@
 """The only LightningModule: lets a task pose each batch and a model learn from it."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -17,6 +17,20 @@ from aectl.example import Example
 from aectl.means import Means
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
+
+
+class Turn(NamedTuple):
+    """What a player's step is made from.
+
+    Arguments:
+        player: whose turn it is.
+        example: what the loss was computed of.
+        terms: the loss and its terms.
+    """
+
+    player: str
+    example: Example
+    terms: dict[str, Tensor]
 
 
 class System(LightningModule):
@@ -55,7 +69,8 @@ class System(LightningModule):
         self.channels_last = channels_last
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
-        self.means = {"train": Means(), "val": Means()}
+        self.means = {"train": Means(only_finite=True), "val": Means()}
+        self.turn: Turn | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Without torch's search for parameters where Lightning notes which hook it is in, some forty times a step."""
@@ -90,7 +105,6 @@ class System(LightningModule):
             self.toggle_optimizer(optimizer)
             optimizer.zero_grad()
             self.manual_backward(self._score(example, player, f"{player}/"))
-            self.configure_gradient_clipping(optimizer.optimizer)
             optimizer.step()
             scheduler.step()
             self.untoggle_optimizer(optimizer)
@@ -104,6 +118,7 @@ class System(LightningModule):
             return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self.turn = None  # or the batch would take memory beside the next one
         if self.trainer.is_last_batch or self.trainer.should_stop:
             self._log_means("train")
 
@@ -118,8 +133,14 @@ class System(LightningModule):
     def _score(self, example: Example, player: str, prefix: str = "") -> Tensor:
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
         terms = loss(example, player)
+        self.turn = Turn(player, example, terms)
         self.means["train"].add({prefix + name: term for name, term in terms.items()}, len(example.target))
         return terms["loss"]
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clips where Lightning leaves it to the module, after the callbacks have seen the gradients as they are."""
+        if not self.automatic_optimization:
+            self.configure_gradient_clipping(optimizer)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

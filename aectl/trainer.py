@@ -21,6 +21,7 @@ def is_duration(text: str) -> str:
 
 
 Duration = Annotated[str, AfterValidator(is_duration)]
+OnNonFinite = Literal["stop", "skip", "rollback"]
 
 
 class TrainerConfig:
@@ -42,6 +43,8 @@ class TrainerConfig:
         limit_val_batches: batches a validation, or null for all of them.
         deterministic: take only algorithms that give the same numbers twice; `warn` where there is none.
         detect_anomaly: find the operation that makes a NaN; slow.
+        on_nonfinite: what to do at a step with a loss or a gradient that is not finite, of which no weight sees
+            anything: `stop`; `skip` it; `rollback` to the weights of the best validation, with half the learning rate.
     """
 
     def __init__(
@@ -59,10 +62,12 @@ class TrainerConfig:
         detect_anomaly: bool,
         compile: bool = False,
         channels_last: bool = False,
+        on_nonfinite: OnNonFinite = "stop",
     ) -> None:
         self.clip = gradient_clip_val
         self.compile = compile
         self.channels_last = channels_last
+        self.on_nonfinite = on_nonfinite
         self.accelerator = accelerator
         self.flags: dict[str, Any] = {
             "accelerator": accelerator,

@@ -12,14 +12,16 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from aectl.callbacks.best import Best
+from aectl.callbacks.finite import FiniteGuard
 from aectl.callbacks.places import Resumable
 from aectl.callbacks.progress import ProgressBar
 from aectl.callbacks.records import History, Hyperparameters, Provenance
-from aectl.callbacks.saving import Best, Saver
+from aectl.callbacks.saving import Saver
 from aectl.checkpoints import DurableIO, Found, tidy
 from aectl.claim import claimed
 from aectl.config import plain
-from aectl.errors import UserError
+from aectl.errors import NonFiniteError, UserError
 from aectl.files import write_json
 from aectl.resuming import position, where_to_go_on
 from aectl.run import Run, make
@@ -27,6 +29,7 @@ from aectl.signals import Signals, Stopped
 from aectl.system import System
 from aectl.trainer import TrainerConfig
 
+log = logging.getLogger(__name__)
 MONITOR = "val/loss"
 DERIVED = ("shape", "input_shape", "files")
 """Keys that follow from others, not for a user to set."""
@@ -47,6 +50,7 @@ def fit(run: Run, resume: bool = False) -> float:
     Raises:
         SystemExit: somebody asked to stop; the run is saved.
         UserError: another process trains it, or the disk is full.
+        NonFiniteError: a loss or a gradient was not finite, or the loss of every validation.
     """
     with claimed(run.folder), Signals() as signals:
         quiet()
@@ -78,6 +82,7 @@ def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place:
         logger=logger,
         plugins=[DurableIO()],
         callbacks=[
+            FiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
             best,
             Provenance(run.config_text),
             history,
@@ -95,14 +100,19 @@ def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place:
 
 
 def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Best, found: Found | None) -> None:
-    """Trains to the end or to the wish to stop, and says in the summary which of them it was."""
-    status = "interrupted"
+    """Trains to the end, to the wish to stop or to a failure, and says in the summary which of them it was."""
+    status, more = "interrupted", {}
     try:
         val = run.data.batches("val").on(saver.batches.batches.split.x.device)
         trainer.fit(system, saver.batches, val, ckpt_path=found and found.path)
+        best.expect_one()
         status = "interrupted" if saver.partial else "done"
     except Stopped:
         pass
+    except NonFiniteError as error:
+        log.info("stopped: %s", error)
+        status, more = "failed", {"error": str(error)}
+        raise
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -112,7 +122,7 @@ def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Bes
         ) from error
     finally:
         with suppress(OSError):
-            conclude(run, trainer, best, status, saver.elapsed)
+            conclude(run, trainer, best, status, saver.elapsed, **more)
     if status == "interrupted":
         print(f"saved at {position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
     if saver.signals.received:
@@ -143,14 +153,15 @@ def score_of(best: Best) -> float:
     return math.nan if best.best_model_score is None else float(best.best_model_score)
 
 
-def conclude(run: Run, trainer: Trainer, best: Best, status: str, seconds: float = 0.0) -> None:
-    """Writes how far the run is: running, interrupted or done."""
+def conclude(run: Run, trainer: Trainer, best: Best, status: str, seconds: float = 0.0, **more: str) -> None:
+    """Writes how far the run is: running, interrupted, failed or done."""
     summary = {
         "status": status,
         "monitor": MONITOR,
         "best": score_of(best),
         "epochs": trainer.current_epoch,
         "seconds": round(seconds, 1),
+        **more,
     }
     write_json(run.summary, summary)
 

@@ -1,6 +1,7 @@
 """What the tests share: the program as a user calls it, and runs trained once."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -52,12 +53,15 @@ Aectl = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """The program sets its own arguments and environment; the next test must not see them."""
+    """The program sets its own arguments, environment and log; the next test must not see them."""
     environment, arguments = dict(os.environ), list(sys.argv)
     yield
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = arguments
+    for handler in [each for each in logging.root.handlers if not type(each).__module__.startswith("_pytest")]:
+        logging.root.removeHandler(handler)
+        handler.close()
 
 
 @pytest.fixture

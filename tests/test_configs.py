@@ -22,6 +22,7 @@ OF_OLDER_RUNS = {
     ("Adam", "fused"): False,
     ("TrainerConfig", "compile"): False,
     ("TrainerConfig", "channels_last"): False,
+    ("TrainerConfig", "on_nonfinite"): "stop",
 }
 """The defaults that constructors have for runs whose config was written before there was such a key."""
 

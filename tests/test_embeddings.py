@@ -11,8 +11,9 @@ from torch import Tensor
 from aectl.cache import Cache
 from aectl.data.digits import Digits
 from aectl.data.source import Split, SplitName
+from aectl.diagnosis import active_units
 from aectl.evaluation import embeddings
-from aectl.evaluation.embeddings import active_units, classify, embed, inputs, note, rivals, settings, squeezes
+from aectl.evaluation.embeddings import classify, embed, inputs, note, rivals, settings, squeezes
 from aectl.evaluation.scores import mean_of
 from aectl.latents import Latents, encode
 from aectl.models.ae import AE

@@ -63,6 +63,9 @@ MAY_KNOW = {
     "data": ("bars", "bounds", "draws", "errors", "files", "foreign", "image_files", "locks", "numpy_files"),
     "means": (),
     "compiled": (),
+    "diagnosis": (),
+    "finite": (),
+    "remarks": (),
     "system": ("compiled", "data", "draws", "example", "means", "models", "tasks"),
     "bars": (),
     "board": (),
@@ -78,7 +81,7 @@ MAY_KNOW = {
     "latents": ("data", "example", "opened"),
     "generation": ("draws", "errors", "latents", "models", "opened", "samplers"),
     "evaluation": (
-        *("bars", "baselines", "cache", "config", "data", "draws", "errors", "example"),
+        *("bars", "baselines", "cache", "config", "data", "diagnosis", "draws", "errors", "example"),
         *("figures", "generation", "latents", "metrics", "models", "opened"),
     ),
     "matrix": ("evaluation", "files"),

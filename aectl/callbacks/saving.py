@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint
 
 from aectl.callbacks.places import Resumable, add, begin_at, follow_schedules, means, skip, sums
 from aectl.checkpoints import LAST
@@ -133,35 +133,3 @@ class Saver(Checkpoint):
         self.last, self.place = self.place, {}
         self.saved = time.monotonic()
         self.pause = (self.saved - started) / SHARE_OF_TIME
-
-
-class Best(ModelCheckpoint):
-    """Keeps `best.ckpt`, the epoch with the lowest score.
-
-    An epoch that a time limit cut short counts only where there is no whole one: a resumed run does not know it.
-
-    Arguments:
-        folder: where the checkpoints of the run are, wherever that was when they were written.
-        monitor: the score.
-        saver: knows whether the epoch was cut short.
-    """
-
-    def __init__(self, folder: Path, monitor: str, saver: Saver) -> None:
-        super().__init__(folder, "best", monitor, auto_insert_metric_name=False, enable_version_counter=False)
-        self.saver = saver
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not (self.saver.partial and self.best_model_path):
-            super().on_train_epoch_end(trainer, pl_module)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not (self.saver.partial and self.best_model_path):
-            super().on_validation_end(trainer, pl_module)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        score = state_dict["best_model_score"]
-        if score is not None:
-            path = self.format_checkpoint_name({})
-            self.best_model_score = self.kth_value = score
-            self.best_model_path = self.kth_best_model_path = path
-            self.best_k_models = {path: score}

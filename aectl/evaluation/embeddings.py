@@ -12,6 +12,7 @@ from aectl.bars import bar
 from aectl.cache import Cache, fingerprint
 from aectl.config import plain
 from aectl.data.source import SplitName
+from aectl.diagnosis import ACTIVE_VARIANCE, DEAD_SHARE, active_units
 from aectl.evaluation.scores import Mean, mean_of
 from aectl.latents import Latents, encode
 from aectl.opened import Opened
@@ -19,8 +20,6 @@ from aectl.opened import Opened
 IMAGES = 10_000
 """Training examples, at most, that the classifiers learn from, and examples that they are tested on."""
 NEIGHBOURS = 5
-ACTIVE_VARIANCE = 0.01
-DEAD_SHARE = 1e-4
 
 Accuracies = dict[str, np.ndarray]
 """For each classifier whether it was right on each example, (N,)."""
@@ -98,23 +97,6 @@ def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -
         "probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=200, tol=1e-3)),
     }
     return {name: classifier.fit(x, y).predict(x_test) == y_test for name, classifier in classifiers.items()}
-
-
-def active_units(codes: torch.Tensor, generative: bool) -> int:
-    r"""How many of the numbers in a code (N, D) vary with the input.
-
-    .. math:: A_d = \mathrm{Var}_x(\mathbb{E}_{q(z|x)}[z_d]) > 0.01
-
-    A code without a prior has no scale of its own: there a unit is dead when its variance is less than a ten-thousandth
-    of the largest.
-
-    References:
-        | Importance Weighted Autoencoders (Burda, Grosse & Salakhutdinov, 2015), section 5.2
-        | https://arxiv.org/abs/1509.00519
-    """
-    variance = codes.double().var(0, correction=0)
-    least = ACTIVE_VARIANCE if generative else DEAD_SHARE * float(variance.max())
-    return int((variance > least).sum())
 
 
 def note(units: int, active: int, generative: bool) -> str:
