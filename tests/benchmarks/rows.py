@@ -27,13 +27,13 @@ def training(overrides: list[str], peer: Peer, work: str, against: str, at_least
 
 HAND, LOADER, PYTHAE = "hand-written loop", "DataLoader loop, {} workers", "pythae 0.1.2"
 ALL: dict[str, Callable[[Path], Row]] = {
-    "dense-hand": partial(training, DENSE, hand_written, "dense VAE, 50 steps", HAND, 1.0),
-    "dense-loader-0": partial(training, DENSE, partial(usual, workers=0), "dense VAE, 50 steps", LOADER.format(0), 2.0),
-    "dense-loader-2": partial(training, DENSE, partial(usual, workers=2), "dense VAE, 50 steps", LOADER.format(2), 2.0),
-    "conv-hand": partial(training, CONV, hand_written, "conv VAE, 50 steps", HAND, 0.98),
-    "conv-fast-hand": partial(training, [*CONV, FAST], hand_written, "conv VAE, trainer=fast, 50 steps", HAND, 1.6),
-    "conv-pythae": partial(training, CONV, pythae, "conv VAE, 50 steps", PYTHAE, 1.0),
-    "conv-fast-pythae": partial(training, [*CONV, FAST], pythae, "conv VAE, trainer=fast, 50 steps", PYTHAE, 1.6),
+    "dense-hand": partial(training, DENSE, hand_written, "dense VAE, 25 steps", HAND, 1.0),
+    "dense-loader-0": partial(training, DENSE, partial(usual, workers=0), "dense VAE, 25 steps", LOADER.format(0), 2.0),
+    "dense-loader-2": partial(training, DENSE, partial(usual, workers=2), "dense VAE, 25 steps", LOADER.format(2), 2.0),
+    "conv-hand": partial(training, CONV, hand_written, "conv VAE, 25 steps", HAND, 0.98),
+    "conv-fast-hand": partial(training, [*CONV, FAST], hand_written, "conv VAE, trainer=fast, 25 steps", HAND, 1.6),
+    "conv-pythae": partial(training, CONV, pythae, "conv VAE, 25 steps", PYTHAE, 1.0),
+    "conv-fast-pythae": partial(training, [*CONV, FAST], pythae, "conv VAE, trainer=fast, 25 steps", PYTHAE, 1.6),
     "eval": evaluation,
     "sample": sampling,
     "quality": to_quality,
