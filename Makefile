@@ -1,4 +1,4 @@
-.PHONY: help install demo test lint format bench tables results photos show-photos measure clean
+.PHONY: help install demo test lint format bench faults tables results photos show-photos measure clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -35,11 +35,16 @@ format: install ## format the code
 	$(BIN)/ruff format .
 
 tables: install ## write the README's table of models, tasks and data sets from the configs
-	$(BIN)/python docs/tables.py
+	$(BIN)/python -m docs.tables
 
 bench: install ## measure the speed beside hand-written loops and pythae, by turns: half an hour on a quiet machine
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m docs.tables bench
+
+faults: install ## try the faults of the README's table twenty times as often as the tests do: a quarter of an hour
+	AECTL_FAULTS=20 $(BIN)/python -m tests.faults
+	$(BIN)/python -m docs.tables faults
 
 RESULTS := outputs/results
 TRAIN := $(BIN)/aectl train hydra.run.dir=$(RESULTS)
@@ -74,7 +79,7 @@ measure: install
 	$(BIN)/aectl sample $(RESULTS)/vae
 	$(BIN)/aectl plot-latent $(RESULTS)/vae
 	$(BIN)/aectl plot-latent $(RESULTS)/latent_2d
-	$(BIN)/python docs/tables.py results
+	$(BIN)/python -m docs.tables results
 
 clean: ## remove what was built, but no run
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Writes the README's tables: what there is, from the configs; what it reached, from the runs of `make results`."""
+"""Writes the README's tables: what there is, from the configs; with `results`, `bench` or `faults`, what these made."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aectl.config import CONFIGS, options
+from docs.measured import bench, faults
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -124,8 +125,11 @@ def pictures() -> None:
 
 if __name__ == "__main__":
     text = replaced(README.read_text(), "catalogue", catalogue())
-    if "results" in sys.argv[1:]:
-        for name, table in {"results": results, "features": features, "transfer": transfer}.items():
+    made = {"results": {"results": results, "features": features, "transfer": transfer}}
+    made |= {"bench": {"bench": bench}, "faults": {"faults": faults}}
+    for argument in sys.argv[1:]:
+        for name, table in made[argument].items():
             text = replaced(text, name, table())
+    if "results" in sys.argv[1:]:
         pictures()
     README.write_text(text)

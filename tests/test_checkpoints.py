@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import torch
 
 from aectl.checkpoints import DurableIO, damage, newest_whole, tidy, write_durably
 from aectl.errors import UserError
+from tests.faults import FACTOR
 
-KILLS = 30
+KILLS = 30 * FACTOR
+BYTES = 400 * FACTOR
 
 
 def checkpoint(number: int, size: int = 300_000) -> dict[str, Any]:
@@ -44,7 +47,10 @@ def test_the_last_and_the_one_before_are_kept(folder: Path) -> None:
         assert torch.equal(contents["state_dict"]["w"], checkpoint(number)["state_dict"]["w"])
 
 
-def test_killing_the_writer_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+def test_killing_the_writer_leaves_a_whole_checkpoint(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("tried", KILLS)
     draws = random.Random(0)
     last = tmp_path / "last.ckpt"
     begun = struck = 0
@@ -123,12 +129,16 @@ def test_an_error_of_the_contents_is_not_one_of_the_disk(folder: Path) -> None:
     assert epoch_of(folder) == 5
 
 
-def test_every_changed_byte_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+def test_every_changed_byte_is_noticed_or_changes_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     path = tmp_path / "last.ckpt"
     DurableIO().save_checkpoint(checkpoint(1, size=50), path)
     whole = path.read_bytes()
+    positions = random.Random(0).sample(range(len(whole)), min(BYTES, len(whole)))
+    record_property("tried", len(positions))
     noticed = 0
-    for position in random.Random(0).sample(range(len(whole)), 400):
+    for position in positions:
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x10]) + whole[position + 1 :])
         try:
             found, _ = newest_whole(tmp_path)

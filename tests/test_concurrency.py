@@ -29,9 +29,15 @@ from aectl.data.torchvision import Torchvision
 from aectl.files import write_json
 from aectl.jobs import fresh_folder
 from tests.conftest import BARE
+from tests.faults import FACTOR
 from tests.test_folder import everything, fill, folder, numbered
 from tests.test_torchvision import MNIST_FILES, mnist_archives
 from tests.together import CONTEXT, PROCESSES, killed, note, together
+
+
+@pytest.fixture(autouse=True, params=range(1 + FACTOR // 10))
+def _again() -> None:
+    """As often as `make faults` wants."""
 
 
 def fingerprint(images: torch.Tensor) -> str:

@@ -1,11 +1,10 @@
 """Whatever bytes the readers get, they read them or end in one line: a fuzzer looks for a third way.
 
-300 cases a reader, the same every time; AECTL_FUZZ=10000 tries that many others. What it once found is kept as tests in
-`test_hostile_found.py`.
+300 cases a reader, the same every time; `make faults` tries twenty times as many. What it found is kept as tests in
+`test_hostile.py` and `test_hostile_files.py`.
 """
 
 import io
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +25,12 @@ from aectl.errors import UserError
 from aectl.run import Run
 from aectl.stored import safe_config
 from tests.attacks import archive, entries_of, put
+from tests.faults import FACTOR
 
-CASES = int(os.environ.get("AECTL_FUZZ", "300"))
+CASES = 300 * FACTOR
 fuzzed = settings(
     max_examples=CASES,
-    derandomize="AECTL_FUZZ" not in os.environ,
+    derandomize=FACTOR == 1,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -39,7 +39,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> Any:
+def _quiet(record_property: Callable[[str, object], None]) -> Any:
+    record_property("tried", CASES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of what it finds in broken files
         yield

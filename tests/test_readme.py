@@ -1,18 +1,16 @@
 """What the README promises: its commands run, its tables are what the configs say, its example works."""
 
-import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
-import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea, coffee, rocket
 
+from docs import tables
 from tests.conftest import QUICK, Aectl
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,16 +21,6 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("aectl ")
 ]
-
-
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_tour_runs_from_top_to_bottom(aectl: Aectl, tmp_path: Path) -> None:
@@ -59,7 +47,7 @@ def test_every_key_of_the_table_exists(aectl: Aectl) -> None:
     assert all(f"{key.split('.')[1]}:" in config for key in keys)
 
 
-def test_the_catalogue_is_made_from_the_configs(tables: ModuleType) -> None:
+def test_the_catalogue_is_made_from_the_configs() -> None:
     assert tables.replaced(README, "catalogue", tables.catalogue()) == README
 
 

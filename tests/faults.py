@@ -1,0 +1,142 @@
+"""`make faults`: tries the faults of the README's table many times; prints the table and writes outputs/faults.json.
+
+A test says how often it tried by `record_property("tried", ...)`, or has tried once.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+FACTOR = int(os.environ.get("AECTL_FAULTS", "1"))
+"""How many times as often as in `make test`."""
+OUT = Path("outputs/faults.json")
+
+
+class Row(NamedTuple):
+    """One line of the table.
+
+    Arguments:
+        fault: what happens.
+        outcome: what comes of it, if all goes well.
+        tests: the files, classes or functions that try it.
+    """
+
+    fault: str
+    outcome: str
+    tests: tuple[str, ...]
+
+
+ROWS = (
+    Row(
+        "a training of one player or two is stopped in a random step or at a random moment, by SIGKILL, SIGINT or "
+        "SIGTERM, and resumed, again and again",
+        "weights, optimizers, curves and all else end the same, bit by bit",
+        ("test_resume.py::test_runs_killed_in_random_steps_end_in_the_same_bits",),
+    ),
+    Row(
+        "the writer of a checkpoint is killed",
+        "the new one is whole, or the former one is there",
+        ("test_checkpoints.py::test_killing_the_writer_leaves_a_whole_checkpoint",),
+    ),
+    Row(
+        "a byte of a checkpoint changes, or its end is missing",
+        "noticed; the one before is taken, with a line",
+        (
+            "test_checkpoints.py::test_every_changed_byte_is_noticed_or_changes_nothing",
+            "test_checkpoints.py::test_a_truncated_last_checkpoint_gives_way_to_the_one_before",
+        ),
+    ),
+    Row(
+        "the disk is full while a checkpoint or a table is written, or too short before",
+        "one line; the last good checkpoint stays, and the run goes on later",
+        (
+            "test_checkpoints.py::test_a_full_disk_leaves_the_former_checkpoints_as_they_were",
+            "test_stopping.py::test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later",
+            "test_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
+            "test_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
+        ),
+    ),
+    Row(
+        "a loss or a gradient is NaN, infinite, or too large to be squared",
+        "no bit of weights or moments changes; one line names term, step, player and remedy",
+        ("test_finite.py",),
+    ),
+    Row(
+        "memory runs out",
+        "one line with the key to lower; a sweep goes on",
+        ("test_memory.py::TestFaults",),
+    ),
+    Row(
+        "8 processes want one lock, map, download, fit, file or folder; some are killed",
+        "each is made once, and none is shared or torn",
+        ("test_concurrency.py",),
+    ),
+    Row(
+        "a stranger's run, checkpoint, array or picture is an attack",
+        "refused in one line, within 5 s and 500 MB; nobody's code runs",
+        ("test_hostile.py", "test_hostile_files.py"),
+    ),
+    Row("a fuzzed config", "read, or refused in one line", ("test_fuzz.py::test_the_config_reader",)),
+    Row("a fuzzed checkpoint", "the same", ("test_fuzz.py::test_the_checkpoint_reader",)),
+    Row("a fuzzed folder of pictures", "the same", ("test_fuzz.py::test_the_image_folder_reader",)),
+    Row("fuzzed arrays and latents", "the same", ("test_fuzz.py::test_the_readers_of_arrays_and_latents",)),
+    Row(
+        "a run of an earlier version is opened",
+        "it computes what it did, or says which version opens it",
+        ("test_upgrades.py",),
+    ),
+)
+
+
+def main() -> None:
+    """Runs the tests of all rows."""
+    here = Path(__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        nodes = [str(here / test) for row in ROWS for test in row.tests]
+        status = pytest.main([*nodes, "--quiet", "--no-header", f"--junitxml={report}", "-o", "junit_family=xunit1"])
+        tried, failed = counted(report)
+    rows = [
+        {
+            "fault": row.fault,
+            "tried": sum(of(tried, test) for test in row.tests),
+            "failed": sum(of(failed, test) for test in row.tests),
+            "outcome": row.outcome,
+        }
+        for row in ROWS
+    ]
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(rows, indent=2))
+    for row in rows:
+        print(f"{row['tried']:>7,} tried, {row['failed']:,} failed: {row['fault']}: {row['outcome']}")
+    sys.exit(status)
+
+
+def counted(report: Path) -> tuple[Counter[str], Counter[str]]:
+    """How often each test has tried, and how many of them have failed."""
+    tried: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for case in ET.parse(report).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        if case.find("skipped") is None:
+            properties = {each.get("name"): each.get("value") for each in case.iter("property")}
+            tried[name] += int(properties.get("tried") or 1)
+            failed[name] += case.find("failure") is not None or case.find("error") is not None
+    return tried, failed
+
+
+def of(counts: Counter[str], test: str) -> int:
+    """The sum over the tests of a file, a class or a function."""
+    start = "tests." + test.replace(".py", "").replace("::", ".")
+    return sum(number for name, number in counts.items() if name.startswith(start))
+
+
+if __name__ == "__main__":
+    main()
