@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from aectl.checkpoint_files import read_checkpoint
 from aectl.errors import UserError
-from aectl.stored import read_checkpoint
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 

@@ -25,3 +25,9 @@ def fail(program: str, message: object, status: int = UserError.status) -> NoRet
     text = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(message).split()))
     print(f"{program}: {text}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def short(error: BaseException, most: int = 400) -> str:
+    """What an error says, in one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= most else f"{text[:most]} ..."

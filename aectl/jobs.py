@@ -72,11 +72,7 @@ class Jobs(Callback):
         """A sweep gets a folder of its own, also beside one that has started in the same second."""
         if config.resume is not None:
             fail("aectl train", f"resume={config.resume}: expected one run to go on with; leave out -m and sweep=")
-        if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
-            folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
-            with read_write(config.hydra):
-                config.hydra.sweep.dir = folder
-                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+        own_sweep(config)
         Jobs.sweep = Path(config.hydra.sweep.dir)
 
     @classmethod
@@ -94,6 +90,15 @@ class Jobs(Callback):
         print_table(sorted(jobs, key=lambda job: (math.isnan(job["best"]), job["best"])))
         if any(job["status"] == "failed" for job in jobs):
             raise SystemExit(1)
+
+
+def own_sweep(config: DictConfig) -> None:
+    """Gives a sweep a folder of its own, unless the user has named one."""
+    if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
+        folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
+        with read_write(config.hydra):
+            config.hydra.sweep.dir = folder
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
 
 
 def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:

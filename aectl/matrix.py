@@ -8,6 +8,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from aectl.files import write_json
+from aectl.jobs import own_sweep
 
 Report = dict[str, Any]
 
@@ -17,6 +18,10 @@ class Matrix(Callback):
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """A matrix gets a folder of its own, also beside one that is made in the same second."""
+        own_sweep(config)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keeps what a job found; one that failed has said so itself."""

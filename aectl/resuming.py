@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl.config import CONFIGS, options
 from aectl.errors import UserError
-from aectl.files import write_text
+from aectl.files import newest, write_text
 
 if TYPE_CHECKING:
     from aectl.checkpoints import Found
@@ -30,10 +30,10 @@ def find(where: str, outputs: str) -> Path:
         UserError: there is no such run.
     """
     if where == "latest":
-        runs = [path.parent for path in Path(outputs).rglob("config.yaml") if path.parent.name != ".hydra"]
-        if not runs:
+        config = newest(path for path in Path(outputs).rglob("config.yaml") if path.parent.name != ".hydra")
+        if config is None:
             raise UserError(f"resume=latest: no run in {outputs}/; expected one, start it with: aectl train")
-        return max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
+        return config.parent
     folder = Path(where)
     if not (folder / "config.yaml").is_file():
         raise UserError(f"resume={where}: has no config.yaml; expected the folder of a run that `aectl train` began")

@@ -12,14 +12,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.blueprint import fitting
+from aectl.checkpoint_files import read_checkpoint, version_of
 from aectl.config import plain
 from aectl.data.batches import Data
-from aectl.errors import UserError
-from aectl.files import write_text
+from aectl.errors import UserError, short
+from aectl.files import newest, write_text
 from aectl.foreign import text_of
 from aectl.models.base import Autoencoder
 from aectl.plain_yaml import LONGEST
-from aectl.stored import read_checkpoint, safe_config, short, version_of
+from aectl.stored import safe_config
 from aectl.tasks.base import Task
 from aectl.upgrades import opening, upgraded_weights
 
@@ -200,10 +201,10 @@ def latest(outputs: Path) -> Path:
         UserError: there is none.
     """
     configs = (path for path in outputs.rglob("config.yaml") if path.is_file())
-    runs = [path.parent for path in configs if (path.parent / "checkpoints/best.ckpt").is_file()]
-    if not runs:
+    config = newest(path for path in configs if (path.parent / "checkpoints/best.ckpt").is_file())
+    if config is None:
         raise UserError(f"run=latest: no run in {outputs}/; train one first: aectl train")
-    return max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
+    return config.parent
 
 
 def size(model: Autoencoder) -> int:

@@ -1,22 +1,16 @@
-"""Reads what a run or a friend's checkpoint holds without running anybody's code."""
+"""Reads the config that a run or a friend's checkpoint holds without running anybody's code."""
 
 import math
 import re
-import zipfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from aectl.config import CONFIGS, check, nodes
-from aectl.errors import UserError
-from aectl.foreign import entries
+from aectl.errors import UserError, short
 from aectl.homes import at_home
-from aectl.pickles import storages
 from aectl.plain_yaml import parse
 from aectl.upgrades import upgraded
 
@@ -34,7 +28,6 @@ NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 """The name of a choice, which names folders as well."""
 MOST_VALUES = 2**24
 """Of one image: a thousand of 128 x 128, or one of 4096 x 4096."""
-MOST_PICKLED = 16 * 2**20
 
 
 def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
@@ -123,91 +116,3 @@ def check_size(model: dict[str, Any]) -> None:
         shape = model[key]
         if not shape or min(shape) < 1 or math.prod(shape) > MOST_VALUES:
             raise UserError(f"model.{key}={shape}: expected sides of 1 or more, and at most {MOST_VALUES:,} values")
-
-
-def short(error: BaseException, most: int = 400) -> str:
-    """What an error says, in one line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= most else f"{text[:most]} ..."
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint file; loading it runs nobody's code.
-
-    A run that trains may put a newer file in its place meanwhile; then that one is read.
-
-    Raises:
-        UserError: the file is truncated, or no checkpoint.
-    """
-    while True:
-        looked_at = identity(path)
-        try:
-            contents = contents_of(path)
-        except UserError:
-            if identity(path) == looked_at:
-                raise
-        else:
-            if identity(path) == looked_at:
-                return contents
-
-
-def identity(path: Path) -> tuple[int, ...]:
-    """What tells a file from another that takes its name."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def contents_of(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint file that stays as it is."""
-    try:
-        check_archive(path)
-        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch raises whatever the broken part of the file leads it to
-        raise UserError(
-            f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {short(error)})"
-        ) from error
-    if not isinstance(contents, dict) or not isinstance(contents.get("state_dict"), dict):
-        raise UserError(f"run={path}: has no weights in it; expected a checkpoint that `aectl train` wrote")
-    check_tensors(contents["state_dict"], path)
-    return contents
-
-
-def check_archive(path: Path) -> None:
-    """Raises a ValueError where a checkpoint is more than tensors, or less: packed, or of an older format."""
-    found = entries(path)
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
-        raise ValueError("its entries are compressed, which torch.save never does")
-    if sum(entry.file_size for entry in found) > path.stat().st_size:
-        raise ValueError("its entries claim more bytes than the file has")
-    pickled = [entry for entry in found if entry.filename.lower().endswith(".pkl")]
-    if len(pickled) != 1 or pickled[0].file_size > MOST_PICKLED:
-        raise ValueError(f"it has {len(pickled)} pickles; expected one, of at most {MOST_PICKLED:,} bytes")
-    with zipfile.ZipFile(path) as archive:
-        claims = storages(archive.read(pickled[0]))
-    sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in found}
-    for key, claimed in claims.items():
-        if sizes.get(f"data/{key}") != claimed:
-            raise ValueError(f"its storage {key} is not of the {claimed:,} bytes that its pickle says")
-
-
-def check_tensors(weights: dict[Any, Any], path: Path) -> None:
-    """Raises a UserError where the weights are no tensors, or claim to be larger than the file."""
-    total = 0
-    for name, value in weights.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise UserError(
-                f"run={path}: its weights hold {type(value).__name__} {name!r:.80}; expected tensors by name"
-            )
-        total += value.numel() * value.element_size()
-    if total > path.stat().st_size:
-        raise UserError(f"run={path}: its weights claim {total:,} bytes, more than the file has; not opened")
-
-
-def version_of(contents: dict[str, Any]) -> str | None:
-    """The version of aectl that wrote a checkpoint, if it says so."""
-    stored = contents.get("aectl")
-    version = stored.get("version") if isinstance(stored, dict) else None
-    return version if isinstance(version, str) and re.fullmatch(r"\d[\w.+]{0,30}", version) else None

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 import aectl as package
-from aectl import image_files, locks, stored
+from aectl import checkpoint_files, image_files, locks
 from aectl.cache import Arrays, Cache
 from aectl.cli import main
 from aectl.data.parting import SPLITS
@@ -254,7 +254,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
 ) -> None:
     path, newer = tmp_path / "best.ckpt", runs["vae"] / "checkpoints" / "best.ckpt"
     shutil.copy(runs["ae"] / "checkpoints" / "best.ckpt", path)
-    original, times = stored.entries, 0
+    original, times = checkpoint_files.entries, 0
 
     def replaced(of: Path) -> list[zipfile.ZipInfo]:
         nonlocal times
@@ -264,7 +264,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
             (tmp_path / "aside").replace(path)
         return found
 
-    monkeypatch.setattr(stored, "entries", replaced)
-    weights = stored.read_checkpoint(path)["state_dict"]
-    assert weights.keys() == stored.read_checkpoint(newer)["state_dict"].keys()
+    monkeypatch.setattr(checkpoint_files, "entries", replaced)
+    weights = checkpoint_files.read_checkpoint(path)["state_dict"]
+    assert weights.keys() == checkpoint_files.read_checkpoint(newer)["state_dict"].keys()
     assert times == 3

@@ -50,7 +50,7 @@ HARMFUL = [
     "aectl.files.write_text",
     "aectl.errors.fail",
     "aectl.run.make",
-    "aectl.stored.read_checkpoint",
+    "aectl.checkpoint_files.read_checkpoint",
     "aectl.config.importlib.import_module",
     "aectl.data.folder.shutil.rmtree",
     "aectl.models.ae.math.prod",

@@ -35,7 +35,7 @@ MAY_KNOW = {
     "blueprint": (),
     "homes": (),
     "numpy_files": ("foreign",),
-    "stored": ("config", "errors", "foreign", "homes", "pickles", "plain_yaml", "upgrades"),
+    "stored": ("config", "errors", "homes", "plain_yaml", "upgrades"),
     "locks": (),
     "upgrades": ("errors",),
     "memory": ("bounds", "errors"),
@@ -57,6 +57,7 @@ MAY_KNOW = {
     "cache": ("files", "locks", "numpy_files"),
     "tasks": ("baselines", "bounds", "errors", "example"),
     "image_files": ("errors", "files"),
+    "checkpoint_files": ("errors", "foreign", "pickles"),
     "latent_files": ("errors", "files", "foreign", "numpy_files"),
     "tiles": (),
     "prediction": ("opened", "tiles"),
@@ -70,10 +71,10 @@ MAY_KNOW = {
     "bars": (),
     "board": (),
     "run": (
-        *("blueprint", "config", "data", "errors", "files", "foreign", "models"),
+        *("blueprint", "checkpoint_files", "config", "data", "errors", "files", "foreign", "models"),
         *("plain_yaml", "stored", "tasks", "upgrades"),
     ),
-    "checkpoints": ("errors", "stored"),
+    "checkpoints": ("checkpoint_files", "errors"),
     "claim": ("errors",),
     "resuming": ("checkpoints", "config", "errors", "files", "run", "stored"),
     "signals": (),
@@ -84,7 +85,7 @@ MAY_KNOW = {
         *("bars", "baselines", "cache", "config", "data", "diagnosis", "draws", "errors", "example"),
         *("figures", "generation", "latents", "metrics", "models", "opened"),
     ),
-    "matrix": ("evaluation", "files"),
+    "matrix": ("evaluation", "files", "jobs"),
 }
 
 

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from aectl.matrix import Matrix
 from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
 from tests.test_eval import Table, tables
 
@@ -121,3 +123,12 @@ class TestMistakes:
         result = aectl("eval", "-m", runs["vae"], "split=tset,test", *BARE)
         assert result.status == 2
         assert "aectl eval: split=tset: expected 'train', 'val' or 'test'" in result.err
+
+
+def test_two_matrices_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    folders = []
+    for _ in range(2):
+        config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "eval")}, "overrides": {"hydra": []}}})
+        Matrix().on_multirun_start(config)
+        folders.append(config.hydra.sweep.dir)
+    assert folders == [str(tmp_path / "eval"), str(tmp_path / "eval-2")]

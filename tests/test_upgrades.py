@@ -21,9 +21,9 @@ import yaml
 
 import aectl as package
 from aectl import __version__, upgrades
+from aectl.checkpoint_files import version_of
 from aectl.config import check, locate
 from aectl.errors import UserError
-from aectl.stored import version_of
 from aectl.upgrades import ADDED, RENAMED, number, upgraded, upgraded_weights
 from tests.conftest import BARE, Aectl, report_of
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from pytorch_lightning import Trainer
 from torch.optim.lr_scheduler import LambdaLR
 
-from aectl.stored import read_checkpoint
+from aectl.checkpoint_files import read_checkpoint
 from aectl.system import System
 
 
