@@ -7,6 +7,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -68,9 +69,9 @@ def by_turns(overrides: list[str], peer: Peer, folder: Path, block: int = BLOCK)
     turns = Turns(peer, block)
     extras = training.extras
     training.extras = lambda run: [*extras(run), turns]
-    os.environ["TTY_COMPATIBLE"] = "1"  # the bar is drawn, as in a terminal
+    terminal = patch.dict(os.environ, TTY_COMPATIBLE="1")  # the bar is drawn, as in a terminal
     try:
-        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere), redirect_stdout(nowhere):
+        with terminal, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere), redirect_stdout(nowhere):
             main(["train", *overrides, "trainer.limit_val_batches=1", f"hydra.run.dir='{folder}'"])
     finally:
         training.extras = extras
