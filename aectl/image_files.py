@@ -2,7 +2,9 @@
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -26,14 +28,39 @@ class UnreadableError(UserError):
     """A file that is no whole picture; the message says why."""
 
 
-def find(root: Path) -> list[Path]:
-    """Every picture below a folder at any depth, hidden files and folders left out, in the order of their names."""
+class Listed(NamedTuple):
+    """A file below a folder, by its path from there, and what changes when the file does."""
+
+    name: str
+    size: int
+    modified: int
+
+
+def listed(root: Path) -> list[Listed]:
+    """Every picture below a folder at any depth, hidden files and folders left out, in the order of their names.
+
+    One look at each file, and no Path of it: there may be hundreds of thousands.
+    """
     found = []
-    for folder, inner, names in os.walk(root):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        pictures = (name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith("."))
-        found += [path for name in pictures if (path := Path(folder, name)).is_file()]
-    return sorted(found)
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with suppress(OSError), os.scandir(root / folder) as entries:  # as one that may not be read
+            for entry in entries:
+                name = folder + entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name + os.sep)
+                elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+                    stat = entry.stat()
+                    found.append(Listed(name, stat.st_size, stat.st_mtime_ns))
+    return sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - as paths are sorted
+
+
+def find(root: Path) -> list[Path]:
+    """The paths of these."""
+    return [root / file.name for file in listed(root)]
 
 
 def header(path: Path) -> tuple[int, int, int]:

@@ -89,7 +89,7 @@ class Folder:
         return tuple(known.index.shape) if known else probed(self.files, self.size, self.channels)
 
     @cached_property
-    def files(self) -> list[Path]:
+    def listed(self) -> list[image_files.Listed]:
         """Every picture below the root.
 
         Raises:
@@ -97,11 +97,16 @@ class Folder:
         """
         if not self.root.is_dir():
             raise UserError(f"dataset.root={self.root}: no such folder; expected one with pictures")
-        found = image_files.find(self.root)
+        found = image_files.listed(self.root)
         if not found:
             kinds = ", ".join(suffix[1:] for suffix in image_files.SUFFIXES)
             raise UserError(f"dataset.root={self.root}: no pictures in it; expected files of {kinds}, at any depth")
         return found
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The paths of these."""
+        return [self.root / file.name for file in self.listed]
 
     @cached_property
     def store(self) -> Store:
@@ -120,8 +125,7 @@ class Folder:
     @cached_property
     def _place(self) -> Path:
         """Where the map of these files with these settings lies: what it is of, a dash, and the state of the files."""
-        stats = [(str(path.relative_to(self.root)), *size_and_time(path)) for path in self.files]
-        return self.cache / f"{hashed([FORMAT, str(self.root.resolve()), self.settings])}-{hashed(stats)}"
+        return self.cache / f"{hashed([FORMAT, str(self.root.resolve()), self.settings])}-{hashed(self.listed)}"
 
     @cached_property
     def classes(self) -> list[str]:
@@ -192,12 +196,6 @@ def digest_of(path: Path) -> str:
     with suppress(OSError):
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return str(path)
-
-
-def size_and_time(path: Path) -> tuple[int, int]:
-    """What changes when a file does."""
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
 
 
 def report(store: Store) -> None:
