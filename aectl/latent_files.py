@@ -97,7 +97,7 @@ def load_csv(path: Path) -> Table:
     with path.open(newline="") as file:
         reader = csv.reader(file)
         heads = next(reader)
-        return as_table(heads, list(reader))
+        return as_table(heads, [row for row in reader if row])
 
 
 def load_parquet(path: Path) -> Table:
@@ -111,7 +111,12 @@ def load_parquet(path: Path) -> Table:
 def columns(table: Table) -> list[str]:
     """The heads of the columns: name, label where there is one, z1, z2, ..."""
     labels = [] if table.labels is None else ["label"]
-    return ["name", *labels, *(f"z{index + 1}" for index in range(table.codes.shape[1]))]
+    return ["name", *labels, *units(table.codes.shape[1])]
+
+
+def units(n: int) -> list[str]:
+    """The heads of the numbers in a code."""
+    return [f"z{index + 1}" for index in range(n)]
 
 
 def rows(table: Table) -> list[list[Any]]:
@@ -122,9 +127,11 @@ def rows(table: Table) -> list[list[Any]]:
 
 def as_table(heads: list[str], found: list[list[Any]]) -> Table:
     """A table of columns by name."""
-    first = 2 if "label" in heads else 1
-    if heads[:1] != ["name"] or len(heads) <= first:
-        raise ValueError(f"its columns are {', '.join(heads)}; expected name, z1, z2, ...")
+    first = 2 if heads[1:2] == ["label"] else 1
+    if heads[:1] != ["name"] or not heads[first:] or heads[first:] != units(len(heads) - first):
+        raise ValueError(f"its columns are {', '.join(heads)}; expected name, label if there is one, z1, z2, ...")
+    if any(len(row) != len(heads) for row in found):
+        raise ValueError(f"its rows are not all of {len(heads)} values")
     codes = np.array([[float(value) for value in row[first:]] for row in found], np.float32).reshape(len(found), -1)
     return Table([str(row[0]) for row in found], codes, [str(row[1]) for row in found] if first == 2 else None)
 

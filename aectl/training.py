@@ -103,6 +103,7 @@ def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Bes
     """Trains to the end, to the wish to stop or to a failure, and says in the summary which of them it was."""
     status, more = "interrupted", {}
     try:
+        saver.at_end = lambda: conclude(run, trainer, best, "done", saver.elapsed)
         val = run.data.batches("val").on(saver.batches.batches.split.x.device)
         trainer.fit(system, saver.batches, val, ckpt_path=found and found.path)
         best.expect_one()

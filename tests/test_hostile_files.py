@@ -244,6 +244,22 @@ class TestArrays:
         parquet.write_table(arrow.table({"name": column, "z1": column}), tmp_path / "a.parquet", compression="zstd")
         refused(lambda: latent_files.load(tmp_path / "a.parquet"), "made to fill the memory")
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "name,label,z1\na,x\nb",
+            "name,z1,label\na,1,2",
+            "name,z1\na,1,2",
+            "name,z1\na,b",
+            "name\na",
+            "z1,z2\n1,2",
+            "",
+        ],
+    )
+    def test_a_csv_that_is_no_table_of_latents(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "a.csv").write_text(text)
+        refused(lambda: latent_files.load(tmp_path / "a.csv"), "not readable as latents")
+
 
 def png(width: int, height: int, data: bytes = b"", *chunks: tuple[bytes, bytes]) -> bytes:
     """A gray PNG with these pixels as zlib packed them."""

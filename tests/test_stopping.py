@@ -1,6 +1,7 @@
 """Ctrl-C, signals, time limits and full disks: the run is saved, and the rest of it is the same."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Timer
 
 from aectl.callbacks.records import History
@@ -144,3 +146,21 @@ def test_other_errors_of_the_system_are_not_called_a_full_disk(aectl: Aectl, mon
     with pytest.raises(OSError, match="Input/output"):
         aectl("train", *SMALL, "trainer.max_epochs=1", "hydra.run.dir=run")
     assert summary("run")["status"] == "interrupted"
+
+
+def test_killed_after_its_last_checkpoint_a_run_is_done_in_its_summary_too(aectl: Aectl) -> None:
+    save = Saver.save
+
+    def last_words(self: Saver, trainer: Trainer, batches: int = 0, done: bool = False) -> None:
+        save(self, trainer, batches, done)
+        if done:
+            os._exit(9)
+
+    if (child := os.fork()) == 0:
+        Saver.save = last_words  # type: ignore[method-assign]
+        aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert "is done, after 2 epochs" in aectl("train", "resume=run").out
+    aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []

@@ -1,6 +1,7 @@
 """Saves a run so that it can go on from any step, to the same bits, as if it had never stopped."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ class Saver(Checkpoint):
         batches: the training split.
         signals: whether somebody has asked to stop.
 
+    Attributes:
+        at_end: called before the checkpoint that says that all is done: what it does, no resumed run would do again.
+
     Raises:
         Stopped: somebody has, and the run is saved.
     """
@@ -41,6 +45,7 @@ class Saver(Checkpoint):
         self.wished = False
         self.at_work = False
         self.pause = 0.0
+        self.at_end: Callable[[], object] = int
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["callbacks"].pop("Timer", None)  # every call of the program has its own trainer.max_time
@@ -107,6 +112,7 @@ class Saver(Checkpoint):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.partial:
+            self.at_end()
             self.save(trainer, done=True)
 
     def save(self, trainer: Trainer, batches: int = 0, done: bool = False) -> None:
