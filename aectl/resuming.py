@@ -104,7 +104,7 @@ def change(stored: DictConfig, composed: DictConfig, key: str, value: str, chose
 
 
 def refuse(key: str, new: Any, old: Any) -> None:
-    free = ", ".join(f"trainer.{name}" for name in FREE[:3])
+    free = ", ".join(f"trainer.{name}" for name in FREE)
     raise UserError(
         f"{key}={new}: the run is trained with {old}; expected no change but of {free} and callbacks, "
         "train another run for that"

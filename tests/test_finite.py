@@ -279,6 +279,15 @@ def test_rollback_goes_back_to_the_best_validation_and_halves_the_rate(
     assert capsys.readouterr().err.count("went back to the weights of the best validation") == 1
 
 
+def test_rollback_before_any_validation_goes_back_to_the_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = fit(Solo({2: nan_loss}), tmp_path, "rollback")
+    size = sum(1 for _ in Solo().parameters())
+    assert equal(watch.states[3][:size], watch.states[0][:size])
+    assert capsys.readouterr().err.count("went back to the weights of the beginning") == 1
+
+
 @pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("policy", ["skip", "rollback"])
 def test_what_does_not_come_right_stops(policy: OnNonFinite, on_device: bool, tmp_path: Path) -> None:

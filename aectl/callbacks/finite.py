@@ -153,7 +153,8 @@ class FiniteGuard(Callback):
         if self.policy == "rollback":
             self.good.restore(trainer)
             self.waiting.clear()
-            remark(f"{what}: went back to the weights of the best validation, with half the learning rate")
+            whose = "the best validation" if math.isfinite(self.lowest) else "the beginning"
+            remark(f"{what}: went back to the weights of {whose}, with half the learning rate")
         elif self.dropped == 1:
             remark(f"{what}: skipped, and so will be others like it; {way}")
 
