@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aectl.errors import UserError, short
-from aectl.foreign import entries
+from aectl.foreign import entries, marked_as_folder
 from aectl.pickles import storages
 
 MOST_PICKLED = 16 * 2**20
@@ -64,6 +64,8 @@ def check_archive(path: Path) -> None:
     found = entries(path)
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
         raise ValueError("its entries are compressed, which torch.save never does")
+    if any(marked_as_folder(entry) for entry in found):
+        raise ValueError("an entry is marked as a folder, which torch would leave to chance")
     if sum(entry.file_size for entry in found) > path.stat().st_size:
         raise ValueError("its entries claim more bytes than the file has")
     pickled = [entry for entry in found if entry.filename.lower().endswith(".pkl")]

@@ -15,6 +15,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aectl.checkpoint_files import read_checkpoint
 from aectl.errors import UserError
+from aectl.foreign import marked_as_folder
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -109,6 +110,8 @@ def damage(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
                 return "is compressed, so not a checkpoint of aectl's"
+            if any(marked_as_folder(record) for record in archive.infolist()):
+                return "is damaged: a record of it is marked as a folder, which torch would leave to chance"
             broken = archive.testzip()
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         return f"is truncated or damaged ({' '.join(str(error).split())})"

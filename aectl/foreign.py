@@ -7,6 +7,8 @@ SMALL = 256 * 2**20
 """Bytes that any file may unpack to."""
 MOST_GROWTH = 100
 """Times its own size that a larger file may unpack to: more than arrays and pictures need, less than a bomb."""
+MS_DOS_FOLDER = 0x10
+"""A bit of the attributes of an entry."""
 
 
 def text_of(path: Path, most: int) -> str:
@@ -28,6 +30,11 @@ def check_growth(unpacked: int, packed: int) -> None:
     """Raises a ValueError for what is meant to fill the memory when it is unpacked; sizes in bytes."""
     if unpacked > max(SMALL, MOST_GROWTH * packed):
         raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}; made to fill the memory")
+
+
+def marked_as_folder(entry: zipfile.ZipInfo) -> bool:
+    """Whether torch takes an entry for a folder: it then reads nothing into the memory that the weights are to have."""
+    return entry.is_dir() or bool(entry.external_attr & MS_DOS_FOLDER)
 
 
 def entries(path: Path) -> list[zipfile.ZipInfo]:

@@ -46,10 +46,10 @@ ROWS = (
         ("test_checkpoints.py::test_killing_the_writer_leaves_a_whole_checkpoint",),
     ),
     Row(
-        "a byte of a checkpoint changes, or its end is missing",
+        "a bit of a checkpoint changes, or its end is missing",
         "noticed; the one before is taken, with a line",
         (
-            "test_checkpoints.py::test_every_changed_byte_is_noticed_or_changes_nothing",
+            "test_checkpoints.py::test_every_changed_bit_is_noticed_or_changes_nothing",
             "test_checkpoints.py::test_a_truncated_last_checkpoint_gives_way_to_the_one_before",
         ),
     ),

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import torch
 
+from aectl.checkpoint_files import read_checkpoint
 from aectl.checkpoints import DurableIO, damage, newest_whole, tidy, write_durably
 from aectl.errors import UserError
 from tests.faults import FACTOR
 
 KILLS = 30 * FACTOR
-BYTES = 400 * FACTOR
+BITS = 400 * FACTOR
 
 
 def checkpoint(number: int, size: int = 300_000) -> dict[str, Any]:
@@ -129,17 +130,17 @@ def test_an_error_of_the_contents_is_not_one_of_the_disk(folder: Path) -> None:
     assert epoch_of(folder) == 5
 
 
-def test_every_changed_byte_is_noticed_or_changes_nothing(
+def test_every_changed_bit_is_noticed_or_changes_nothing(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     path = tmp_path / "last.ckpt"
     DurableIO().save_checkpoint(checkpoint(1, size=50), path)
     whole = path.read_bytes()
-    positions = random.Random(0).sample(range(len(whole)), min(BYTES, len(whole)))
-    record_property("tried", len(positions))
+    bits = random.Random(0).sample(range(8 * len(whole)), min(BITS, 8 * len(whole)))
+    record_property("tried", len(bits))
     noticed = 0
-    for position in positions:
-        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x10]) + whole[position + 1 :])
+    for place, bit in (divmod(index, 8) for index in bits):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
         try:
             found, _ = newest_whole(tmp_path)
         except UserError:
@@ -150,6 +151,18 @@ def test_every_changed_byte_is_noticed_or_changes_nothing(
         assert contents["place"] == found.place == {"epoch": 1}
         assert torch.equal(contents["state_dict"]["w"], torch.ones(50))
     assert noticed > 50
+
+
+def test_weights_marked_as_a_folder_are_noticed_for_torch_would_leave_them_to_chance(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    DurableIO().save_checkpoint(checkpoint(1, size=50), path)
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"archive/data/0", content.index(b"PK\x01\x02")) - 46
+    content[entry + 38] |= 0x10  # of the attributes of a file in MS-DOS
+    path.write_bytes(content)
+    assert "marked as a folder" in str(damage(path))
+    with pytest.raises(UserError, match="marked as a folder"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
