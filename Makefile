@@ -37,12 +37,12 @@ format: install ## format the code
 tables: install ## write the README's table of models, tasks and data sets from the configs
 	$(BIN)/python -m docs.tables
 
-bench: install ## measure the speed beside hand-written loops and pythae, by turns: half an hour on a quiet machine
+bench: install ## measure the speed beside hand-written loops and pythae, by turns: forty minutes on a quiet machine
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m docs.tables bench
 
-faults: install ## try the faults of the README's table twenty times as often as the tests do: a quarter of an hour
+faults: install ## try the faults of the README's table twenty times as often as the tests do: six minutes
 	AECTL_FAULTS=20 $(BIN)/python -m tests.faults
 	$(BIN)/python -m docs.tables faults
 
