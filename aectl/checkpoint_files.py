@@ -62,10 +62,7 @@ def contents_of(path: Path) -> dict[str, Any]:
 def check_archive(path: Path) -> None:
     """Raises a ValueError where a checkpoint is more than tensors, or less: packed, or of an older format."""
     found = entries(path)
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
-        raise ValueError("its entries are compressed, which torch.save never does")
-    if any(marked_as_folder(entry) for entry in found):
-        raise ValueError("an entry is marked as a folder, which torch would leave to chance")
+    check_entries(found)
     if sum(entry.file_size for entry in found) > path.stat().st_size:
         raise ValueError("its entries claim more bytes than the file has")
     pickled = [entry for entry in found if entry.filename.lower().endswith(".pkl")]
@@ -77,6 +74,21 @@ def check_archive(path: Path) -> None:
     for key, claimed in claims.items():
         if sizes.get(f"data/{key}") != claimed:
             raise ValueError(f"its storage {key} is not of the {claimed:,} bytes that its pickle says")
+
+
+def check_entries(found: list[zipfile.ZipInfo]) -> None:
+    """Raises a ValueError where torch would unpack an entry, or read nothing into the memory that it is to fill."""
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
+        raise ValueError("its entries are compressed, which torch.save never does")
+    if any(marked_as_folder(entry) for entry in found):
+        raise ValueError("an entry is marked as a folder, which torch would leave to chance")
+
+
+def model_weights(contents: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of the model itself, by the names that it has for them."""
+    prefix = "model."
+    weights = contents["state_dict"].items()
+    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
 def check_tensors(weights: dict[Any, Any], path: Path) -> None:

@@ -13,9 +13,8 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from aectl.checkpoint_files import read_checkpoint
-from aectl.errors import UserError
-from aectl.foreign import marked_as_folder
+from aectl.checkpoint_files import check_entries, read_checkpoint
+from aectl.errors import UserError, one_line
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -108,13 +107,10 @@ def damage(path: Path) -> str | None:
     """What is wrong with the bytes of a checkpoint, or nothing; reads all of it once."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
-                return "is compressed, so not a checkpoint of aectl's"
-            if any(marked_as_folder(record) for record in archive.infolist()):
-                return "is damaged: a record of it is marked as a folder, which torch would leave to chance"
+            check_entries(archive.infolist())
             broken = archive.testzip()
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        return f"is truncated or damaged ({' '.join(str(error).split())})"
+        return f"is truncated or damaged ({one_line(error)})"
     return f"is damaged: the checksum of {broken} does not fit" if broken else None
 
 

@@ -22,12 +22,17 @@ class NonFiniteError(UserError):
 
 def fail(program: str, message: object, status: int = UserError.status) -> NoReturn:
     """Prints one line to standard error and exits; what would steer the terminal is shown as ?."""
-    text = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(message).split()))
+    text = "".join(sign if sign.isprintable() else "?" for sign in one_line(message))
     print(f"{program}: {text}", file=sys.stderr)
     raise SystemExit(status)
 
 
+def one_line(text: object) -> str:
+    """What it says, without line breaks."""
+    return " ".join(str(text).split())
+
+
 def short(error: BaseException, most: int = 400) -> str:
     """What an error says, in one line."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if len(text) <= most else f"{text[:most]} ..."

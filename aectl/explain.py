@@ -9,11 +9,12 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.config import CONFIGS, BadValueError, nearest, options
+from aectl.errors import one_line
 
 
 def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
     """One line for an error that a command met, or that Hydra raised while it composed `config_name` from arguments."""
-    text = " ".join((str(error) or str(error.__cause__)).split())
+    text = one_line(str(error) or error.__cause__)
     if isinstance(error, BadValueError):
         default = OmegaConf.select(defaults(config_name, arguments), error.key)
         return f"{text}; try {error.key}={'null' if default is None else default}"

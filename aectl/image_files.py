@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from aectl.errors import UserError
+from aectl.errors import UserError, one_line
 from aectl.files import write
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
@@ -125,7 +125,7 @@ def opened(path: Path) -> Image.Image:
 
 def reason(error: Exception) -> str:
     """Why a file could not be read, in a few words."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aectl import numpy_files
-from aectl.errors import UserError
+from aectl.errors import UserError, one_line
 from aectl.files import write
 from aectl.foreign import check_growth
 
@@ -54,7 +54,7 @@ def load(path: Path) -> Table:
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError, StopIteration, csv.Error) as error:
-        raise UserError(f"{path}: not readable as latents ({' '.join(str(error).split())})") from error
+        raise UserError(f"{path}: not readable as latents ({one_line(error)})") from error
     if table.codes.ndim != 2 or not np.issubdtype(table.codes.dtype, np.floating):
         raise UserError(f"{path}: an array of {table.codes.shape} {table.codes.dtype}; expected numbers of (N, D)")
     return table

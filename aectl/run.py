@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.blueprint import fitting
-from aectl.checkpoint_files import read_checkpoint, version_of
+from aectl.checkpoint_files import model_weights, read_checkpoint, version_of
 from aectl.config import plain
 from aectl.data.batches import Data
 from aectl.errors import UserError, short
@@ -23,6 +23,9 @@ from aectl.plain_yaml import LONGEST
 from aectl.stored import safe_config
 from aectl.tasks.base import Task
 from aectl.upgrades import opening, upgraded_weights
+
+BEST = Path("checkpoints", "best.ckpt")
+"""Where the weights of the best validation lie in a run."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,13 @@ class Run:
         """Completes a composed config with what the data set decides, and writes it into the folder."""
         cfg = complete(cfg, names)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg))
-        return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
+        return cls(folder, cfg, folder / BEST)
 
     @classmethod
     def reopen(cls, folder: Path, cfg: DictConfig) -> "Run":
         """The run in a folder, to be trained on with a config that is all but the one it has."""
         cfg = OmegaConf.create({**plain(cfg), "resume": None})
-        return cls(folder, cfg, folder / "checkpoints" / "best.ckpt")
+        return cls(folder, cfg, folder / BEST)
 
     @classmethod
     def open(cls, where: str, outputs: str, trust: bool = False) -> "Run":
@@ -66,7 +69,7 @@ class Run:
             raise UserError(f"run={where}: no such folder or checkpoint; expected a run that `aectl train` has left")
         if not (path / "config.yaml").is_file():
             raise UserError(f"run={where}: has no config.yaml, so it is not a run; expected the folder of one")
-        checkpoint = path / "checkpoints" / "best.ckpt"
+        checkpoint = path / BEST
         if not checkpoint.is_file():
             raise UserError(
                 f"run={where}: has no checkpoints/best.ckpt; it ended before its first epoch, go on with "
@@ -151,14 +154,9 @@ class Run:
             UserError: the checkpoint is damaged, or belongs to another model.
         """
         contents = read_checkpoint(self.checkpoint)
-        weights = {
-            name.removeprefix("model."): value
-            for name, value in contents["state_dict"].items()
-            if name.startswith("model.")
-        }
         with opening(self.checkpoint, lambda: version_of(contents)):
             try:
-                weights = fitting(self.build, weights, upgraded_weights)
+                weights = fitting(self.build, model_weights(contents), upgraded_weights)
                 model = self.build()
                 model.load_state_dict(weights)
             except Exception as error:  # a constructor raises whatever an odd value leads it to
@@ -201,7 +199,7 @@ def latest(outputs: Path) -> Path:
         UserError: there is none.
     """
     configs = (path for path in outputs.rglob("config.yaml") if path.is_file())
-    config = newest(path for path in configs if (path.parent / "checkpoints/best.ckpt").is_file())
+    config = newest(path for path in configs if (path.parent / BEST).is_file())
     if config is None:
         raise UserError(f"run=latest: no run in {outputs}/; train one first: aectl train")
     return config.parent

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from aectl import __version__
-from aectl.errors import UserError
+from aectl.errors import UserError, one_line
 
 T = TypeVar("T")
 Config = dict[str, Any]
@@ -66,7 +66,7 @@ def opening(where: object, version: Callable[[], str | None]) -> Iterator[None]:
         written = version()
         if written is None or written == __version__:
             raise
-        reason = " ".join(str(error.__cause__ or error).split()).removeprefix(f"run={where}: ")
+        reason = one_line(error.__cause__ or error).removeprefix(f"run={where}: ")
         age = "a later" if number(written) > number(__version__) else "an earlier"
         raise UserError(
             f"run={where}: {reason}; it was written by aectl {written}, {age} version than this {__version__}: "

@@ -74,7 +74,7 @@ MAY_KNOW = {
         *("blueprint", "checkpoint_files", "config", "data", "errors", "files", "foreign", "models"),
         *("plain_yaml", "stored", "tasks", "upgrades"),
     ),
-    "checkpoints": ("checkpoint_files", "errors", "foreign"),
+    "checkpoints": ("checkpoint_files", "errors"),
     "claim": ("errors",),
     "resuming": ("checkpoints", "config", "errors", "files", "run", "stored"),
     "signals": (),

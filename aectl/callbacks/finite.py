@@ -95,20 +95,22 @@ class FiniteGuard(Callback):
         self.steps += 1
         if self.scaler is not None and self.scaler.get_scale() >= 1:
             parameters = gradients = []  # the scaler drops a step that its factor was too large for, and lowers it
-        if id(optimizer) in self.tells:
-            if self._look(trainer, pl_module, to_have=MOST_WAITING):
-                optimizer.zero_grad(set_to_none=True)  # they are of weights that are gone
-                return
-            values = overview(turn.example.input, turn.example.target, turn.terms, gradients)
-            cast(Any, optimizer).found_inf = bad(values)
-            self.waiting.append(sent(values, where(trainer, turn), turn, parameters, optimizer))
-        elif sound(turn.terms, gradients):
+        told = id(optimizer) in self.tells
+        if told and self._look(trainer, pl_module, to_have=MOST_WAITING):
+            optimizer.zero_grad(set_to_none=True)  # they are of weights that are gone
+            return
+        if not told and sound(turn.terms, gradients):
             self._praise()
-        else:
-            values = overview(turn.example.input, turn.example.target, turn.terms, gradients)
-            self._drop(trainer, pl_module, sent(values, where(trainer, turn), turn, parameters, optimizer))
-            if self.scaler is None:
-                optimizer.zero_grad(set_to_none=True)  # no gradients, no step
+            return
+        values = overview(turn.example.input, turn.example.target, turn.terms, gradients)
+        step = sent(values, where(trainer, turn), turn, parameters, optimizer)
+        if told:
+            cast(Any, optimizer).found_inf = bad(values)
+            self.waiting.append(step)
+            return
+        self._drop(trainer, pl_module, step)
+        if self.scaler is None:
+            optimizer.zero_grad(set_to_none=True)  # no gradients, no step
 
     def _look(self, trainer: Trainer, pl_module: LightningModule, to_have: int = 0) -> bool:
         """Reads the numbers that have arrived, and waits until no more than `to_have` are on their way.

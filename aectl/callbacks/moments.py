@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from pytorch_lightning import Trainer
 from torch.optim.lr_scheduler import LambdaLR
 
-from aectl.checkpoint_files import read_checkpoint
+from aectl.checkpoint_files import model_weights, read_checkpoint
 from aectl.system import System
 
 
@@ -32,8 +32,7 @@ class Moment(NamedTuple):
     def stored(cls, checkpoint: Path) -> "Moment":
         """The one that a checkpoint was written at."""
         contents = read_checkpoint(checkpoint)
-        weights = {name.removeprefix("model."): value for name, value in contents["state_dict"].items()}
-        return cls(weights, contents["optimizer_states"])
+        return cls(model_weights(contents), contents["optimizer_states"])
 
     def restore(self, trainer: Trainer) -> None:
         """Goes back to it, and halves the learning rates that the schedules scale."""

@@ -17,6 +17,7 @@ from aectl.cache import Cache, fingerprint
 from aectl.config import plain
 from aectl.data.batches import Batches
 from aectl.data.source import SplitName
+from aectl.errors import one_line
 from aectl.evaluation.scores import Mean, Scores, first, joined, mean_of, score
 from aectl.opened import Opened
 
@@ -91,7 +92,7 @@ class Contest:
             scores = self.cache.get(key, lambda: self._scores(baseline, state, batches, n))
             setting = baseline.setting(state)
         except Exception as error:  # whatever a library raises must not take the rest of the table with it
-            return Row(baseline, error=" ".join(str(error).split()) or type(error).__name__)
+            return Row(baseline, error=one_line(error) or type(error).__name__)
         if not all(np.isfinite(values).all() for values in scores.values()):
             return Row(baseline, error="its output is not finite")
         return Row(baseline, scores, setting)
