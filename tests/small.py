@@ -1,10 +1,11 @@
 """Models and runs small enough to know the answer."""
 
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from omegaconf import OmegaConf
+from pytorch_lightning import Trainer
 from torch import nn
 
 from aectl.bounds import Shape
@@ -63,3 +64,16 @@ def opened(
         "task": {"_target_": target, **task},
     }
     return Opened(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
+
+
+def bare_trainer(epochs: int = 1, **flags: Any) -> Trainer:
+    """Lightning's trainer on the CPU, which writes and shows nothing."""
+    return Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **flags,
+    )

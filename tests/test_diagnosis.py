@@ -30,7 +30,7 @@ from aectl.schedules import Constant
 from aectl.system import System
 from aectl.tasks.reconstruct import Reconstruct
 from tests.conftest import Aectl, run_folder
-from tests.small import first, identity, last, linear_ae, linear_vae
+from tests.small import bare_trainer, first, identity, last, linear_ae, linear_vae
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -167,13 +167,8 @@ def trained(model: Autoencoder, epochs: int, folder: Path, lr: float = 0.0) -> D
     diagnosis = Diagnosis(patience=3, n=64)
     split = Split(torch.rand(64, *SHAPE, generator=torch.Generator().manual_seed(0)))
     batches = Batches(split, 32, shuffle=False)
-    Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+    bare_trainer(
+        epochs,
         callbacks=[diagnosis],
         default_root_dir=folder,
     ).fit(

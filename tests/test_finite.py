@@ -33,6 +33,7 @@ from aectl.system import System
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.trainer import OnNonFinite
 from tests.conftest import Aectl, run_folder
+from tests.small import bare_trainer
 from tests.stops import on_step, press
 
 pytestmark = [
@@ -175,13 +176,8 @@ def fit(
     **flags: Any,
 ) -> Watch:
     watch = Watch()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+    trainer = bare_trainer(
+        epochs,
         num_sanity_val_steps=0,
         callbacks=[FiniteGuard(policy, folder, "val/loss", on_device or None), watch],
         **flags,

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
@@ -21,6 +20,7 @@ from aectl.system import System
 from aectl.tasks.base import Task
 from aectl.tasks.denoise import Denoise
 from aectl.tasks.reconstruct import Reconstruct
+from tests.small import bare_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -116,23 +116,12 @@ def system(
     return System(model, task or Reconstruct(), sgd(lr), schedule, clip, seed)
 
 
-def trainer(epochs: int = 1) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
 def fit(wrapped: System, epochs: int = 1) -> None:
-    trainer(epochs).fit(wrapped, batches(), batches())
+    bare_trainer(epochs).fit(wrapped, batches(), batches())
 
 
 def validate(wrapped: System) -> float:
-    return trainer().validate(wrapped, batches(), verbose=False)[0]["val/loss"]
+    return bare_trainer().validate(wrapped, batches(), verbose=False)[0]["val/loss"]
 
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
