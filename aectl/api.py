@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aectl import image_files
-from aectl.bounds import Seed
 from aectl.config import check
 from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
-from aectl.generation import generate, natural
-from aectl.opened import Opened
-from aectl.prediction import predict
-from aectl.run import Run
+from aectl.inference.restoration import predict
+from aectl.inference.sampling import generate, natural
+from aectl.inference.trained_run import Opened
+from aectl.modalities import image_files
+from aectl.runs.run import Run
+from aectl.types import Seed
 
 Images = Tensor | np.ndarray | Image.Image | list[Any]
 

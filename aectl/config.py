@@ -97,7 +97,7 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
 def cost_of_import(node: tuple[str, dict[str, Any]]) -> tuple[bool, int]:
     """What needs no torch is checked first, and a node before the places that refer to it."""
     path, config = node
-    return config["_target_"] != "aectl.trainer.TrainerConfig", path.count(".")
+    return config["_target_"] != "aectl.training.trainer.TrainerConfig", path.count(".")
 
 
 def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from tables import README, RESULTS, ROOT, replaced
 
-from aectl import figures, image_files
-from aectl.baselines.base import Untouched
-from aectl.baselines.enlarged import Enlarged
-from aectl.baselines.filters import Filter
 from aectl.data.photos import PHOTOS, read
-from aectl.metrics import psnr, ssim
+from aectl.modalities import image_files
+from aectl.modalities.image_metrics import psnr, ssim
+from aectl.plots import figures
 from aectl.tasks.base import Task
+from aectl.tasks.baselines.base import Untouched
+from aectl.tasks.baselines.filters import Filter
+from aectl.tasks.baselines.interpolation import Enlarged
 from aectl.tasks.denoise import Denoise
 from aectl.tasks.super_res import SuperRes
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aectl.bounds import Count, Shape
 from aectl.example import Example
-from aectl.likelihoods import Likelihood
 from aectl.models.ae import AE
-from aectl.nets.base import Net
+from aectl.models.nets.base import Net
+from aectl.models.probability.likelihoods import Likelihood
+from aectl.types import Count, Shape
 
 
 class Adversarial(AE):

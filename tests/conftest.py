@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aectl.cli import main
+from aectl.cli.main import main
 
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch: tests run beside each other, and threads that wait for a core cost most
@@ -104,7 +104,7 @@ def barely_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def train(outputs: Path, named: dict[str, list[str]], common: Sequence[str]) -> dict[str, Path]:
     """The folders of runs with these overrides, all trained in one process of their own."""
     calls = [["train", *overrides, *common, f"hydra.run.dir={outputs / name}"] for name, overrides in named.items()]
-    code = "import json, sys\nfrom aectl.cli import main\nfor call in json.loads(sys.argv[1]):\n    main(call)"
+    code = "import json, sys\nfrom aectl.cli.main import main\nfor call in json.loads(sys.argv[1]):\n    main(call)"
     subprocess.run([sys.executable, "-c", code, json.dumps(calls)], check=True, capture_output=True)
     return {name: outputs / name for name in named}
 

@@ -21,10 +21,10 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import aectl.training  # noqa: F401
-from aectl import stored
-from aectl.cli import main
-from aectl.system import System
+import aectl.training.fit  # noqa: F401
+from aectl.cli.main import main
+from aectl.runs import stored_config
+from aectl.training.system import System
 
 EPOCHS, BATCHES = 8, 13
 KINDS = {
@@ -46,7 +46,7 @@ def trained(arguments: list[str], log: Path, fault: str, draws: random.Random) -
         with log.open("a") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        stored.check_targets = lambda _: None  # the model of two players is the tests'
+        stored_config.check_targets = lambda _: None  # the model of two players is the tests'
         status = 0
         try:
             main(["train", *arguments])

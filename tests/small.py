@@ -8,14 +8,14 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 from torch import nn
 
-from aectl.bounds import Shape
-from aectl.likelihoods import Gaussian, Likelihood
+from aectl.inference.trained_run import Opened
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
+from aectl.models.nets.mlp import MLP
+from aectl.models.probability.likelihoods import Gaussian, Likelihood
 from aectl.models.vae import VAE
-from aectl.nets.mlp import MLP
-from aectl.opened import Opened
-from aectl.run import Run
+from aectl.runs.run import Run
+from aectl.types import Shape
 
 Coded = TypeVar("Coded", bound=AE)
 
@@ -60,7 +60,7 @@ def opened(
     target = "aectl.tasks.denoise.Denoise" if task else "aectl.tasks.reconstruct.Reconstruct"
     cfg = {
         "dataset": {"_target_": dataset},
-        "data": {"_target_": "aectl.data.batches.Data", "batch_size": 100},
+        "data": {"_target_": "aectl.data.loader.Data", "batch_size": 100},
         "task": {"_target_": target, **task},
     }
     return Opened(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)

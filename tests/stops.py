@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from aectl.system import System
+from aectl.training.system import System
 
 SMALL = ("net=mlp", "net.hidden=[16]", "data.batch_size=100", "~callbacks.projector", "~callbacks.pictures")
 BATCHES = 13

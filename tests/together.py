@@ -11,7 +11,7 @@ from typing import Any
 PROCESSES = 8
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["pytorch_lightning", "torchvision", "aectl.api", "aectl.commands.eval", "torch.utils.tensorboard"]
+    ["pytorch_lightning", "torchvision", "aectl.api", "aectl.cli.commands.eval", "torch.utils.tensorboard"]
 )
 
 

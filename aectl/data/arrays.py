@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aectl.bounds import Shape, Share
-from aectl.data.ranges import as_pixels
 from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
-from aectl.foreign import check_growth
-from aectl.numpy_files import load_npz
+from aectl.io.archives import check_growth
+from aectl.io.npz import load_npz
+from aectl.modalities.pixel_range import as_pixels
+from aectl.types import Shape, Share
 
 PART = 2**24
 """Bytes that are unpacked at once."""

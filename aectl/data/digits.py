@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 
-from aectl.bounds import Count, Shape
 from aectl.data.source import Split, SplitName, held_out
+from aectl.types import Count, Shape
 
 SIDE = 8
 

@@ -5,9 +5,9 @@ import skimage.data
 import torch
 from sklearn.datasets import load_sample_image
 
-from aectl.bounds import Count, Shape
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
+from aectl.types import Count, Shape
 
 PHOTOS = {
     "train": ("astronaut", "coffee", "rocket", "stereo_motorcycle", "retina", "immunohistochemistry", "china.jpg"),

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aectl.bounds import Shape
+from aectl.types import Shape
 
 SplitName = Literal["train", "val", "test"]
 

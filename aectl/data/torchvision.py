@@ -12,12 +12,12 @@ import torch
 import torchvision
 from torch import Tensor
 
-from aectl.bounds import Shape
 from aectl.data.source import Split, SplitName, held_out
 from aectl.errors import UserError
-from aectl.files import write
-from aectl.foreign import check_growth
-from aectl.locks import held
+from aectl.io.archives import check_growth
+from aectl.io.atomic import write
+from aectl.io.locks import held
+from aectl.types import Shape
 
 PART = 2**20
 """Bytes that are unpacked at once."""

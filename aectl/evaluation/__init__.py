@@ -1,1 +1,1 @@
-"""How good a run is: its scores beside the baselines', its latents, its likelihood and its samples."""
+"""How good a run is: scores beside classical baselines, latents, likelihood and samples."""

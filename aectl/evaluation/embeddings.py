@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from aectl.bars import bar
-from aectl.cache import Cache, fingerprint
 from aectl.config import plain
 from aectl.data.source import SplitName
-from aectl.diagnosis import ACTIVE_VARIANCE, DEAD_SHARE, active_units
+from aectl.evaluation.active_units import ACTIVE_VARIANCE, DEAD_SHARE, active_units
+from aectl.evaluation.cache import Cache, fingerprint
 from aectl.evaluation.scores import Mean, mean_of
-from aectl.latents import Latents, encode
-from aectl.opened import Opened
+from aectl.inference.latents import Latents, encode
+from aectl.inference.trained_run import Opened
+from aectl.io.progress import bar
 
 IMAGES = 10_000
 """Training examples, at most, that the classifiers learn from, and examples that they are tested on."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from aectl.bars import bar
-from aectl.data.batches import Batches
-from aectl.draws import same_draws
+from aectl.data.loader import Batches
 from aectl.errors import UserError
 from aectl.evaluation.scores import Scores, joined, score
-from aectl.opened import Opened
+from aectl.inference.trained_run import Opened
+from aectl.io.progress import bar
+from aectl.rng import same_draws
 
 
 @dataclass(frozen=True)

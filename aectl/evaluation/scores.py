@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import t as student
 from torch import Tensor
 
-from aectl.metrics import MS_SSIM_SIDE, ms_ssim, mse, psnr, ssim
+from aectl.modalities.image_metrics import MS_SSIM_SIDE, ms_ssim, mse, psnr, ssim
 
 METRICS = {"psnr": psnr, "ssim": ssim, "mse": mse}
 CONFIDENCE = 0.95

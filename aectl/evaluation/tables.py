@@ -6,11 +6,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from aectl.evaluation.compare import Row
+from aectl.evaluation.baseline_comparison import Row
 from aectl.evaluation.embeddings import Embeddings
-from aectl.evaluation.likelihood import LogLikelihood
+from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.measure import Measured
-from aectl.evaluation.samples import SampleScores
+from aectl.evaluation.sample_quality import SampleScores
 from aectl.evaluation.scores import Mean, Scores, mean_of
 
 HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM"}

@@ -5,12 +5,12 @@ import math
 from torch import Tensor
 from torch.distributions import Distribution
 
-from aectl.bounds import Count, Shape
-from aectl.distributions import Dirac
 from aectl.example import Example
-from aectl.likelihoods import Likelihood
 from aectl.models.base import Autoencoder, single
-from aectl.nets.base import Net
+from aectl.models.nets.base import Net
+from aectl.models.probability.distributions import Dirac
+from aectl.models.probability.likelihoods import Likelihood
+from aectl.types import Count, Shape
 
 
 class AE(Autoencoder):

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from aectl.bounds import Shape
 from aectl.errors import UserError
 from aectl.example import Example
+from aectl.types import Shape
 
 
 class NotGenerativeError(UserError):

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.distributions import Distribution
 
-from aectl.distributions import normal, standard_normal
-from aectl.divergences import kl
+from aectl.models.probability.distributions import normal, standard_normal
+from aectl.models.probability.divergences import kl
 from aectl.models.vae import VAE
 
 

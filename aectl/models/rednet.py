@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from aectl.bounds import Count, Shape
 from aectl.example import Example
-from aectl.likelihoods import Likelihood
 from aectl.models.base import Autoencoder, single
+from aectl.models.probability.likelihoods import Likelihood
+from aectl.types import Count, Shape
 
 FIRST_RESIDUAL = 0.01
 """Of the usual size, before training."""

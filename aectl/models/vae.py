@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from aectl.bounds import Count, NonNegative, Shape
-from aectl.distributions import normal, standard_normal
-from aectl.divergences import kl
-from aectl.likelihoods import Likelihood
 from aectl.models.ae import AE
 from aectl.models.base import single
-from aectl.nets.base import Net
+from aectl.models.nets.base import Net
+from aectl.models.probability.distributions import normal, standard_normal
+from aectl.models.probability.divergences import kl
+from aectl.models.probability.likelihoods import Likelihood
+from aectl.types import Count, NonNegative, Shape
 
 
 class VAE(AE):

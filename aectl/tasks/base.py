@@ -4,10 +4,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from aectl.baselines.base import Baseline, Untouched
-from aectl.baselines.learned import LinearMap
-from aectl.bounds import Shape
 from aectl.example import Example
+from aectl.tasks.baselines.base import Baseline, Untouched
+from aectl.tasks.baselines.learned import LinearMap
+from aectl.types import Shape
 
 
 class Task(nn.Module, ABC):

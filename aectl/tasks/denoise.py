@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from aectl.baselines.base import Baseline, Untouched
-from aectl.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
-from aectl.baselines.learned import LinearMap
-from aectl.bounds import NonNegative, Range, Share
 from aectl.tasks.base import Task
+from aectl.tasks.baselines.base import Baseline, Untouched
+from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
+from aectl.tasks.baselines.learned import LinearMap
+from aectl.types import NonNegative, Range, Share
 
 
 class Denoise(Task):

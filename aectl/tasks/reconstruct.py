@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from aectl.baselines.base import Baseline
-from aectl.baselines.learned import PCA, MeanImage
 from aectl.tasks.base import Task
+from aectl.tasks.baselines.base import Baseline
+from aectl.tasks.baselines.learned import PCA, MeanImage
 
 
 class Reconstruct(Task):

@@ -5,12 +5,12 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from aectl.baselines.base import Baseline
-from aectl.baselines.enlarged import KERNELS, Enlarged
-from aectl.baselines.learned import LinearMap
-from aectl.bounds import Shape
 from aectl.errors import UserError
 from aectl.tasks.base import Task
+from aectl.tasks.baselines.base import Baseline
+from aectl.tasks.baselines.interpolation import KERNELS, Enlarged
+from aectl.tasks.baselines.learned import LinearMap
+from aectl.types import Shape
 
 
 class SuperRes(Task):

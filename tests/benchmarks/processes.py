@@ -10,7 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from aectl.cli import main
+from aectl.cli.main import main
 
 
 def quietly(work: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> None:

@@ -39,9 +39,9 @@ def pythae() -> None:
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
     from aectl.data.torchvision import Torchvision
-    from aectl.likelihoods import Bernoulli
+    from aectl.models.nets.mlp import MLP
+    from aectl.models.probability.likelihoods import Bernoulli
     from aectl.models.vae import VAE
-    from aectl.nets.mlp import MLP
     from tests.benchmarks.peers import fashion_root, pythae_vae
 
     source = Torchvision("FashionMNIST", str(fashion_root()), [1, 28, 28], [], None)

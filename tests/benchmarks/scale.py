@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aectl.data.batches import Batches, as_float
-from aectl.data.folder import Folder
+from aectl.data.folder.source import Folder
+from aectl.data.loader import Batches, as_float
 from aectl.data.source import Split
 from tests.benchmarks.processes import number, quietly, timed
 from tests.benchmarks.timing import Row, Watch, alternated, row, seconds
@@ -18,7 +18,7 @@ SIDE = 64
 PAIRS = 5
 TRAIN = """
 import resource, sys
-from aectl.cli import main
+from aectl.cli.main import main
 main(["train", *sys.argv[1:], "net=mlp", "net.hidden=[64]", "trainer.max_epochs=1"])
 print("peak", 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**30)
 """

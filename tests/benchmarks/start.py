@@ -40,16 +40,16 @@ def first_step(folder: str) -> None:
     """Trains, says when the first step begins, and ends."""
     from pytorch_lightning import Callback
 
-    from aectl import training
-    from aectl.cli import main
+    from aectl.cli.main import main
+    from aectl.training import fit
 
     class First(Callback):
         def on_train_batch_start(self, *args: Any) -> None:
             print("first step at", time.time())
             sys.exit()
 
-    extras = training.extras
-    training.extras = lambda run: [*extras(run), First()]
+    extras = fit.extras
+    fit.extras = lambda run: [*extras(run), First()]
     main(["train", "dataset=fashion_mnist", f"hydra.run.dir='{folder}'"])
 
 
@@ -57,9 +57,9 @@ def second_job(folder: Path) -> Row:
     """The jobs of a sweep after the first, beside their one epoch alone, validation included."""
     from pytorch_lightning import Callback
 
-    from aectl import training
-    from aectl.cli import main
-    from aectl.commands import train
+    from aectl.cli.commands import train
+    from aectl.cli.main import main
+    from aectl.training import fit
 
     epochs: list[float] = []
     ends: list[float] = []
@@ -77,8 +77,8 @@ def second_job(folder: Path) -> Row:
         finally:
             ends.append(time.perf_counter())
 
-    watch, extras = Watch(), training.extras
-    training.extras = lambda run: [*extras(run), Clock()]
+    watch, extras = Watch(), fit.extras
+    fit.extras = lambda run: [*extras(run), Clock()]
     train.main = partial(ending, train.main)
     seeds = ",".join("0" * JOBS)
     with (folder / "said").open("w") as said, redirect_stderr(said), redirect_stdout(said):

@@ -12,9 +12,9 @@ from unittest.mock import patch
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from aectl import training
-from aectl.callbacks.progress import ProgressBar
-from aectl.cli import main
+from aectl.cli.main import main
+from aectl.training import fit
+from aectl.training.progress import ProgressBar
 from tests.benchmarks.peers import Peer
 
 WARM = 20
@@ -67,14 +67,14 @@ class Paused:
 def by_turns(overrides: list[str], peer: Peer, folder: Path, block: int = BLOCK) -> list[Any]:
     """Pairs of seconds, ours with logging and the bar on, and the peer's."""
     turns = Turns(peer, block)
-    extras = training.extras
-    training.extras = lambda run: [*extras(run), turns]
+    extras = fit.extras
+    fit.extras = lambda run: [*extras(run), turns]
     terminal = patch.dict(os.environ, TTY_COMPATIBLE="1")  # the bar is drawn, as in a terminal
     try:
         with terminal, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere), redirect_stdout(nowhere):
             main(["train", *overrides, "trainer.limit_val_batches=1", f"hydra.run.dir='{folder}'"])
     finally:
-        training.extras = extras
+        fit.extras = extras
     if len(turns.pairs) < PAIRS:
         sys.exit(f"only {len(turns.pairs)} of {PAIRS} pairs: the epoch is too short")
     return turns.pairs

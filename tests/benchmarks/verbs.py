@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from aectl.commands.sample import sample
+from aectl.cli.commands.sample import sample
 from aectl.evaluation.measure import measure
-from aectl.generation import BATCH_SIZE
-from aectl.opened import Opened
-from aectl.run import Run
+from aectl.inference.sampling import BATCH_SIZE
+from aectl.inference.trained_run import Opened
+from aectl.runs.run import Run
 from tests.benchmarks.processes import quietly
 from tests.benchmarks.timing import Row, Watch, alternated, row
 

@@ -1,0 +1,177 @@
+"""Where Hydra's life cycle meets ours: a job is checked before its folder exists, and a sweep ends in a table."""
+
+import functools
+import itertools
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, read_write
+
+from aectl.cli import memory
+from aectl.cli.error_messages import explain
+from aectl.cli.resume import restore
+from aectl.config import plain
+from aectl.errors import UserError, fail
+from aectl.io.atomic import write_json
+
+log = logging.getLogger(__name__)
+Job = dict[str, Any]
+
+
+def loud(hook: Callable[..., None]) -> Callable[..., None]:
+    """Ends the program when a hook fails; Hydra alone would print a warning and train on."""
+
+    @functools.wraps(hook)
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            hook(*args, **kwargs)
+        except Exception:
+            traceback.print_exc()
+            raise SystemExit(1) from None
+
+    return call
+
+
+class Jobs(Callback):
+    """What Hydra calls around the jobs of `aectl train`."""
+
+    sweep: ClassVar[Path | None] = None
+    """The folder of the sweep that this process runs."""
+
+    @loud
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Nothing is written before the config is known to be good; then the run gets a folder of its own."""
+        from aectl.cli.commands.train import preflight
+
+        HydraConfig.instance().set_config(config)
+        try:
+            folder = restore(config) if config.resume is not None else None
+            preflight(config)
+        except UserError as error:
+            fail("aectl train", in_words(error, config))
+        with read_write(config.hydra):
+            config.hydra.run.dir = str(folder or fresh_folder(Path(config.hydra.run.dir)))
+            if folder:
+                config.hydra.output_subdir = None  # what the run was started with stays there
+
+    @loud
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """A sweep gets a folder of its own, also beside one that has started in the same second."""
+        if config.resume is not None:
+            fail("aectl train", f"resume={config.resume}: expected one run to go on with; leave out -m and sweep=")
+        own_sweep(config)
+        Jobs.sweep = Path(config.hydra.sweep.dir)
+
+    @classmethod
+    def discard_unstarted(cls) -> None:
+        """Removes the folder of a sweep of which no job was started, with the folders that it lay in alone."""
+        if cls.sweep and cls.sweep.is_dir() and {path.name for path in cls.sweep.iterdir()} <= {"multirun.yaml"}:
+            shutil.rmtree(cls.sweep)
+            with suppress(OSError):
+                os.removedirs(cls.sweep.parent)
+
+    @loud
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Prints all jobs, best first; exit status 1 if any failed."""
+        jobs = [read_job(path) for path in Path(config.hydra.sweep.dir).glob("*/summary.json")]
+        print_table(sorted(jobs, key=lambda job: (math.isnan(job["best"]), job["best"])))
+        if any(job["status"] == "failed" for job in jobs):
+            raise SystemExit(1)
+
+
+def own_sweep(config: DictConfig) -> None:
+    """Gives a sweep a folder of its own, unless the user has named one."""
+    if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
+        folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
+        with read_write(config.hydra):
+            config.hydra.sweep.dir = folder
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+
+
+def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """A command as Hydra runs it: a mistake ends it in one line, but in a sweep of trainings the other jobs go on."""
+
+    def job(cfg: DictConfig) -> Any:
+        hydra = HydraConfig.get()
+        try:
+            with memory.explained(lambda: memory.at_work(plain(cfg))):
+                return task(cfg)
+        except Exception as error:
+            if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
+                return report(error, hydra.job.num, Path(hydra.runtime.output_dir))
+            if isinstance(error, UserError):
+                fail(f"aectl {hydra.job.name}", in_words(error, running_config()), error.status)
+            raise
+
+    return job
+
+
+def in_words(error: UserError, config: DictConfig) -> str:
+    """The error in one line, with what to try instead."""
+    return explain(error, config.hydra.job.config_name, list(config.hydra.overrides.task))
+
+
+def running_config() -> DictConfig:
+    """The whole config of the job that runs, Hydra's part of it included."""
+    return cast(DictConfig, HydraConfig.instance().cfg)
+
+
+def report(error: Exception, number: int, folder: Path) -> float:
+    """Says that a job of a sweep failed and leaves it for the table; its objective is no number."""
+    reason = in_words(error, running_config()) if isinstance(error, UserError) else repr(error)
+    log.info("job %s failed", number, exc_info=error)
+    print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
+    write_json(folder / "summary.json", {"status": "failed", "error": reason})
+    return math.nan
+
+
+def fresh_folder(wanted: Path) -> Path:
+    """Makes the folder, or `wanted-2`, `wanted-3`, ... if somebody else has it: no two runs share one."""
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("unreachable: the count has no end")
+
+
+def read_job(summary: Path) -> Job:
+    """What a job of a sweep left: its summary, its overrides and where it is."""
+    overrides = yaml.safe_load((summary.parent / ".hydra" / "overrides.yaml").read_text())
+    keys = dict(override.split("=", 1) for override in overrides)
+    return {"best": math.nan, **json.loads(summary.read_text()), "overrides": keys, "folder": summary.parent}
+
+
+def print_table(jobs: list[Job]) -> None:
+    """The jobs of a sweep as a table: what was varied, the best validation loss, the time, the folder."""
+    from rich.console import Console
+    from rich.table import Table
+
+    keys = list(dict.fromkeys(key for job in jobs for key in job["overrides"]))
+    varied = [key for key in keys if len({job["overrides"].get(key) for job in jobs}) > 1]
+    table = Table(title=f"{len(jobs)} jobs, best first", title_justify="left")
+    for heading in (*varied, "val/loss", "seconds", "folder"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("val/loss", "seconds") else "left")
+    for job in jobs:
+        score = "failed" if job["status"] == "failed" else f"{job['best']:.4g}"
+        values = [job["overrides"].get(key, "") for key in varied]
+        table.add_row(*values, score, str(job.get("seconds", "")), str(job["folder"]))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)

@@ -1,0 +1,182 @@
+"""The table of verbs. Imports nothing heavy: help, a typo and tab completion answer without torch."""
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aectl import __version__
+from aectl.config import CONFIGS, nearest, spelled
+from aectl.errors import UserError, fail
+
+VERBS = {
+    "train": "train a model on a task, into a new folder below outputs/",
+    "eval": "measure a run beside classical baselines: tables, metrics.json and pictures",
+    "sample": "draw new images from a run, and walk between two of the test split",
+    "plot-latent": "draw the latent space of a run: scatter, grid of decoded points, traversals",
+    "predict": "apply a run to your own pictures, as they are, of any size",
+    "encode": "write the latents of pictures or of a split to a file",
+    "decode": "turn latents back into pictures",
+    "export": "write a run as ONNX, TorchScript or torch.export files",
+    "completion": "print the lines that make your shell complete verbs, keys and choices",
+}
+
+HELP = """\
+aectl {version}: train autoencoders and work with the runs they leave behind
+
+usage: aectl VERB [RUN] [KEY=VALUE ...]
+
+{verbs}
+
+examples:
+  aectl train model=vae task=denoise          a first run, on embedded data: no download, under a minute
+  aectl eval latest                           does it beat what needs no network?
+  aectl train -m model=ae,vae model.latent_dim=2,8,32
+  aectl train dataset=folder dataset.root=photos/ dataset.size=64 task=denoise model=rednet
+  aectl predict latest input=noisy.png output=clean/
+  tensorboard --logdir outputs
+
+aectl VERB --help tells more. RUN is a run's folder, a checkpoint file, or `latest`."""
+
+COMPLETION = """\
+_aectl() {
+    local IFS=$' \\t\\n'
+    COMPREPLY=( $(COMP_LINE="${COMP_LINE:0:$COMP_POINT}" aectl completion query) )
+}
+COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
+complete -o nospace -o default -F _aectl aectl"""
+
+FLAGS_ALONE = ("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
+FLAGS_WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+)
+
+LIST_OF_CHOICES = re.compile(r"(dataset|task)=[^\[{(]*,")
+"""`dataset=digits,fashion_mnist`: several evaluations."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The program: `aectl VERB ...`."""
+    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    verb = verb.replace("_", "-")
+    if verb in ("--help", "-h", "help"):
+        lines = (f"  {name:<12} {what}" for name, what in VERBS.items())
+        print(HELP.format(version=__version__, verbs="\n".join(lines)))
+    elif verb == "--version":
+        print(__version__)
+    elif verb == "completion":
+        complete(rest)
+    elif verb in VERBS:
+        run_verb(verb, rest)
+    else:
+        fail("aectl", f"{verb}: no such verb; expected one of {', '.join(VERBS)}{nearest(verb, list(VERBS))}")
+
+
+def run_verb(verb: str, arguments: list[str]) -> None:
+    """Hands a verb to Hydra; a mistake of the user's ends in one line and exit status 2."""
+    try:
+        given = rewritten(verb, arguments)
+    except UserError as error:
+        fail(f"aectl {verb}", error)
+
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from aectl.cli.error_messages import explain
+    from aectl.cli.hydra_hooks import Jobs, guarded
+
+    name = verb.replace("-", "_")
+    show_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra's errors come to us
+    sys.argv = [f"aectl {verb}", *given]
+    try:
+        hand_to_hydra(name, guarded(command(name)))
+    except KeyboardInterrupt:
+        print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        Jobs.discard_unstarted()
+        if show_all:
+            raise
+        fail(f"aectl {verb}", explain(error, name, given))
+
+
+def hand_to_hydra(name: str, task: Callable[..., Any]) -> None:
+    """Lets Hydra read `sys.argv` for the config of this name, and call the task with it."""
+    from hydra import main as hydra_main
+
+    hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
+
+
+def command(name: str) -> Callable[..., Any]:
+    """The function that a verb runs, imported when it is first called."""
+
+    def call(*args: Any) -> Any:
+        return importlib.import_module(f"aectl.commands.{name}").main(*args)
+
+    return call
+
+
+def rewritten(verb: str, arguments: list[str]) -> list[str]:
+    """What Hydra understands: flags first, the run as `run='...'`, every choice spelled as its file is.
+
+    Raises:
+        UserError: an argument is neither a flag, a run nor KEY=VALUE.
+    """
+    flags: list[str] = []
+    runs: list[str] = []
+    overrides: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word.startswith("-"):
+            flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
+        elif word.startswith("run=") and word[4:5] not in ("'", '"'):
+            runs.append(quoted(word[4:]))
+        elif verb == "train" and word.startswith("resume=") and word[7:] not in ("", "null") and word[7] not in "'\"":
+            overrides.append(f"resume={quoted(word[7:])}")
+        elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
+            runs.append(quoted(word))
+        elif "=" in word or word.startswith("~"):
+            overrides.append(spelled(word))
+        else:
+            raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
+    several = len(runs) > 1 or (verb == "eval" and any(LIST_OF_CHOICES.match(override) for override in overrides))
+    multirun = ["--multirun"] if several and not {"-m", "--multirun"} & set(flags) else []
+    if any(word.startswith("resume='") for word in overrides):
+        from aectl.cli.resume import as_started
+
+        overrides = [*as_started(overrides), *overrides]
+    return flags + multirun + ([f"run={','.join(runs)}"] if runs else []) + overrides
+
+
+def takes_value(flag: str) -> int:
+    """How many words follow this flag of Hydra's."""
+    name = flag.split("=", maxsplit=1)[0]
+    if name not in FLAGS_ALONE + FLAGS_WITH_VALUE:
+        raise UserError(f"{flag}: no such flag; see --help{nearest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}")
+    return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))
+
+
+def quoted(path: str) -> str:
+    """The path in quotes, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
+    escaped = path.replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def complete(arguments: list[str]) -> None:
+    """Prints the shell function for tab completion or, called by it with `query`, the words that may come next."""
+    if arguments != ["query"]:
+        print(COMPLETION)
+        return
+    words = os.environ.get("COMP_LINE", "").split(" ")[1:]
+    if len(words) < 2:
+        print(" ".join(verb for verb in VERBS if verb.startswith(words[0] if words else "")))
+    elif words[0] in VERBS and words[0] != "completion":
+        os.environ["COMP_LINE"] = " ".join(["aectl", *words[1:]])
+        sys.argv = ["aectl", "-sc", "query=bash"]
+        name = words[0].replace("-", "_")
+        hand_to_hydra(name, command(name))

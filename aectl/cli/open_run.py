@@ -1,0 +1,32 @@
+"""What the verbs share that work from a finished run: their keys are checked, the run is opened and named."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import TypeVar
+
+from omegaconf import DictConfig
+
+from aectl.config import check, plain
+from aectl.devices import Accelerator, pick
+from aectl.inference.trained_run import Opened
+from aectl.runs.run import Run
+from aectl.types import Seed
+
+T = TypeVar("T")
+SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator, "trust": bool}
+
+
+def call(command: Callable[..., T], cfg: DictConfig) -> T:
+    """Opens the run that the config names and calls the command with it.
+
+    Every other parameter of the command is a key of its YAML, and is held against its annotation.
+    """
+    config = plain(cfg)
+    check(config, typing.get_type_hints(command, include_extras=True) | SHARED)
+    device = pick(config["accelerator"])
+    run = Run.open(config["run"], config["outputs"], config["trust"])
+    print(f"run {run.folder}/ · {run.title}")
+    keys = inspect.signature(command).parameters.keys() - {"opened"}
+    opened = Opened(run, run.load(device), device, config["seed"])
+    return command(opened, **{key: config.get(key) for key in keys})

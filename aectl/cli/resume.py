@@ -1,0 +1,115 @@
+"""`aectl train resume=RUN`: the config that the run was trained with, under the few changes that leave it the same run.
+
+Imports nothing heavy, and neither Lightning nor torch.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from aectl.config import CONFIGS, options
+from aectl.errors import UserError
+from aectl.io.atomic import newest
+
+if TYPE_CHECKING:
+    pass
+
+FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
+"""The keys of `trainer` that may change; `callbacks` may as well."""
+NOT_OF_THE_RUN = ("resume", "outputs")
+
+
+def find(where: str, outputs: str) -> Path:
+    """The folder of a run by its path, or of the `latest` below `outputs`, finished or not.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    if where == "latest":
+        config = newest(path for path in Path(outputs).rglob("config.yaml") if path.parent.name != ".hydra")
+        if config is None:
+            raise UserError(f"resume=latest: no run in {outputs}/; expected one, start it with: aectl train")
+        return config.parent
+    folder = Path(where)
+    if not (folder / "config.yaml").is_file():
+        raise UserError(f"resume={where}: has no config.yaml; expected the folder of a run that `aectl train` began")
+    return folder
+
+
+def choices(folder: Path) -> dict[str, str]:
+    """The choice of each config group that the run was started with, as far as Hydra has left word of it."""
+    path = folder / ".hydra" / "hydra.yaml"
+    stored = yaml.safe_load(path.read_text()) if path.is_file() else None
+    chosen = stored["hydra"]["runtime"]["choices"] if stored else {}
+    return {group: str(name) for group, name in chosen.items() if "/" not in group and group != "sweep" and name}
+
+
+def as_started(arguments: list[str]) -> list[str]:
+    """The choices of the run that these arguments resume, but for those they make themselves: to stand before them.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    folder = find(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
+    known = {group: name for group, name in choices(folder).items() if (CONFIGS / group).is_dir()}
+    return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
+
+
+def restore(config: DictConfig) -> Path:
+    """Makes a composed config that of the run that it resumes, in place, and returns its folder.
+
+    Raises:
+        UserError: there is no such run, or a key was given that would make it another.
+    """
+    from aectl.runs.stored_config import safe_config
+
+    folder = find(config.resume, config.outputs)
+    stored = safe_config((folder / "config.yaml").read_text(), str(folder))
+    for override in config.hydra.overrides.task:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key not in NOT_OF_THE_RUN:
+            change(stored, config, key, value, choices(folder))
+    with read_write(config), open_dict(config):
+        for key in [key for key in config if key != "hydra"]:
+            del config[key]
+        for key, value in stored.items():
+            config[key] = value
+        config.resume = str(folder)
+    return folder
+
+
+def change(stored: DictConfig, composed: DictConfig, key: str, value: str, chosen: dict[str, str]) -> None:
+    """Takes over what the command line says of one key or group.
+
+    Raises:
+        UserError: it would make another run of this one.
+    """
+    if (CONFIGS / key).is_dir():
+        if value == chosen.get(key, value):
+            return
+        if key != "callbacks":
+            refuse(key, value, chosen[key])
+    new, old = node(composed, key), node(stored, key)
+    if new == old:
+        return
+    group, _, leaf = key.partition(".")
+    if group != "callbacks" and not (group == "trainer" and leaf in FREE):
+        refuse(key, new, "no such key" if old is None else old)
+    OmegaConf.update(stored, key, new, merge=False, force_add=True)
+
+
+def refuse(key: str, new: Any, old: Any) -> None:
+    free = ", ".join(f"trainer.{name}" for name in FREE)
+    raise UserError(
+        f"{key}={new}: the run is trained with {old}; expected no change but of {free} and callbacks, "
+        "train another run for that"
+    )
+
+
+def node(config: DictConfig, key: str) -> Any:
+    """The value of a key, plain, or none."""
+    value = OmegaConf.select(config, key)
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

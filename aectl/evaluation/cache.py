@@ -1,0 +1,66 @@
+"""Keeps arrays that took long to compute, by what they were computed from. Knows only numpy."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aectl.io.atomic import write
+from aectl.io.locks import held
+from aectl.io.npz import load_npz
+
+Arrays = dict[str, np.ndarray]
+
+
+class Cache:
+    """A folder of .npz files, each named by a hash of its key; deleting any of them costs time alone.
+
+    Arguments:
+        folder: where they are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: dict[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays of this key, computed if they are not there or not whole; what `compute` raises is not kept.
+
+        Of several processes that ask for them at once one computes, and the others wait for it.
+        """
+        text = json.dumps(key, sort_keys=True, default=in_words)
+        path = self.folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.npz"
+        if (stored := read(path)) is not None:
+            return stored
+        with ExitStack() as stack:
+            with suppress(OSError):  # a cache that cannot be written costs time alone
+                stack.enter_context(held(path, f"computes {path}"))
+            if (stored := read(path)) is not None:
+                return stored
+            arrays = compute()
+            with suppress(OSError):
+                write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
+        return arrays
+
+
+def read(path: Path) -> Arrays | None:
+    """The arrays of a file; none if it is not there or not whole."""
+    try:
+        return load_npz(path)
+    except ValueError:
+        return None
+
+
+def in_words(value: Any) -> str:
+    """What JSON does not know, as text; that of an array leaves nothing out."""
+    return fingerprint(value) if isinstance(value, np.ndarray) else str(value)
+
+
+def fingerprint(array: np.ndarray) -> str:
+    """A short text that changes with any element of the array."""
+    digest = hashlib.blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()

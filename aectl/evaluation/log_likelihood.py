@@ -1,0 +1,115 @@
+"""The log-likelihood of data under a variational autoencoder, in nats and in bits."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from aectl.data.loader import Batches
+from aectl.evaluation.scores import Mean, mean_of
+from aectl.example import Example
+from aectl.inference.trained_run import Opened
+from aectl.io.progress import bar
+from aectl.models.vae import VAE
+from aectl.rng import same_draws
+
+DECODED_AT_ONCE = 1_000
+GRAY_LEVELS = 256
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """What a model says of the probability of images.
+
+    Arguments:
+        elbo: the evidence lower bound, a mean in nats per image.
+        nll: the reconstruction term, a mean in nats per image.
+        kl: the divergence from the prior, a mean in nats per image; the ELBO is -nll - kl.
+        log_likelihood: log p(x) by importance sampling, in nats per image.
+        samples: how many each image was given.
+        n: the images.
+        bits_per_dim: of log p(x), for one of 256 gray levels where the likelihood is a density.
+        note: what the numbers are not; empty when there is nothing to say.
+    """
+
+    elbo: Mean
+    nll: Mean
+    kl: Mean
+    log_likelihood: Mean
+    samples: int
+    n: int
+    bits_per_dim: Mean
+    note: str
+
+    @property
+    def kl_bits(self) -> float:
+        return self.kl.mean / math.log(2)
+
+
+@torch.inference_mode()
+def estimate(opened: Opened, model: VAE, batches: Batches, samples: int, n: int) -> LogLikelihood:
+    """The likelihood of the first `n` images of a split."""
+    columns: dict[str, list[Tensor]] = {"nll": [], "kl": [], "log_likelihood": []}
+    binary = True
+    n = min(n, len(batches.split.x))
+    for index, part in enumerate(bar(torch.arange(n).split(batches.batch_size), "likelihood")):
+        example = opened.pose(batches.take(part), index)
+        with same_draws(opened.seed + index, opened.device):
+            q = model.encode(example.input, example.cond)
+            z = q.rsample()
+            columns["nll"].append(model.likelihood.nll(model.decode(z, example.cond), example.target))
+            columns["kl"].append(
+                sum(model.divergence(q, z, example.cond).values(), torch.zeros(len(z), device=z.device))
+            )
+            columns["log_likelihood"].append(log_likelihood(model, example, samples))
+        binary &= bool(((example.target == 0) | (example.target == 1)).all())
+    values = {name: torch.cat(parts).cpu().double().numpy() for name, parts in columns.items()}
+    dims = math.prod(model.shape)
+    bits = -values["log_likelihood"] / (dims * math.log(2))
+    return LogLikelihood(
+        elbo=mean_of(-values["nll"] - values["kl"]),
+        **{name: mean_of(column) for name, column in values.items()},
+        samples=samples,
+        n=n,
+        bits_per_dim=mean_of(bits + math.log2(GRAY_LEVELS) * model.likelihood.continuous),
+        note="" if model.likelihood.continuous or binary else NOT_BINARY,
+    )
+
+
+NOT_BINARY = (
+    "Gray pixels under a Bernoulli are no likelihood of the image: for one, train with data.binarize=dynamic, or "
+    "evaluate with binarize=fixed, or choose likelihood=continuous_bernoulli."
+)
+
+
+def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
+    r"""log p(x) by importance sampling from the posterior, (B,) nats on the CPU, in bounded memory.
+
+    .. math:: \log p(x) \approx \log \frac{1}{K} \sum_{k=1}^K \frac{p(x|z_k) \, p(z_k)}{q(z_k|x)},
+        \quad z_k \sim q(z|x)
+
+    In expectation this is a lower bound, which rises with K.
+
+    References:
+        | Importance Weighted Autoencoders (Burda, Grosse & Salakhutdinov, 2015), eq. 8
+        | https://arxiv.org/abs/1509.00519
+    """
+    q = model.encode(example.input, example.cond)
+    prior = model.prior(len(example.target), example.cond)
+    total = torch.full((len(example.target),), -math.inf, dtype=torch.float64)  # not every device has doubles
+    at_once = max(1, DECODED_AT_ONCE // len(example.target))
+    for drawn in range(0, samples, at_once):
+        k = min(at_once, samples - drawn)
+        z = q.sample(torch.Size([k]))  # (k, B, *latent_shape)
+        log_weights = prior.log_prob(z).flatten(2).sum(2) - q.log_prob(z).flatten(2).sum(2)  # (k, B)
+        p = model.decode(z.flatten(0, 1), repeated(example.cond, k))
+        target = example.target.expand(k, *example.target.shape).flatten(0, 1)
+        log_weights = log_weights - model.likelihood.nll(p, target, repeated(example.weight, k)).view(k, -1)
+        total = torch.logaddexp(total, log_weights.cpu().double().logsumexp(0))
+    return total - math.log(samples)
+
+
+def repeated(part: Tensor | None, k: int) -> Tensor | None:
+    """A part of an example (B, ...) as (k * B, ...)."""
+    return None if part is None else part.repeat(k, *[1] * (part.ndim - 1))

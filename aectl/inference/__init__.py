@@ -1,0 +1,1 @@
+"""A trained run at work: encode, decode, sample, restore, export."""

@@ -1,0 +1,1 @@
+"""Files: atomic writes, locks, archives, arrays, tables, progress bars."""

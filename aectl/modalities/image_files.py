@@ -1,0 +1,176 @@
+"""Reads and writes pictures of any usual format. Knows only numpy and PIL."""
+
+import os
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from aectl.errors import UserError, one_line
+from aectl.io.atomic import write
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
+"""All that is read, whatever a name ends in: Pillow would hand an EPS to Ghostscript, which runs the program in it."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+MOST_PIXELS = 150_000_000
+"""More than any camera makes; a small file that says it holds more is meant to fill the memory."""
+MANY_PIXELS = 30_000_000
+FEWEST_BYTES = 1 / 200
+"""A pixel, of a picture of many; even a blank scan as JPEG has more."""
+COLOURLESS = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+HIGHEST_16_BIT = 65_535
+
+
+class UnreadableError(UserError):
+    """A file that is no whole picture; the message says why."""
+
+
+class Listed(NamedTuple):
+    """A file below a folder, by its path from there, and what changes when the file does."""
+
+    name: str
+    size: int
+    modified: int
+
+
+def listed(root: Path) -> list[Listed]:
+    """Every picture below a folder at any depth, hidden files and folders left out, in the order of their names.
+
+    One look at each file, and no Path of it: there may be hundreds of thousands.
+    """
+    found = []
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with suppress(OSError), os.scandir(root / folder) as entries:  # as one that may not be read
+            for entry in entries:
+                name = folder + entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name + os.sep)
+                elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+                    stat = entry.stat()
+                    found.append(Listed(name, stat.st_size, stat.st_mtime_ns))
+    return sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - as paths are sorted
+
+
+def find(root: Path) -> list[Path]:
+    """The paths of these."""
+    return [root / file.name for file in listed(root)]
+
+
+def header(path: Path) -> tuple[int, int, int]:
+    """Height, width and channels (1 or 3) of a picture as it is shown, without decoding it.
+
+    Raises:
+        UnreadableError: it is no picture, or too large.
+    """
+    with opened(path) as image:
+        try:
+            turned = image.getexif().get(0x0112, 1) >= 5  # lies on its side
+            width, height = reversed(image.size) if turned else image.size
+            return height, width, channels_of(image)
+        except Exception as error:  # as in a header
+            raise UnreadableError(f"{path}: {reason(error)}") from error
+
+
+def read(path: Path, channels: int | None = None) -> np.ndarray:
+    """A picture as it is shown, (C, H, W) uint8: turned as its EXIF says, transparency over white, the first frame.
+
+    Arguments:
+        path: the file.
+        channels: 1 for gray, 3 for RGB, or none for as many as it has.
+
+    Raises:
+        UnreadableError: it is no picture, too large, or not whole.
+    """
+    with opened(path) as image:
+        try:
+            return as_array(image, channels or channels_of(image))
+        except UnreadableError as error:
+            raise UnreadableError(f"{path}: {error}") from None
+        except Exception as error:  # as in a header
+            raise UnreadableError(f"{path}: {reason(error)}") from error
+
+
+def opened(path: Path) -> Image.Image:
+    """The file, its header read, its pixels not yet."""
+    try:
+        if not path.is_file():
+            raise UnreadableError(f"{path}: not a regular file")
+        if not path.stat().st_size:
+            raise UnreadableError(f"{path}: the file is empty")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a size that is ours to judge
+            image = Image.open(path, formats=FORMATS)
+    except UnreadableError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadableError(f"{path}: too large, more than {MOST_PIXELS:,} pixels") from error
+    except Exception as error:  # a damaged header leads PIL's readers to whatever error
+        raise UnreadableError(f"{path}: {reason(error)}") from error
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MOST_PIXELS:,}")
+    if image.width * image.height > max(MANY_PIXELS, path.stat().st_size / FEWEST_BYTES):
+        image.close()
+        size = f"{image.width}x{image.height} pixels in {path.stat().st_size:,} bytes"
+        raise UnreadableError(f"{path}: too large, {size}; made to fill the memory")
+    return image
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in a few words."""
+    text = one_line(error)
+    return "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
+
+
+def channels_of(image: Image.Image) -> int:
+    """1 where there is no colour, else 3."""
+    if image.mode == "P" and image.palette:
+        colours = np.frombuffer(image.palette.getdata()[1], np.uint8)
+        if image.palette.mode == "RGB" and len(colours) % 3 == 0:
+            return 1 if (colours.reshape(-1, 3) == colours.reshape(-1, 3)[:, :1]).all() else 3
+    return 1 if image.mode in COLOURLESS else 3
+
+
+def as_array(image: Image.Image, channels: int) -> np.ndarray:
+    """A picture of any mode as (channels, H, W) uint8."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in COLOURLESS and image.mode not in ("1", "L", "LA"):
+        image = Image.fromarray(eight_bit(np.asarray(image)))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def eight_bit(values: np.ndarray) -> np.ndarray:
+    """16-bit integers, or floating-point values in [0, 1], as uint8.
+
+    Raises:
+        UnreadableError: they are outside.
+    """
+    floating = np.issubdtype(values.dtype, np.floating)
+    most = 1 if floating else HIGHEST_16_BIT
+    lowest, highest = values.min(), values.max()
+    if not (lowest >= 0 and highest <= most):
+        kind = "floating point" if floating else "integers"
+        raise UnreadableError(f"values from {lowest:.6g} to {highest:.6g}; expected {kind} from 0 to {most}")
+    return (values * 255 if floating else values / 257).round().astype(np.uint8)
+
+
+def save(array: np.ndarray, path: Path) -> Path:
+    """Writes (C, H, W) uint8 in the format that the name ends in."""
+    settings = {"lossless": True} if path.suffix.lower() == ".webp" else {"quality": 95}
+    return write(path, lambda aside: as_picture(array).save(aside, **settings))
+
+
+def as_picture(array: np.ndarray) -> Image.Image:
+    """(C, H, W) uint8 as PIL has it."""
+    return Image.fromarray(array[0] if len(array) == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))

@@ -1,0 +1,1 @@
+"""Autoencoders, as torch modules: one file a paper."""

@@ -1,0 +1,90 @@
+"""Convolutions for images of any channels, height and width. Knows only torch."""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aectl.models.nets.base import Net
+from aectl.types import Count, Counts, Shape
+
+
+class Conv(Net):
+    """Halves the image once for each entry of `channels`, and doubles it as often on the way back.
+
+    The maps of full size, which cost the most, are half as many as the first of `channels`.
+    Sides that do not divide are padded at the right and bottom by repeating the edge; the model cuts it off.
+
+    Arguments:
+        channels: the feature maps after each halving, first to last.
+        hidden: the width of the dense layer between the last maps and a latent vector.
+        latent: `vector`, one code for the whole image, or `grid`, one code for each cell of the last maps, which keeps
+            the net fully convolutional.
+    """
+
+    def __init__(self, channels: Counts, hidden: Count, latent: Literal["vector", "grid"]) -> None:
+        self.channels = channels
+        self.hidden = hidden
+        self.latent = latent
+        self.any_size = latent == "grid"
+        self.stride = 2 ** len(channels)  # the pixels a side that one cell of the last maps stands for
+
+    def grid(self, shape: Shape) -> Shape:
+        """The height and width of the last maps, in cells."""
+        return tuple(math.ceil(side / self.stride) for side in shape[1:])
+
+    def latent_shape(self, shape: Shape, features: int) -> Shape:
+        return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
+
+    def encoder(self, shape: Shape, features: int) -> nn.Module:
+        widths = [shape[0], *self.channels]
+        halvings: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            halvings += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        return nn.Sequential(PadTo(self.stride), *halvings, *self._to_latent(shape, features))
+
+    def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
+        widths = [*reversed(self.channels), max(1, self.channels[0] // 2)]
+        doublings: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            doublings += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        scale = shape[1] // input_shape[1]
+        return nn.Sequential(
+            *self._from_latent(features, input_shape),
+            *doublings,
+            nn.Conv2d(widths[-1], shape[0] * scale**2, 3, padding=1),
+            nn.PixelShuffle(scale),
+        )
+
+    def _to_latent(self, shape: Shape, features: int) -> list[nn.Module]:
+        if self.latent == "grid":
+            return [nn.Conv2d(self.channels[-1], features, 3, padding=1)]
+        size = self.channels[-1] * math.prod(self.grid(shape))
+        return [nn.Flatten(), nn.Linear(size, self.hidden), nn.SiLU(), nn.Linear(self.hidden, features)]
+
+    def _from_latent(self, features: int, shape: Shape) -> list[nn.Module]:
+        last = (self.channels[-1], *self.grid(shape))
+        if self.latent == "grid":
+            return [nn.Conv2d(features, last[0], 3, padding=1), nn.SiLU()]
+        size = math.prod(last)
+        return [
+            nn.Linear(features, self.hidden),
+            nn.SiLU(),
+            nn.Linear(self.hidden, size),
+            nn.SiLU(),
+            nn.Unflatten(1, last),
+        ]
+
+
+class PadTo(nn.Module):
+    """Repeats the right and bottom edge until both sides are multiples of `multiple`."""
+
+    def __init__(self, multiple: int) -> None:
+        super().__init__()
+        self.multiple = multiple
+
+    def forward(self, x: Tensor) -> Tensor:
+        bottom, right = -x.shape[-2] % self.multiple, -x.shape[-1] % self.multiple
+        return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x

@@ -1,0 +1,45 @@
+"""The convolutional autoencoder of the lesson, layer by layer. Knows only torch.
+
+References:
+    | AI for Beginners, lesson 9: Autoencoders (Microsoft, 2022)
+    | Building Autoencoders in Keras (Chollet, 2016)
+"""
+
+import math
+from itertools import pairwise
+
+from torch import nn
+
+from aectl.models.nets.base import Net
+from aectl.types import Counts, Shape
+
+
+class LessonConv(Net):
+    """3x3 convolutions with ReLU, max-pooling down and nearest upsampling back to a code of 8 x 4 x 4 on MNIST.
+
+    Arguments:
+        channels: the feature maps of the encoder, first to last, each halved by max-pooling; the code that follows has
+            the model's `latent_dim` of them.
+    """
+
+    def __init__(self, channels: Counts) -> None:
+        self.channels = channels
+
+    def latent_shape(self, shape: Shape, features: int) -> Shape:
+        stride = 2 ** (len(self.channels) + 1)
+        return (features, *(math.ceil(side / stride) for side in shape[1:]))
+
+    def encoder(self, shape: Shape, features: int) -> nn.Module:
+        layers: list[nn.Module] = []
+        for before, after in pairwise([shape[0], *self.channels, features]):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
+        return nn.Sequential(*layers)
+
+    def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
+        first = self.channels[0]
+        return nn.Sequential(
+            *(nn.Conv2d(features, features, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *(nn.Conv2d(features, features, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *(nn.Conv2d(features, first, 3), nn.ReLU(), nn.Upsample(size=shape[1:])),
+            nn.Conv2d(first, shape[0], 3, padding=1),
+        )

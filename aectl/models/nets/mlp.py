@@ -1,0 +1,39 @@
+"""Dense layers for data of any shape. Knows only torch."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from aectl.models.nets.base import Net
+from aectl.types import Counts, Shape
+
+
+class MLP(Net):
+    """Flattens the data and passes it through dense layers with ReLU; the decoder has them in reverse.
+
+    Arguments:
+        hidden: the width of each hidden layer of the encoder, first to last.
+    """
+
+    def __init__(self, hidden: Counts) -> None:
+        self.hidden = hidden
+
+    def latent_shape(self, shape: Shape, features: int) -> Shape:
+        return (features,)
+
+    def encoder(self, shape: Shape, features: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), *dense([math.prod(shape), *self.hidden, features]))
+
+    def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
+        layers = dense([features, *reversed(self.hidden), math.prod(shape)])
+        return nn.Sequential(*layers, nn.Unflatten(1, shape))
+
+
+def dense(widths: Sequence[int]) -> list[nn.Module]:
+    """Linear layers from each width to the next, with a ReLU between them."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return layers[:-1]

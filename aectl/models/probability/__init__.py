@@ -1,0 +1,1 @@
+"""Distributions, divergences and likelihoods."""

@@ -1,0 +1,128 @@
+"""The only module that knows matplotlib: arrays in, a figure out."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from aectl.io.atomic import write
+
+DPI = 150
+INCHES_A_PICTURE = 0.7
+BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+"""Where a legend hides no point."""
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes the figure as a PNG."""
+    return write(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
+
+
+def show(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
+    """One image (C, H, W) in [0, most] without axes; one channel is gray, or in other colours."""
+    pixels = image.clip(0, most).transpose(1, 2, 0)
+    shown = axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap=colours, vmin=0, vmax=most)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    return shown
+
+
+def rows(
+    named: dict[str, np.ndarray],
+    title: str,
+    heads: Sequence[str] = (),
+    errors: dict[str, np.ndarray] | None = None,
+    inches: float = INCHES_A_PICTURE,
+) -> Figure:
+    """A row for each entry, its name on the left; the values are images (N, C, H, W), each row of its own size.
+
+    Above the columns stand their heads, and below the rows those of `errors`, (N, 1, H, W), in colours on one scale.
+    """
+    errors = errors or {}
+    most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
+    everything = {**named, **errors}
+    columns = max(len(images) for images in everything.values())
+    figure, grid = sheet(list(everything), columns, inches)
+    for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
+        axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        for axes, image in zip(axes_of_row, images, strict=False):
+            shown = show(axes, image, *(("magma", most) if name in errors else ()))
+        for axes in axes_of_row[len(images) :]:
+            axes.axis("off")
+    for axes, head in zip(grid[0], heads, strict=False):
+        axes.set_title(head, fontsize=7, pad=3)
+    if errors:
+        beside = grid[-1, -1].inset_axes((1.08, 0, 0.12, 1))
+        scale = figure.colorbar(shown, cax=beside)
+        scale.ax.tick_params(labelsize=6)
+    lines = max((head.count("\n") + 1 for head in heads), default=0)
+    top = figure.subplotpars.top + (0.1 + 0.13 * lines) / figure.get_figheight()
+    figure.suptitle(title, fontsize=10, y=top, va="bottom")
+    return figure
+
+
+def sheet(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
+    """A figure with room for a row of pictures for each name, and its axes."""
+    label_inches = 0.09 * max(map(len, names)) + 0.1
+    figure = Figure(figsize=(inches * columns + label_inches, inches * len(names)))
+    grid = figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
+    return figure, grid
+
+
+def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:
+    """Points (N, 2) coloured by class, with a legend beside them where there are classes."""
+    figure = Figure(figsize=(6.5, 5.5))
+    axes = figure.subplots()
+    size = float(np.clip(6000 / len(points), 2, 18))
+    if labels is None:
+        axes.scatter(points[:, 0], points[:, 1], s=size, alpha=0.6, linewidths=0)
+    else:
+        colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
+        for index, name in enumerate(classes):
+            x, y = points[labels == index].T
+            axes.scatter(x, y, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
+        axes.legend(markerscale=max(1, 6 / math.sqrt(size)), **BESIDE)
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], name: str) -> Figure:
+    """One latent number, (N,), stacked by class where there are classes."""
+    figure = Figure(figsize=(6.5, 4))
+    axes = figure.subplots()
+    parts = [values] if labels is None else [values[labels == index] for index in range(len(classes))]
+    axes.hist(parts, bins=50, stacked=True, label=None if labels is None else list(classes))
+    if labels is not None:
+        axes.legend(**BESIDE)
+    axes.set_xlabel(name)
+    axes.set_ylabel("examples")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
+    """A picture (C, H, W) tiled from images decoded at `xs` by `ys`, the second axis pointing up."""
+    figure = Figure(figsize=(6.5, 6.5 * picture.shape[1] / picture.shape[2]))
+    axes = figure.subplots()
+    show(axes, picture)
+    axes.set_xticks(centres(picture.shape[2], len(xs)), [f"{x:.1f}" for x in xs], fontsize=7)
+    axes.set_yticks(centres(picture.shape[1], len(ys)), [f"{y:.1f}" for y in reversed(ys)], fontsize=7)
+    axes.tick_params(length=0)
+    axes.set_xlabel("$z_1$")
+    axes.set_ylabel("$z_2$")
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def centres(length: int, parts: int) -> np.ndarray:
+    """The middles of equal parts of a length."""
+    return (np.arange(parts) + 0.5) * length / parts - 0.5

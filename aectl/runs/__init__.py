@@ -1,0 +1,1 @@
+"""A run is a folder; the one door through which anybody's files come in."""

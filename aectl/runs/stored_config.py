@@ -1,0 +1,123 @@
+"""Reads the config that a run or a friend's checkpoint holds without running anybody's code."""
+
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from aectl.config import CONFIGS, check, nodes
+from aectl.errors import UserError, short
+from aectl.runs.local_paths import at_home
+from aectl.runs.plain_yaml import parse
+from aectl.runs.upgrades import upgraded
+
+NEEDED = ("model", "task", "dataset", "data")
+"""The parts of a stored config that are built when it is opened."""
+ROOMS = {
+    "model": "aectl.models.",
+    "net": "aectl.models.nets.",
+    "likelihood": "aectl.models.probability.likelihoods.",
+    "task": "aectl.tasks.",
+    "optimizer": "aectl.training.optimizers.",
+    "schedule": "aectl.training.schedules.",
+    "dataset": "aectl.data.",
+    "data": "aectl.data.",
+    "trainer": "aectl.training.trainer.",
+    "callbacks": "aectl.callbacks.",
+}
+"""Where the class of a node lies, by the last key of its path."""
+NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
+"""The name of a choice, which names folders as well."""
+MOST_VALUES = 2**24
+"""Of one image: a thousand of 128 x 128, or one of 4096 x 4096."""
+
+
+def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
+    """A stored config from its text; opening it runs nobody's code.
+
+    Arguments:
+        text: the YAML.
+        where: the run, for messages.
+        trust: build whatever classes it names.
+
+    Raises:
+        UserError: the text is no config, or names what no config of aectl's does.
+    """
+    try:
+        plain = parse(text)
+        check_parts(plain)
+        plain = upgraded(plain)
+        if not trust:
+            check_targets(plain)
+            check_text(plain)
+            check({key: plain[key] for key in NEEDED}, {})
+            check_size(plain["model"])
+            plain["dataset"] = at_home(plain["dataset"])
+        return OmegaConf.create(plain)
+    except UserError as error:
+        raise UserError(f"run={where}: its config is not one to open: {short(error)}") from error
+    except ValueError as error:
+        raise UserError(f"run={where}: its config cannot be read: {short(error)}") from error
+    except Exception as error:
+        raise UserError(f"run={where}: its config makes no sense ({type(error).__name__}: {short(error)})") from error
+
+
+def check_parts(plain: Any) -> None:
+    """That it has the parts of a config, each of its kind."""
+    if not isinstance(plain, dict) or not {*NEEDED, "names"} <= plain.keys():
+        raise UserError("it lacks model, task or dataset; expected one that `aectl train` wrote")
+    for key in (*NEEDED, "names"):
+        if not isinstance(plain[key], dict) or ("_target_" not in plain[key] and key != "names"):
+            raise UserError(f"{key} is not a mapping with a _target_; expected one that `aectl train` wrote")
+    for group, name in plain["names"].items():
+        if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > 100:
+            raise UserError(f"names.{group}={name!r}: expected the name of a choice, such as vae")
+
+
+def check_targets(plain: dict[str, Any]) -> None:
+    """That each node names a class that the shipped configs name, in the place where such a class belongs."""
+    for path, node in nodes(plain):
+        target, keys = node["_target_"], path.split(".")
+        room = ROOMS.get("callbacks" if keys[0] == "callbacks" else keys[-1])
+        if not isinstance(target, str) or target not in shipped() or not room or not target.startswith(room):
+            raise UserError(
+                f"{path}._target_={target} is none of aectl's own classes for {keys[-1]}, and building it could run "
+                "anything; not opened; if you trust whoever wrote it: trust=true"
+            )
+
+
+@cache
+def shipped() -> frozenset[str]:
+    """Every class that the shipped configs name."""
+    texts = [path.read_text() for path in CONFIGS.rglob("*.yaml")]
+    return frozenset(target for text in texts for target in re.findall(r"^\s*_target_: (\S+)", text, re.MULTILINE))
+
+
+def check_text(plain: dict[str, Any]) -> None:
+    """That no text in it means more than itself: to OmegaConf, which resolves `${...}`, or to Hydra's `_args_`."""
+    for path, value in leaves(plain):
+        key = path.rpartition(".")[2]
+        if key.startswith("_") and key != "_target_":
+            raise UserError(f"{path}: a key of Hydra's; expected _target_ alone")
+        if "${" in f"{path}{value}" or value == "???":
+            raise UserError(f"{path}={value}: expected a value, not a reference to one")
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value that is no mapping or list, with its dotted path; an empty one of these is a value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not items:
+        yield path, value
+    for key, inner in items:
+        yield from leaves(inner, f"{path}.{key}")
+
+
+def check_size(model: dict[str, Any]) -> None:
+    """That its images fit any memory."""
+    for key in ("shape", "input_shape"):
+        shape = model[key]
+        if not shape or min(shape) < 1 or math.prod(shape) > MOST_VALUES:
+            raise UserError(f"model.{key}={shape}: expected sides of 1 or more, and at most {MOST_VALUES:,} values")

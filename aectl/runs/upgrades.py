@@ -1,0 +1,99 @@
+"""What has moved since earlier versions: the keys, targets and weights of stored runs. Knows only plain data.
+
+A version that moves something adds a line to a table; a run that it cannot open any more says which version can.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from aectl import __version__
+from aectl.errors import UserError, one_line
+
+T = TypeVar("T")
+Config = dict[str, Any]
+
+MOVED: dict[str, str] = {
+    "aectl.callbacks.diagnosis.Diagnosis": "aectl.training.health.Diagnosis",
+    "aectl.callbacks.lesson.LessonLoss": "aectl.training.lesson_loss.LessonLoss",
+    "aectl.callbacks.pictures.Pictures": "aectl.training.previews.Pictures",
+    "aectl.callbacks.pictures.Projector": "aectl.training.previews.Projector",
+    "aectl.callbacks.stopping.EarlyStopping": "aectl.training.early_stopping.EarlyStopping",
+    "aectl.data.batches.Data": "aectl.data.loader.Data",
+    "aectl.data.folder.Folder": "aectl.data.folder.source.Folder",
+    "aectl.likelihoods.Bernoulli": "aectl.models.probability.likelihoods.Bernoulli",
+    "aectl.likelihoods.ContinuousBernoulli": "aectl.models.probability.likelihoods.ContinuousBernoulli",
+    "aectl.likelihoods.Gaussian": "aectl.models.probability.likelihoods.Gaussian",
+    "aectl.likelihoods.Laplace": "aectl.models.probability.likelihoods.Laplace",
+    "aectl.nets.conv.Conv": "aectl.models.nets.conv.Conv",
+    "aectl.nets.lesson.LessonConv": "aectl.models.nets.lesson.LessonConv",
+    "aectl.nets.mlp.MLP": "aectl.models.nets.mlp.MLP",
+    "aectl.optimizers.Adam": "aectl.training.optimizers.Adam",
+    "aectl.optimizers.RMSprop": "aectl.training.optimizers.RMSprop",
+    "aectl.schedules.Constant": "aectl.training.schedules.Constant",
+    "aectl.schedules.Cosine": "aectl.training.schedules.Cosine",
+    "aectl.trainer.TrainerConfig": "aectl.training.trainer.TrainerConfig",
+}
+"""Targets by their former names."""
+RENAMED: dict[str, dict[str, str | None]] = {"aectl.training.trainer.TrainerConfig": {"devices": None}}
+"""For a target the keys that have other names now, by their former ones; none for one that is gone."""
+ADDED: dict[str, Config] = {
+    "aectl.data.loader.Data": {"binarize": "none"},
+    "aectl.data.digits.Digits": {"size": 8},
+    "aectl.models.probability.likelihoods.Gaussian": {"link": "sigmoid"},
+}
+"""For a target the keys that it did not always have, with the value that says what it did without them."""
+
+
+def upgraded(config: Any) -> Any:
+    """A stored config, plain, as this version would have written it."""
+    if isinstance(config, list):
+        return [upgraded(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    target = MOVED.get(str(config.get("_target_")), config.get("_target_"))
+    names = RENAMED.get(str(target), {})
+    kept = {names.get(str(key), key): upgraded(value) for key, value in config.items() if names.get(str(key), key)}
+    added = {key: value for key, value in ADDED.get(str(target), {}).items() if key not in kept}
+    return {**kept, **added, **({"_target_": target} if "_target_" in config else {})}
+
+
+def upgraded_weights(weights: dict[str, T], expected: Collection[str]) -> dict[str, T]:
+    """Stored weights under the names that this version expects.
+
+    A layer of no weights once stood in the decoder before the last layers, which were counted one higher for it.
+    """
+    lower = {name: re.sub(r"^decoder\.(\d+)", lambda found: f"decoder.{int(found[1]) - 1}", name) for name in weights}
+    moved = {name for name, now in lower.items() if name not in expected and now in expected and now not in weights}
+    return {lower[name] if name in moved else name: value for name, value in weights.items()}
+
+
+@contextmanager
+def opening(where: object, version: Callable[[], str | None]) -> Iterator[None]:
+    """Lets the error with which a run of another version does not open say which version can.
+
+    Arguments:
+        where: the run.
+        version: tells the version that wrote it, where that is known.
+
+    Raises:
+        UserError: the run cannot be opened, and another version wrote it.
+    """
+    try:
+        yield
+    except Exception as error:
+        written = version()
+        if written is None or written == __version__:
+            raise
+        reason = one_line(error.__cause__ or error).removeprefix(f"run={where}: ")
+        age = "a later" if number(written) > number(__version__) else "an earlier"
+        raise UserError(
+            f"run={where}: {reason}; it was written by aectl {written}, {age} version than this {__version__}: "
+            f"open it with aectl {written}"
+        ) from error
+
+
+def number(version: str) -> list[int]:
+    """A version as numbers that can be compared: `0.10.1` is later than `0.9`."""
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]

@@ -1,0 +1,1 @@
+"""Degradations that a model learns to undo."""

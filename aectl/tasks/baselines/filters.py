@@ -1,0 +1,107 @@
+"""The filters of scikit-image against noise, each at its best setting."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from aectl.tasks.baselines.base import Baseline, Pairs, State
+
+Setting = dict[str, Any]
+
+
+class Filter(Baseline):
+    """A filter that is told how strong to be: the setting with the highest PSNR on the validation split is kept.
+
+    Attributes:
+        settings: those that are tried.
+    """
+
+    settings: ClassVar[list[Setting]]
+
+    def fit(self, train: Any, val: Any) -> State:
+        pairs: Pairs = val()
+        scores = [quality(self.apply(pairs.input, **setting), pairs.target) for setting in self.settings]
+        return {"best": np.array(np.argmax(scores))}
+
+    def restore(self, input: np.ndarray, state: State) -> np.ndarray:
+        return self.apply(input, **self.settings[int(state["best"])])
+
+    def setting(self, state: State) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self.settings[int(state["best"])].items())
+
+    @abstractmethod
+    def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
+        """Images (N, C, H, W), filtered."""
+
+
+class Gaussian(Filter):
+    """A Gaussian blur; `sigma` in pixels."""
+
+    name = "gaussian"
+    settings: ClassVar = [{"sigma": sigma} for sigma in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0)]
+
+    def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
+        from skimage.filters import gaussian
+
+        return gaussian(images, sigma=(0, 0, setting["sigma"], setting["sigma"]))
+
+
+class Median(Filter):
+    """The median of a square neighbourhood; `side` in pixels."""
+
+    name = "median"
+    settings: ClassVar = [{"side": side} for side in (3, 5, 7)]
+
+    def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
+        from skimage.filters import median
+
+        return median(images, np.ones((1, 1, setting["side"], setting["side"])))
+
+
+class TotalVariation(Filter):
+    """The image near the input that varies least.
+
+    References:
+        | An Algorithm for Total Variation Minimization and Applications (Chambolle, 2004)
+        | https://doi.org/10.1023/B:JMIV.0000011325.36760.1e
+    """
+
+    name = "total variation"
+    slow = True
+    settings: ClassVar = [{"weight": weight} for weight in (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8)]
+
+    def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
+        from skimage.restoration import denoise_tv_chambolle
+
+        return np.stack([denoise_tv_chambolle(image, channel_axis=0, **setting) for image in images])
+
+
+class NonLocalMeans(Filter):
+    """Averages the places of an image that look alike; `h` is how much alike.
+
+    References:
+        | A Non-Local Algorithm for Image Denoising (Buades, Coll & Morel, 2005)
+        | https://doi.org/10.1109/CVPR.2005.38
+    """
+
+    name = "non-local means"
+    slow = True
+    settings: ClassVar = [
+        {"h": h, "patch_size": size} for size in (3, 5) for h in (0.02, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3)
+    ]
+
+    def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
+        from skimage.restoration import denoise_nl_means
+
+        gray = images.shape[1] == 1
+        planes = images.squeeze(1) if gray else images
+        fixed = {"patch_distance": 6, "channel_axis": None if gray else 0}
+        return np.stack([denoise_nl_means(plane, **fixed, **setting) for plane in planes]).reshape(images.shape)
+
+
+def quality(images: np.ndarray, target: np.ndarray) -> float:
+    """The mean PSNR of images (N, C, H, W) in dB; one that is not finite is the worst."""
+    squared_error = np.square(images.clip(0, 1) - target).mean(axis=(1, 2, 3))
+    mean = float(-10 * np.log10(squared_error.clip(1e-10)).mean())
+    return mean if np.isfinite(mean) else -np.inf

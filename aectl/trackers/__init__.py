@@ -1,0 +1,1 @@
+"""Where curves and pictures go."""

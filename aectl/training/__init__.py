@@ -1,0 +1,1 @@
+"""Trains an experiment; all of PyTorch Lightning stays in this room."""

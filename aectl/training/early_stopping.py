@@ -1,0 +1,23 @@
+"""When to stop before the last epoch."""
+
+from typing import Any
+
+from pytorch_lightning import callbacks
+
+from aectl.types import Count, NonNegative
+
+
+class EarlyStopping(callbacks.EarlyStopping):
+    """Ends the run when the validation loss has not fallen for a while.
+
+    Arguments:
+        patience: validations without a new best.
+        min_delta: how much lower counts as a new best, in nats.
+    """
+
+    def __init__(self, patience: Count, min_delta: NonNegative) -> None:
+        super().__init__("val/loss", min_delta=min_delta, patience=patience)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """What it has seen; its patience is the config's, which may be another when a run is resumed."""
+        super().load_state_dict({**state_dict, "patience": self.patience})

@@ -1,0 +1,83 @@
+"""What ails a model that trains: numbers in, a line with the remedy out, or none. Knows only torch."""
+
+from torch import Tensor
+
+from aectl.evaluation.active_units import DEAD_SHARE, active_units
+
+COLLAPSED_SHARE = 0.05
+"""Of the units, at most so many may still be in use where a posterior has collapsed: 0 of 16, 3 of 64."""
+MOSTLY_DEAD = 0.5
+"""Dead units below this share cost little; a code that ends in rectifiers always has some."""
+HALF_A_GRAY_LEVEL = 0.5 / 255
+GRAY = 0.1
+"""Further than this from black and white, a pixel is not to be taken for either."""
+FEW_GRAY = 0.01
+SATURATED_SHARE = 0.9
+CONSTANT_SHARE = 0.01
+"""Of the targets' variance: two latent numbers keep 30 %, and a net that has learned anything at all several."""
+ALWAYS_RIGHT = 0.05
+"""Nats a decision: right with a probability of 95 %, where a guess costs 0.69."""
+
+
+def collapsed_posterior(means: Tensor) -> str | None:
+    """Whether next to no unit of q(z|x) says anything of x; its means are (N, D)."""
+    units, active = means.shape[1], active_units(means, generative=True)
+    if active > COLLAPSED_SHARE * units:
+        return None
+    return (
+        f"the posterior has collapsed: {units - active} of {units} latent units are the prior's, whatever the input, "
+        "and the decoder does without them; lower model.beta, or let the weight of the KL rise (model.warmup_epochs=)"
+    )
+
+
+def dead_codes(use: Tensor) -> str | None:
+    """Whether most codes are never used.
+
+    Arguments:
+        use: how much each is used, (D,): the variance of a unit over the examples, or the share of the examples that
+            choose an entry of a codebook.
+    """
+    dead = int((use <= DEAD_SHARE * use.max()).sum())
+    if dead == len(use):
+        return f"the code is dead: none of its {dead} numbers varies with the input; lower optimizer.lr"
+    if dead <= MOSTLY_DEAD * len(use):
+        return None
+    return (
+        f"{dead} of {len(use)} numbers in the code are dead, the same for every input; a smaller model.latent_dim "
+        "would do, or lower optimizer.lr, which may have killed them"
+    )
+
+
+def saturated_outputs(output: Tensor, target: Tensor) -> str | None:
+    """Whether what should be gray comes out black or white; both (B, *shape) in [0, 1]."""
+    gray = (target > GRAY) & (target < 1 - GRAY)
+    if float(gray.float().mean()) < FEW_GRAY:
+        return None
+    share = float(((output[gray] - 0.5).abs() >= 0.5 - HALF_A_GRAY_LEVEL).float().mean())
+    if share < SATURATED_SHARE:
+        return None
+    return (
+        f"the outputs are saturated: {share:.0%} of the gray pixels come out black or white, where the sigmoid passes "
+        "no gradient on; lower optimizer.lr, or set trainer.gradient_clip_val=1, and train anew"
+    )
+
+
+def constant_output(output: Tensor, target: Tensor) -> str | None:
+    """Whether every input gives the same picture; both (B, *shape), B at least 2."""
+    variance, wanted = (float(images.var(0, correction=0).mean()) for images in (output, target))
+    if variance >= CONSTANT_SHARE * wanted:
+        return None
+    return (
+        f"the output is the same picture for every input (its variance is {variance / wanted:.1%} of the targets'); "
+        "lower optimizer.lr, or try a smaller net or another seed"
+    )
+
+
+def winning_discriminator(player: str, loss: float) -> str | None:
+    """Whether a player who tells two kinds of things apart is always right; its loss is in nats a decision."""
+    if loss > ALWAYS_RIGHT:
+        return None
+    return (
+        f"player {player} always wins: its loss is {loss:.2g} nats, where a guess costs 0.69, and it teaches the "
+        "others nothing; give it a smaller net, a lower learning rate or noise on what it sees"
+    )

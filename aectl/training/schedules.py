@@ -1,0 +1,37 @@
+"""How the learning rate moves over a run: functions from progress in [0, 1] to a factor. Imports nothing heavy."""
+
+import math
+
+from aectl.types import Share
+
+
+class Constant:
+    """The same rate throughout."""
+
+    def __call__(self, progress: float) -> float:
+        return 1.0
+
+
+class Cosine:
+    r"""Rises linearly during the warm-up, then falls along half a cosine.
+
+    .. math:: f(t) = f_{min} + (1 - f_{min}) \tfrac{1}{2} (1 + \cos \pi t)
+
+    References:
+        | SGDR: Stochastic Gradient Descent with Warm Restarts (Loshchilov & Hutter, 2017), eq. 5
+        | https://arxiv.org/abs/1608.03983
+
+    Arguments:
+        warmup: the share of the run that the rise takes.
+        floor: the factor at the end.
+    """
+
+    def __init__(self, warmup: Share, floor: Share) -> None:
+        self.warmup = warmup
+        self.floor = floor
+
+    def __call__(self, progress: float) -> float:
+        if progress < self.warmup:
+            return max(progress / self.warmup, 0.01)
+        t = min(1.0, (progress - self.warmup) / (1 - self.warmup))
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * t))

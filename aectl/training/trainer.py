@@ -1,0 +1,115 @@
+"""What the `trainer` config may say. Lightning, seconds of imports, is loaded when a trainer is made, not before."""
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator
+
+from aectl.errors import UserError
+from aectl.types import Count, Positive
+
+if TYPE_CHECKING:
+    import torch
+    from pytorch_lightning import Trainer
+
+
+def is_duration(text: str) -> str:
+    """Raises a ValueError for what is not days, hours, minutes and seconds."""
+    if not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", text):
+        raise ValueError("DD:HH:MM:SS, such as 00:00:05:00 for five minutes")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(is_duration)]
+OnNonFinite = Literal["stop", "skip", "rollback"]
+
+
+class TrainerConfig:
+    """How long and on what to train; every key but the clipping is Lightning's own.
+
+    Arguments:
+        accelerator: `auto`, `cpu`, `gpu` (CUDA or MPS), `cuda` or `mps`.
+        precision: `32-true`, the mixed precisions `bf16-mixed` and `16-mixed`, or `auto`: bf16-mixed where the device
+            has arithmetic for it, else 32-true.
+        compile: let torch compile the loss of a whole batch, which takes it some seconds; needs a C++ compiler.
+        channels_last: keep the channels of images and maps together in memory, as convolutions like it; a compiled
+            model arranges them itself.
+        max_epochs: passes over the training split.
+        max_time: stop after `DD:HH:MM:SS` at the end of the step, or null.
+        gradient_clip_val: the largest norm of the gradient, or null.
+        accumulate_grad_batches: batches to an optimizer step.
+        check_val_every_n_epoch: epochs between validations.
+        limit_train_batches: batches an epoch, or null for all of them.
+        limit_val_batches: batches a validation, or null for all of them.
+        deterministic: take only algorithms that give the same numbers twice; `warn` where there is none.
+        detect_anomaly: find the operation that makes a NaN; slow.
+        on_nonfinite: what to do at a step with a loss or a gradient that is not finite, of which no weight sees
+            anything: `stop`; `skip` it; `rollback` to the weights of the best validation, with half the learning rate.
+    """
+
+    def __init__(
+        self,
+        accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
+        precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"],
+        max_epochs: Count,
+        max_time: Duration | None,
+        gradient_clip_val: Positive | None,
+        accumulate_grad_batches: Count,
+        check_val_every_n_epoch: Count,
+        limit_train_batches: Count | None,
+        limit_val_batches: Count | None,
+        deterministic: bool | Literal["warn"],
+        detect_anomaly: bool,
+        compile: bool = False,
+        channels_last: bool = False,
+        on_nonfinite: OnNonFinite = "stop",
+    ) -> None:
+        self.clip = gradient_clip_val
+        self.compile = compile
+        self.channels_last = channels_last
+        self.on_nonfinite = on_nonfinite
+        self.accelerator = accelerator
+        self.flags: dict[str, Any] = {
+            "accelerator": accelerator,
+            "devices": 1,
+            "precision": precision,
+            "max_epochs": max_epochs,
+            "max_time": max_time,
+            "accumulate_grad_batches": accumulate_grad_batches,
+            "check_val_every_n_epoch": check_val_every_n_epoch,
+            "limit_train_batches": limit_train_batches,
+            "limit_val_batches": limit_val_batches,
+            "deterministic": deterministic,
+            "detect_anomaly": detect_anomaly,
+        }
+
+    def device(self) -> "torch.device":
+        """The device to train on.
+
+        Raises:
+            UserError: it is not there, or cannot compute in this precision.
+        """
+        from aectl.devices import pick
+
+        device = pick(self.accelerator, key="trainer.accelerator")
+        if device.type == "cpu" and self.flags["precision"] == "16-mixed":
+            raise UserError(
+                "trainer.precision=16-mixed: the CPU has no float16 arithmetic to train in; "
+                "expected a GPU, or use trainer.precision=bf16-mixed"
+            )
+        return device
+
+    def precision(self) -> tuple[str, str]:
+        """The precision to train in, and why it is not the faster one; nothing where it is."""
+        if self.flags["precision"] != "auto":
+            return self.flags["precision"], ""
+        from aectl.devices import has_bfloat16
+
+        device = self.device()
+        return ("bf16-mixed", "") if has_bfloat16(device) else ("32-true", f"{device.type} has no bfloat16 arithmetic")
+
+    def make(self, **flags: Any) -> "Trainer":
+        """The trainer; `flags` are Lightning's further ones."""
+        from pytorch_lightning import Trainer
+
+        return Trainer(**{**self.flags, "precision": self.precision()[0]}, **flags)

@@ -1,0 +1,216 @@
+"""What a user gets who types something wrong: one line that helps, exit status 2, and nothing written."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import aectl as package
+from aectl.cli.main import VERBS, main, rewritten
+from aectl.errors import UserError
+from tests.conftest import QUICK, Aectl, run_folder
+
+MISTAKES = {
+    "trian": ["trian", "train"],
+    "train model=vea": ["model=vea", "ae, beta_vae, rednet, vae", "did you mean vae?"],
+    "train task=denois": ["task=denois", "did you mean denoise?"],
+    "train dataset=mnits": ["dataset=mnits", "did you mean mnist?"],
+    "train experiment=lesson/vea": ["experiment=lesson/vea", "lesson/vae"],
+    "train modl=vae": ["modl=vae", "did you mean model?"],
+    "train model.latent_dimm=3": ["model.latent_dimm=3", "did you mean model.latent_dim?"],
+    "train task.sigma=0.2": ["task.sigma=0.2", "add task=denoise"],
+    "train trainer.max_epochs=abc": ["trainer.max_epochs=abc", "expected a valid integer", "try trainer.max_epochs=80"],
+    "train trainer.max_time=5m": ["trainer.max_time=5m", "expected DD:HH:MM:SS"],
+    "train trainer=cpu trainer.precision=16-mixed": ["trainer.precision=16-mixed", "use trainer.precision=bf16-mixed"],
+    "train model.latent_dim=-3": ["model.latent_dim=-3", "greater than 0", "try model.latent_dim=16"],
+    "train model.beta=-1": ["model.beta=-1", "greater than or equal to 0", "try model.beta=1.0"],
+    "train task=denoise task.sigma=-1": ["task.sigma=-1", "try task.sigma=0.2"],
+    "train task=denoise task.sigma=[0.5,0.1]": ["task.sigma=[0.5, 0.1]", "lo no greater than hi"],
+    "train data.batch_size=0": ["data.batch_size=0", "greater than 0"],
+    "train optimizer.lr=0": ["optimizer.lr=0", "greater than 0"],
+    "train seed=-1": ["seed=-1", "greater than or equal to 0", "try seed=0"],
+    "train net.latent=vektor": ["net.latent=vektor", "'vector' or 'grid'"],
+    "train net.channels=[]": ["net.channels=[]", "at least 1 item"],
+    "train task=super-res task.scale=3": ["task.scale=3", "8x8", "task.scale=2 or task.scale=4"],
+    "train task=super-res task.scale=5": ["task.scale=5", "2, 3 or 4"],
+    "train dataset=photos dataset.size=1000": ["dataset.size=1000", "at most 300"],
+    "train +model.foo=1": ["model.foo=1", "takes no such key"],
+    "train model=ae,vae": ["model=ae,vae", "add -m"],
+    "train task=denoise task.sigma=[1": ["task.sigma=[1", "cannot be read"],
+    "train vae": ["vae", "KEY=VALUE", "--help"],
+    "train --foo": ["--foo", "no such flag"],
+    "eval nowhere": ["run=nowhere", "no such folder or checkpoint"],
+    "eval": ["run=latest", "aectl train"],
+    "eval model=vae": ["model=vae", "train another run"],
+    "eval slow_images=0": ["slow_images=0", "greater than 0", "try slow_images=1000"],
+    "eval samples=-1": ["samples=-1", "greater than or equal to 0", "try samples=2000"],
+    "eval importance_samples=x": ["importance_samples=x", "a valid integer", "try importance_samples=64"],
+    "eval likelihood_images=0": ["likelihood_images=0", "greater than 0", "try likelihood_images=500"],
+    "eval pictures=0": ["pictures=0", "greater than 0", "try pictures=4"],
+    "eval binarize=foo": ["binarize=foo", "'none', 'threshold', 'fixed' or 'dynamic'", "try binarize=null"],
+    "eval baselines=maybe": ["baselines=maybe", "a valid boolean", "try baselines=True"],
+    "eval embeddings=3": ["embeddings=3", "a valid boolean", "try embeddings=True"],
+    "eval cache=5": ["cache=5", "a valid string", "try cache="],
+    "sample n=0": ["n=0", "greater than 0", "try n=64"],
+    "plot-latent split=tset": ["split=tset", "'train', 'val' or 'test'"],
+}
+
+
+@pytest.mark.parametrize("typed", MISTAKES)
+def test_a_mistake_gets_one_line_and_writes_nothing(typed: str, aectl: Aectl, tmp_path: Path) -> None:
+    result = aectl(*typed.split())
+    assert result.status == 2
+    assert result.out == ""
+    assert result.err.count("\n") == 1
+    assert all(part in result.err for part in MISTAKES[typed]), result.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU here")
+@pytest.mark.parametrize("typed", ["trainer=gpu", "trainer.accelerator=cuda", "trainer.accelerator=mps"])
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_written(typed: str, aectl: Aectl, tmp_path: Path) -> None:
+    result = aectl("train", typed)
+    assert result.status == 2
+    assert "trainer.accelerator=" in result.err
+    assert "use trainer.accelerator=cpu" in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_every_verb_and_every_verb_has_help_with_examples(aectl: Aectl) -> None:
+    overview = aectl("--help").out
+    for verb in VERBS:
+        assert verb in overview
+        if verb != "completion":
+            assert f"  aectl {verb} " in aectl(verb, "--help").out
+    assert aectl().out == overview
+    assert aectl("--version").out.strip() == package.__version__
+
+
+def test_help_takes_less_than_a_fifth_of_a_second() -> None:
+    def seconds() -> float:
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "aectl", "--help"], check=True, capture_output=True)
+        return time.monotonic() - started
+
+    assert min(seconds() for _ in range(5)) < 0.2
+
+
+def test_flags_go_before_the_overrides_wherever_they_were_typed() -> None:
+    assert rewritten("train", ["model=ae,vae", "-m", "seed=1,2"]) == ["-m", "model=ae,vae", "seed=1,2"]
+    assert rewritten("train", ["seed=1", "--cfg", "job"]) == ["--cfg", "job", "seed=1"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("eval a", "run='a'"),
+        ("eval a b seed=1", "--multirun run='a','b' seed=1"),
+        ("sample a b", "--multirun run='a','b'"),
+        ("eval -m a b", "-m run='a','b'"),
+        ("eval run=a run=b", "--multirun run='a','b'"),
+        ("eval a dataset=digits,photos", "--multirun run='a' dataset=digits,photos"),
+        ("eval a task=denoise,super_res", "--multirun run='a' task=denoise,super-res"),
+        ("eval a task.sigma=[0.1,0.2]", "run='a' task.sigma=[0.1,0.2]"),
+        ("eval a dataset=digits", "run='a' dataset=digits"),
+        ("sample a dataset=digits,photos", "run='a' dataset=digits,photos"),
+    ],
+)
+def test_several_runs_data_sets_or_tasks_of_eval_are_several_evaluations(typed: str, meant: str) -> None:
+    verb, *words = typed.split()
+    assert rewritten(verb, words) == meant.split()
+
+
+@pytest.mark.parametrize("path", ["outputs/x", "a=b/c,d", "it's here", "back\\slash", "[x]"])
+def test_a_run_s_path_may_hold_any_sign(path: str, aectl: Aectl, tmp_path: Path) -> None:
+    assert f"run={path}: no such folder" in aectl("eval", f"run={path}").err
+    (tmp_path / path).mkdir(parents=True)
+    assert f"run={path}: has no config.yaml" in aectl("eval", path).err
+
+
+def test_a_second_bare_word_is_refused() -> None:
+    with pytest.raises(UserError, match="expected KEY=VALUE"):
+        rewritten("eval", ["latest", "n=1", "other"])
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("aectl tr", "train"),
+        ("aectl train model=", "model=beta_vae"),
+        ("aectl train task=den", "task=denoise_salt_pepper"),
+        ("aectl train model.lat", "model.latent_dim="),
+        ("aectl plot-latent tra", "traversals="),
+        ("aectl eval dataset=fa", "dataset=fashion_mnist"),
+    ],
+)
+def test_tab_completes_verbs_choices_and_keys(line: str, offered: str, aectl: Aectl) -> None:
+    os.environ["COMP_LINE"] = line
+    assert offered in aectl("completion", "query").out.split()
+
+
+def test_the_shell_function_completes_in_bash(tmp_path: Path) -> None:
+    program = Path(sys.executable).parent / "aectl"
+    script = (
+        f'eval "$({program} completion)"; PATH={program.parent}:$PATH; COMP_LINE="aectl train net="; '
+        "COMP_POINT=${#COMP_LINE}; _aectl; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) >= {"net=conv", "net=mlp"}
+
+
+def test_an_unforeseen_error_keeps_its_traceback(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("aectl.training.fit.fit", broken)
+    with pytest.raises(ZeroDivisionError, match="a defect"):
+        main(["train", *QUICK])
+
+
+class TestDamage:
+    """Runs and checkpoints that are not what they should be."""
+
+    @pytest.fixture
+    def run(self, aectl: Aectl) -> Path:
+        return run_folder(aectl("train", "model=ae", "net=mlp", *QUICK))
+
+    def test_a_truncated_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
+        checkpoint = run / "checkpoints" / "best.ckpt"
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+        result = aectl("eval", str(run))
+        assert result.status == 2
+        assert "best.ckpt: truncated, or not a checkpoint" in result.err
+        assert result.err.count("\n") == 1
+
+    def test_a_file_that_is_no_checkpoint_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").write_text("hello")
+        assert "notes.txt: truncated, or not a checkpoint" in aectl("sample", "notes.txt").err
+
+    def test_a_checkpoint_of_another_program_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
+        torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+        assert "not one of aectl's" in aectl("sample", "other.ckpt").err
+
+    def test_a_run_without_its_first_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
+        (run / "checkpoints" / "best.ckpt").unlink()
+        assert "ended before its first epoch" in aectl("eval", str(run)).err
+
+    def test_a_folder_that_is_no_run_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
+        assert "has no config.yaml" in aectl("eval", str(tmp_path)).err
+
+    def test_a_config_that_is_not_yaml_is_named(self, aectl: Aectl, run: Path) -> None:
+        (run / "config.yaml").write_text("model: [")
+        assert "is not YAML" in aectl("eval", str(run)).err
+
+    def test_a_config_that_would_run_other_code_is_refused(self, aectl: Aectl, run: Path) -> None:
+        config = run / "config.yaml"
+        config.write_text(config.read_text().replace("aectl.models.ae.AE", "subprocess.run"))
+        assert "model._target_=subprocess.run is none of aectl's own classes" in aectl("eval", str(run)).err
+
+    def test_weights_of_another_shape_are_named(self, aectl: Aectl, run: Path) -> None:
+        config = run / "config.yaml"
+        config.write_text(config.read_text().replace("latent_dim: 16", "latent_dim: 4"))
+        assert "its weights do not fit its config" in aectl("eval", str(run)).err

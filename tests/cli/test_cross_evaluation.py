@@ -1,0 +1,134 @@
+"""Several evaluations in one call: trained on by tested on."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from aectl.cli.cross_evaluation import Matrix
+from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
+from tests.test_eval import Table, tables
+
+COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
+BOTH = ("dataset=digits,digits_28", "++dataset.size=8")
+"""Two data sets of one shape."""
+
+
+@pytest.fixture
+def pair(aectl: Aectl) -> list[Path]:
+    """A run trained on each of the two."""
+    calls = [["dataset=digits"], ["dataset=digits_28", "dataset.size=8"]]
+    return [run_folder(aectl("train", "model=ae", "net=mlp", *call, *QUICK)) for call in calls]
+
+
+def matrix(result: Result) -> Table:
+    """The last table that was printed."""
+    return tables(result.out)[-1]
+
+
+class TestTrainedOnByTestedOn:
+    def test_two_runs_on_two_data_sets(self, aectl: Aectl, pair: list[Path]) -> None:
+        result = aectl("eval", *pair, *BOTH, *COMPARED)
+        assert result.status == 0
+        heads = [f"reconstruct · {name}" for name in ("digits", "digits_28")]
+        printed = matrix(result)
+        assert list(printed) == [
+            f"{name} · ae · {run}" for name, run in zip(("digits", "digits_28"), pair, strict=True)
+        ]
+        for run, row in zip(pair, printed.values(), strict=True):
+            assert list(row) == heads
+            for head, cell in row.items():
+                report = report_of(run, f"{head.split()[-1]}-*")
+                best = report["verdict"]["best_baseline"]
+                beside = f"{best} {report['baselines'][best]['psnr']['mean']:.2f}"
+                assert cell == f"{report['scores']['psnr']['mean']:.2f} ({beside})"
+
+    def test_matrix_json_holds_the_same(self, aectl: Aectl, pair: list[Path]) -> None:
+        result = aectl("eval", *pair, *BOTH, *COMPARED)
+        (path,) = re.findall(r"wrote (\S+/matrix\.json)", result.out)
+        found = json.loads(Path(path).read_text())
+        names = [(cell["trained_on"], cell["tested_on"]) for cell in found]
+        assert names == [(home, away) for home in ("digits", "digits_28") for away in ("digits", "digits_28")]
+        for cell in found:
+            report = report_of(Path(cell["run"]), f"{cell['tested_on']}-*")
+            assert cell["psnr"] == report["scores"]["psnr"]
+            assert cell["protocol"] == report["protocol"]
+            assert cell["verdict"] == report["verdict"]
+            assert cell["baselines"] == {name: row["psnr"] for name, row in report["baselines"].items()}
+
+    def test_what_a_model_has_not_learned_is_said(self, aectl: Aectl, pair: list[Path]) -> None:
+        aectl("eval", pair[0], *BOTH, *COMPARED)
+        report = report_of(pair[0], "digits_28-*")
+        assert report["trained_on"] == report["protocol"]["baselines_fitted_on"] == "digits"
+        assert report["dataset"] == "digits_28"
+        assert report["verdict"]["sentence"].endswith("train on them (dataset=digits_28).")
+
+
+class TestWhatIsTold:
+    """Whatever is varied has a column of its own."""
+
+    @pytest.mark.parametrize(
+        ("typed", "heads"),
+        [
+            ("split=val,test", ["denoise-0.2 · digits · split val", "denoise-0.2 · digits · split test"]),
+            ("seed=0,1", ["denoise-0.2 · digits · seed 0", "denoise-0.2 · digits · seed 1"]),
+            ("task=denoise,reconstruct", ["denoise-0.2 · digits", "reconstruct · digits"]),
+        ],
+    )
+    def test_by_its_head(self, typed: str, heads: list[str], aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", "-m", runs["vae"], typed, *BARE)
+        assert result.status == 0
+        (row,) = matrix(result).values()
+        assert list(row) == heads
+        assert len(set(row.values())) == 2
+
+    def test_and_each_evaluation_of_another_split_keeps_its_folder(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        aectl("eval", "-m", runs["vae"], "split=val,test", *BARE)
+        assert {path.name for path in (runs["vae"] / "eval").iterdir()} == {
+            "digits-denoise-0.2-val",
+            "digits-denoise-0.2-test",
+        }
+
+    def test_one_evaluation_is_no_matrix(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        assert len(tables(aectl("eval", "-m", runs["vae"], "split=test", *BARE).out)) == 1
+
+    def test_runs_of_several_models_have_a_row_each(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", runs["vae"], runs["rednet"], *BARE)
+        assert list(matrix(result)) == [f"digits · {name} · {runs[name]}" for name in ("vae", "rednet")]
+
+    def test_a_path_may_hold_any_sign(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+        odd = [str(runs[name].rename(tmp_path / sign)) for name, sign in {"ae": "[red]", "vae": ":x:"}.items()]
+        result = aectl("eval", *odd, *BARE)
+        assert [row.rpartition(" · ")[2] for row in matrix(result)] == odd
+
+
+class TestMistakes:
+    def test_a_combination_of_another_shape_is_named_and_no_success(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", runs["ae"], "dataset=digits,digits_28", *BARE)
+        assert result.status == 2
+        assert "aectl eval: dataset=digits_28: its output images are 1x28x28, but the model of this run has 1x8x8" in (
+            result.err
+        )
+        assert "Traceback" not in result.err
+        assert [path.name for path in (runs["ae"] / "eval").iterdir()] == ["digits-reconstruct-test"]
+
+    def test_a_run_that_is_not_there_is_named(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", runs["ae"], "nowhere", *BARE)
+        assert result.status == 2
+        assert "aectl eval: run=nowhere: no such folder or checkpoint" in result.err
+
+    def test_a_bad_value_is_named(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", "-m", runs["vae"], "split=tset,test", *BARE)
+        assert result.status == 2
+        assert "aectl eval: split=tset: expected 'train', 'val' or 'test'" in result.err
+
+
+def test_two_matrices_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    folders = []
+    for _ in range(2):
+        config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "eval")}, "overrides": {"hydra": []}}})
+        Matrix().on_multirun_start(config)
+        folders.append(config.hydra.sweep.dir)
+    assert folders == [str(tmp_path / "eval"), str(tmp_path / "eval-2")]

@@ -1,0 +1,232 @@
+"""`aectl eval` of one run: what it prints, what it leaves, and that both say the same."""
+
+import math
+import os
+import platform
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+import aectl as package
+from aectl.tasks.baselines.filters import Filter
+from aectl.tasks.baselines.learned import LinearMap
+from tests.conftest import BARE, Aectl, report_of
+
+Table = dict[str, dict[str, str]]
+Mean = dict[str, float]
+
+
+class Evaluated(NamedTuple):
+    """A run of which every section was measured, in a process of its own."""
+
+    run: Path
+    out: str
+    err: str
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    run = Path(shutil.copytree(trained["vae"], tmp_path_factory.mktemp("evaluated") / "vae"))
+    command = [sys.executable, "-m", "aectl", "eval", str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return Evaluated(run, done.stdout, done.stderr, report_of(run))
+
+
+def tables(text: str) -> list[Table]:
+    """The Markdown tables in a text: for each row its cells by the heads of the columns."""
+    return [table(block.splitlines()) for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)]
+
+
+def table(lines: list[str]) -> Table:
+    heads, rule, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert all(set(cell) <= set("-:") for cell in rule)
+    return {row[0]: dict(zip(heads[1:], row[1:], strict=True)) for row in rows}
+
+
+def around(value: Mean, digits: int, sign: str = "") -> str:
+    return f"{value['mean']:{sign}.{digits}f} ±{(value['high'] - value['low']) / 2:.{digits}f}"
+
+
+def scores(found: dict[str, Mean]) -> dict[str, str]:
+    heads = {"PSNR, dB": ("psnr", 2), "SSIM": ("ssim", 3), "MSE": ("mse", 4)}
+    return {head: around(found[name], digits) for head, (name, digits) in heads.items()}
+
+
+class TestWhatIsPrinted:
+    """The tables say what metrics.json says."""
+
+    def test_the_model_and_the_baselines(self, evaluated: Evaluated) -> None:
+        report, (printed, *_) = evaluated.report, tables(evaluated.out)
+        best = report["verdict"]["best_baseline"]
+        alone = {"the model leads by, dB": "", "images": "359", "setting": ""}
+        assert printed.pop("vae (this run)") == scores(report["scores"]) | alone
+        assert list(printed) == [f"{name} (best baseline)" if name == best else name for name in report["baselines"]]
+        assert len(printed) == 6
+        for row, found in zip(printed.values(), report["baselines"].values(), strict=True):
+            lead = around(found["model_leads_by_db"], 2, "+")
+            beside = {"the model leads by, dB": lead, "images": str(found["n"]), "setting": found["setting"]}
+            assert row == scores(found) | beside
+
+    def test_the_verdict_and_the_terms(self, evaluated: Evaluated) -> None:
+        verdict, terms = evaluated.report["verdict"], evaluated.report["terms"]
+        assert f"\n{verdict['sentence']}\n" in evaluated.out
+        assert " · ".join(f"{name} {value:.3f}" for name, value in terms.items()) + " nats" in evaluated.out
+        leads = {name: found["model_leads_by_db"] for name, found in evaluated.report["baselines"].items()}
+        assert verdict["best_baseline"] == min(leads, key=lambda name: leads[name]["mean"])
+        assert verdict["lead_db"] == leads[verdict["best_baseline"]]
+        assert verdict["outcome"] == "loses"
+        assert f"{-verdict['lead_db']['mean']:.2f} dB" in verdict["sentence"]
+
+    def test_the_features(self, evaluated: Evaluated) -> None:
+        found, (_, printed, *_) = evaluated.report["embeddings"], tables(evaluated.out)
+        heads = {"k nearest neighbours": "knn", "linear probe": "probe"}
+        assert list(printed) == ["latents", "PCA-16", "pixels"]
+        for name, row in printed.items():
+            assert row == {head: around(found["accuracy"][name][kind], 3) for head, kind in heads.items()}
+        assert (found["note"] or "all 16 latent units are active") in evaluated.out
+        assert found["dead_share"] == (16 - found["active"]) / 16
+
+    def test_the_likelihood(self, evaluated: Evaluated) -> None:
+        found, (*_, printed, _) = evaluated.report["likelihood"], tables(evaluated.out)
+        nll = {"mean": -found["nll"]["mean"], "low": -found["nll"]["high"], "high": -found["nll"]["low"]}
+        assert printed == {
+            "ELBO": {"nats": around(found["elbo"], 2), "bits": ""},
+            "reconstruction, -nll": {"nats": around(nll, 2), "bits": ""},
+            "KL from the prior": {"nats": around(found["kl"], 2), "bits": f"{found['kl']['mean'] / math.log(2):.2f}"},
+            "log p(x), 64 importance samples": {"nats": around(found["log_likelihood"], 2), "bits": ""},
+            "bits per dimension": {"nats": "", "bits": around(found["bits_per_dim"], 4)},
+        }
+        assert found["elbo"]["mean"] == pytest.approx(-found["nll"]["mean"] - found["kl"]["mean"])
+        assert found["log_likelihood"]["mean"] > found["elbo"]["mean"]
+
+    def test_the_samples(self, evaluated: Evaluated) -> None:
+        found, (*_, printed) = evaluated.report["samples"], tables(evaluated.out)
+        names = ["samples of the prior", "real images (val)"]
+        values = [[f"{value:.3f}" for value in found[name].values()] for name in names]
+        assert next(iter(found["samples of the prior"])) == "frechet"
+        assert next(iter(printed)) == "Frechet distance"
+        assert [list(row) for row in printed.values()] == [names] * 7
+        assert [[row[name] for row in printed.values()] for name in names] == values
+        assert found["samples of the prior"]["frechet"] > found["real images (val)"]["frechet"]
+
+    def test_nothing_but_lines_when_piped(self, evaluated: Evaluated) -> None:
+        assert not re.search(r"[\x1b\r]", evaluated.out)
+        assert evaluated.err == ""
+
+    def test_colours_and_bars_in_a_terminal(self, runs: dict[str, Path]) -> None:
+        keys = ("embeddings=false", "samples=0", "importance_samples=0")
+        shown = in_terminal([sys.executable, "-m", "aectl", "eval", str(runs["vae"]), *keys])
+        assert re.search(r"\x1b\[31mThe model loses to the best baseline", shown)
+        assert re.search(r"baselines .*━", shown)
+        assert "\x1b[?25h" in shown[shown.rfind("━") :]  # the cursor is there again
+        assert not tables(shown.replace("\r\n", "\n"))
+
+
+def in_terminal(command: list[str]) -> str:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "140"}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        written = b""
+        try:
+            while part := os.read(ours, 4096):
+                written += part
+        except OSError:  # how Linux says that the other end is closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0, written
+    return written.decode()
+
+
+def test_the_protocol_says_all_that_one_needs_to_measure_it_again(evaluated: Evaluated) -> None:
+    protocol, config = evaluated.report["protocol"], yaml.safe_load((evaluated.run / "config.yaml").read_text())
+    assert (protocol["split"], protocol["n"], protocol["seed"], protocol["batch_size"]) == ("test", 359, 0, 250)
+    assert protocol["corruption"] == config["task"]
+    assert protocol["corruption"]["sigma"] == 0.2
+    assert protocol["binarize"] == "none"
+    assert protocol["baselines_fitted_on"] == evaluated.report["trained_on"] == "digits"
+    assert "10 log10(1 / MSE)" in protocol["psnr"]
+    assert "11x11, sigma 1.5" in protocol["ssim"]
+    assert protocol["settings"].endswith("on 200 validation images, never on the test split")
+    libraries = {name: version(name) for name in ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")}
+    ours = {"aectl": package.__version__, "python": platform.python_version()}
+    assert evaluated.report["versions"] == ours | libraries
+
+
+class TestSecondEvaluation:
+    def test_it_fits_nothing_again_and_finds_the_same(
+        self, evaluated: Evaluated, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        metrics = evaluated.run / "eval" / "digits-denoise-0.2-test" / "metrics.json"
+        before = metrics.read_bytes()
+        for fitted in (Filter, LinearMap, LogisticRegression):
+            monkeypatch.setattr(fitted, "fit", broken)
+        assert aectl("eval", evaluated.run).status == 0
+        assert metrics.read_bytes() == before
+
+    def test_a_fit_serves_every_seed_but_the_noise_is_another(
+        self, runs: dict[str, Path], aectl: Aectl, monkeypatch: pytest.MonkeyPatch, evaluated: Evaluated
+    ) -> None:
+        monkeypatch.setattr(Filter, "fit", broken)
+        monkeypatch.setattr(LinearMap, "fit", broken)
+        aectl("eval", runs["vae"], "seed=1", "embeddings=false", "samples=0", "importance_samples=0")
+        first, other = evaluated.report["baselines"], report_of(runs["vae"])["baselines"]
+        for name, found in other.items():
+            assert found["psnr"] != first[name]["psnr"]
+            assert found["psnr"]["mean"] == pytest.approx(first[name]["psnr"]["mean"], abs=0.3)
+
+
+def broken(*_: object) -> None:
+    raise AssertionError("fitted again")
+
+
+class TestSections:
+    @pytest.mark.parametrize(
+        ("key", "left_out", "num_tables"),
+        [
+            ("baselines=false", {"baselines", "verdict"}, 4),
+            ("embeddings=false", {"embeddings"}, 3),
+            ("importance_samples=0", {"likelihood"}, 3),
+            ("samples=0", {"samples"}, 3),
+        ],
+    )
+    def test_each_can_be_left_out_and_changes_no_other(
+        self, key: str, left_out: set[str], num_tables: int, aectl: Aectl, runs: dict[str, Path], evaluated: Evaluated
+    ) -> None:
+        result = aectl("eval", runs["vae"], key)
+        report = report_of(runs["vae"])
+        assert not any(report.get(section) for section in left_out)
+        assert len(tables(result.out)) == num_tables
+        for section in evaluated.report.keys() - left_out - {"run"}:
+            assert report[section] == evaluated.report[section], section
+
+    def test_without_any_the_model_s_scores_are_left(
+        self, aectl: Aectl, runs: dict[str, Path], evaluated: Evaluated
+    ) -> None:
+        result = aectl("eval", runs["vae"], *BARE)
+        assert report_of(runs["vae"])["scores"] == evaluated.report["scores"]
+        (printed,) = tables(result.out)
+        assert list(printed) == ["vae (this run)"]
+
+    def test_a_model_that_has_no_likelihood_or_samples_says_why(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        for name in ("ae", "rednet"):
+            assert aectl("eval", runs[name], "baselines=false").status == 0
+        plain, skipping = report_of(runs["ae"]), report_of(runs["rednet"])
+        assert plain["likelihood"] == skipping["likelihood"] == {"note": "the model is no VAE"}
+        assert plain["samples"].keys() == {"n", "note", "samples of a Gaussian fitted to the training latents"} | {
+            "real images (val)"
+        }
+        assert skipping["samples"] == {"note": "the model has nothing to sample from"}
+        assert skipping["embeddings"] == {"note": "no bottleneck: 128 numbers for 64 values"}

@@ -1,0 +1,186 @@
+"""`aectl eval` on what a run was not trained on, and on what cannot be measured."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aectl.data.digits import Digits
+from aectl.data.photos import Photos
+from aectl.io.atomic import newest
+from tests.conftest import BARE, QUICK, Aectl, report_of, run_folder
+
+COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
+PHOTOS = ("dataset=photos", "dataset.size=16", "dataset.patches_per_photo=10")
+
+
+class TestNoise:
+    def test_the_denoiser_is_better_than_its_input_after_the_default_training(self, aectl: Aectl) -> None:
+        run = run_folder(aectl("train", "model=vae", "task=denoise"))
+        aectl("eval", run, *COMPARED)
+        assert report_of(run)["baselines"]["untouched input"]["model_leads_by_db"]["low"] > 1
+
+    def test_the_untouched_input_scores_by_its_noise_alone(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        untouched = {}
+        for sigma in (0, 0.3):
+            aectl("eval", runs["vae"], "task=denoise", f"task.sigma={sigma}", *COMPARED)
+            found = report_of(runs["vae"], f"digits-denoise-{sigma}-test")["baselines"]["untouched input"]
+            untouched[sigma] = {name: found[name]["mean"] for name in ("psnr", "ssim", "mse")}
+        assert untouched[0] == pytest.approx({"psnr": 100, "ssim": 1, "mse": 0}, abs=1e-5)
+        assert 0.3**2 / 3 < untouched[0.3]["mse"] < 0.3**2  # what lies beyond black and white is cut off
+
+    def test_slow_baselines_run_on_the_first_images_alone(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        aectl("eval", runs["vae"], "slow_images=20", *COMPARED)
+        report = report_of(runs["vae"])
+        assert report["protocol"]["slow_baselines_run_on"] == 20
+        slow = {name for name, found in report["baselines"].items() if found["n"] == 20}
+        assert slow == {"total variation", "non-local means"}
+        assert {found["n"] for found in report["baselines"].values()} == {20, 359}
+
+    def test_the_seed_is_that_of_the_corruption(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        def psnr(run: Path, *keys: str) -> float:
+            aectl("eval", run, *keys, *BARE)
+            return report_of(run)["scores"]["psnr"]["mean"]
+
+        assert psnr(runs["vae"]) == psnr(runs["vae"]) != psnr(runs["vae"], "seed=1")
+        assert psnr(runs["ae"]) == psnr(runs["ae"], "seed=1")  # nothing is drawn
+
+
+class TestWhere:
+    def test_a_lone_checkpoint_is_a_run_too(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+        aectl("eval", runs["vae"], *BARE)
+        friend = tmp_path / "elsewhere" / "friend.ckpt"
+        friend.parent.mkdir()
+        shutil.copy(runs["vae"] / "checkpoints" / "best.ckpt", friend)
+        assert aectl("eval", friend, *BARE).status == 0
+        assert report_of(friend.with_suffix(""))["scores"] == report_of(runs["vae"])["scores"]
+
+    def test_latest_is_the_run_that_began_last(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        (runs["ae"] / "config.yaml").touch()
+        assert aectl("eval", "latest", *BARE).out.startswith("run outputs/ae/")
+        assert aectl("eval", *BARE).out.startswith("run outputs/ae/")
+
+    def test_a_run_that_vanishes_meanwhile_is_not_the_latest(self, runs: dict[str, Path]) -> None:
+        there = runs["ae"] / "config.yaml"
+        assert newest([there.with_name("gone"), there]) == there
+        assert newest([there.with_name("gone")]) is None
+
+    def test_another_task_of_the_same_input_replaces_the_stored_one(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", runs["ae"], "task=denoise_salt_pepper", *BARE)
+        assert "denoise-salt-pepper-0.1 · digits, n = 359, seed 0" in result.out
+        assert report_of(runs["ae"])["protocol"]["corruption"]["amount"] == 0.1
+
+    def test_baselines_learn_from_what_the_model_has_learned_from(self, aectl: Aectl) -> None:
+        run = run_folder(aectl("train", "model=ae", "net=mlp", *PHOTOS, *QUICK))
+        aectl("eval", run, *PHOTOS[:2], "dataset.patches_per_photo=3", *COMPARED)
+        train, test = (Photos(16, n).split(name).x / 255 for n, name in ((10, "train"), (3, "test")))
+        off = (test - train.mean(0)).square().mean().item()
+        assert report_of(run)["baselines"]["mean image"]["mse"]["mean"] == pytest.approx(off, rel=1e-5)
+
+    def test_samples_are_not_held_against_another_data_set(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        aectl("eval", runs["vae"], "dataset=digits_28", "dataset.size=8", "baselines=false", "importance_samples=1")
+        report = report_of(runs["vae"], "digits_28-*")
+        assert "samples" not in report
+        assert {"embeddings", "likelihood"} <= report.keys()
+
+    @pytest.mark.parametrize(
+        ("typed", "said"),
+        [
+            ("dataset=photos", "its output images are 3x48x48, but the model of this run has 1x8x8"),
+            ("task=super-res", "its input images are 1x4x4, but the model of this run has 1x8x8"),
+        ],
+    )
+    def test_what_does_not_fit_the_model_is_refused(
+        self, typed: str, said: str, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        result = aectl("eval", runs["vae"], typed)
+        assert result.status == 2
+        assert f"{typed}: {said}" in result.err
+        assert result.err.count("\n") == 1
+        assert not (runs["vae"] / "eval").exists()
+
+
+class TestBlackAndWhite:
+    @pytest.fixture
+    def gray(self, aectl: Aectl) -> Path:
+        """A VAE that was trained on gray pixels as if they were probabilities."""
+        return run_folder(aectl("train", "model=vae", "net=mlp", "likelihood=bernoulli", *QUICK))
+
+    def test_fixed_pixels_give_a_bernoulli_a_likelihood(self, aectl: Aectl, gray: Path) -> None:
+        keys = ("baselines=false", "embeddings=false", "samples=0", "importance_samples=2")
+        assert "Gray pixels under a Bernoulli are no likelihood" in aectl("eval", gray, *keys).out
+        assert "no likelihood" not in aectl("eval", gray, "binarize=fixed", *keys).out
+        as_trained, binary = (report_of(gray, f"{name}-reconstruct-test") for name in ("digits", "digits-fixed"))
+        assert as_trained["likelihood"]["note"]
+        assert binary["likelihood"]["note"] == ""
+        assert (as_trained["protocol"]["binarize"], binary["protocol"]["binarize"]) == ("none", "fixed")
+        assert binary["scores"]["mse"]["mean"] > as_trained["scores"]["mse"]["mean"]
+
+    def test_baselines_are_fitted_to_black_and_white_as_well(self, aectl: Aectl, gray: Path) -> None:
+        aectl("eval", gray, "binarize=threshold", *COMPARED)
+        train, test = (Digits().split(name).x.gt(127).float() for name in ("train", "test"))
+        off = (test - train.mean(0)).square().mean().item()
+        assert report_of(gray)["baselines"]["mean image"]["mse"]["mean"] == pytest.approx(off, rel=1e-5)
+
+
+class TestWhatCannotBeHad:
+    def test_more_components_than_values(self, aectl: Aectl) -> None:
+        run = run_folder(aectl("train", "model=ae", "net=mlp", "model.latent_dim=100", *QUICK))
+        result = aectl("eval", run, *COMPARED)
+        assert result.status == 0
+        report = report_of(run)
+        said = "100 components of 1294 images of 64 values; PCA has at most 64"
+        assert report["baselines"]["PCA-100"] == {"error": said}
+        assert re.search(rf"\| PCA-100 +\|( +- +\|){{5}} cannot be had: {re.escape(said)} +\|", result.out)
+        assert report["verdict"]["best_baseline"] == "mean image"
+
+    def test_a_linear_map_from_few_images(self, aectl: Aectl) -> None:
+        run = run_folder(aectl("train", "model=rednet", "model.features=4", "task=super-res", *PHOTOS, *QUICK))
+        result = aectl("eval", run, *COMPARED)
+        baselines = report_of(run)["baselines"]
+        said = "70 training images for 192 input values; it needs more images than values"
+        assert baselines.pop("linear map") == {"error": said}
+        assert f"cannot be had: {said}" in result.out
+        assert all({"psnr", "ssim", "mse", "n"} <= found.keys() for found in baselines.values())
+        assert baselines.keys() == {"nearest", "bicubic", "lanczos"}
+
+
+def test_a_cache_that_cannot_be_written_costs_time_alone(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert aectl("eval", runs["ae"], "samples=0").status == 0
+    expected = report_of(runs["ae"])
+    for blocked in ("file", "file/below"):
+        result = aectl("eval", runs["ae"], "samples=0", f"cache={tmp_path / blocked}")
+        assert (result.status, result.err) == (0, "")
+        assert report_of(runs["ae"]) == expected
+
+
+def test_a_run_from_before_there_were_these_keys_still_opens(aectl: Aectl, runs: dict[str, Path]) -> None:
+    aectl("eval", runs["vae"], "samples=0")
+    expected = report_of(runs["vae"])
+    path = runs["vae"] / "config.yaml"
+    config: dict[str, Any] = yaml.safe_load(path.read_text())
+    assert config["data"].pop("binarize") == "none"
+    assert config["dataset"].pop("size") == 8
+    for likelihood in (config["likelihood"], config["model"]["likelihood"]):
+        assert likelihood.pop("link") == "sigmoid"
+    path.write_text(yaml.safe_dump(config))
+    assert aectl("eval", runs["vae"], "samples=0").status == 0
+    assert report_of(runs["vae"]) == expected
+
+
+@pytest.mark.parametrize("typed", ["sample", "sample sampler=prior", "sample sampler=mixture", "plot-latent"])
+def test_a_model_without_a_code_says_that_it_has_none_and_leaves_nothing(
+    typed: str, aectl: Aectl, runs: dict[str, Path]
+) -> None:
+    verb, *keys = typed.split()
+    before = sorted(runs["rednet"].rglob("*"))
+    result = aectl(verb, runs["rednet"], *keys)
+    assert result.status == 2
+    assert result.err == (
+        f"aectl {verb}: model=RedNet: has no single latent to decode; expected a run of a model like ae or vae\n"
+    )
+    assert sorted(runs["rednet"].rglob("*")) == before

@@ -1,0 +1,94 @@
+"""sample and plot-latent on runs that were trained once."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from tests.conftest import EPOCHS, Aectl, run_folder
+
+
+class TestSample:
+    def test_a_vae_draws_from_its_prior(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("sample", runs["vae"], "n=10", "seed=4")
+        images = np.load(runs["vae"] / "samples" / "prior-seed-4-n-10.npz")["images"]
+        assert images.shape == (10, 1, 8, 8)
+        assert 0 <= images.min() < images.max() <= 1
+        with Image.open(runs["vae"] / "samples" / "prior-seed-4-n-10.png") as grid:
+            size = grid.size
+        assert size == (8 * (4 * 10 + 2), 8 * (3 * 10 + 2))  # four columns, three rows, gaps of two, eightfold
+        assert "walk-seed-4.png" in result.out
+
+    def test_the_seed_fixes_the_samples_and_temperature_zero_draws_one_image(
+        self, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        def draw(*overrides: str) -> np.ndarray:
+            found = re.search(r"(\S+\.npz)", aectl("sample", runs["vae"], "n=4", *overrides).out)
+            assert found
+            return np.load(found[1])["images"]
+
+        assert np.array_equal(draw("seed=1"), draw("seed=1"))
+        assert not np.array_equal(draw("seed=1"), draw("seed=2"))
+        cold = draw("temperature=0")
+        assert np.allclose(cold, cold[:1])
+
+    def test_a_plain_autoencoder_says_what_it_draws_from(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        assert "AE has no prior: drawing from a Gaussian" in aectl("sample", runs["ae"], "n=9").out
+        assert (runs["ae"] / "samples" / "gaussian-seed-0-n-9.png").is_file()
+        assert aectl("sample", runs["ae"], "n=9", "sampler=mixture").status == 0
+        refused = aectl("sample", runs["ae"], "sampler=prior")
+        assert refused.status == 2
+        assert "AE has no prior to draw from; use sampler=gaussian or sampler=mixture" in refused.err
+
+    def test_more_components_than_latents_are_refused(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("sample", runs["ae"], "sampler=mixture", "components=100000")
+        assert "components=100000: more than the 1294 training latents" in result.err
+
+    def test_a_latent_grid_can_be_drawn_from(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        assert "(5, 1, 8, 8)" in aectl("sample", runs["grid"], "n=5").out
+
+
+class TestPlotLatent:
+    def test_two_dimensions_get_a_scatter_and_a_grid(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        assert aectl("plot-latent", runs["ae"], "grid=5").status == 0
+        for name in ("scatter-test.png", "grid.png"):
+            with Image.open(runs["ae"] / "latent" / name) as picture:
+                colours = picture.convert("RGB").getcolors(10**6)
+            assert colours is not None
+            assert len(colours) > 50, name
+
+    def test_more_dimensions_get_a_scatter_and_traversals(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        for name in ("vae", "grid"):
+            result = aectl("plot-latent", runs[name], "n=100")
+            assert result.status == 0
+            assert {p.name for p in (runs[name] / "latent").iterdir()} == {"scatter-test.png", "traversals.png"}
+
+    def test_the_scatter_has_a_legend_with_every_class(self) -> None:
+        from aectl.plots import figures
+
+        points, labels = np.random.default_rng(0).normal(size=(100, 2)), np.arange(100) % 10
+        figure = figures.scatter(points, labels, [f"class {i}" for i in range(10)], ["a", "b"])
+        legend = figure.axes[0].get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()] == [f"class {i}" for i in range(10)]
+        drawn = np.concatenate([np.asarray(dots.get_offsets()) for dots in figure.axes[0].collections])
+        assert np.allclose(np.sort(drawn, 0), np.sort(points, 0))
+
+    def test_one_dimension_and_no_classes_can_be_drawn(self, aectl: Aectl) -> None:
+        line = run_folder(aectl("train", "model.latent_dim=1", "net=mlp", EPOCHS, "model=vae", "outputs=line"))
+        assert aectl("plot-latent", line).status == 0
+        photos = ("dataset=photos", "dataset.patches_per_photo=10", "dataset.size=16", "model.latent_dim=2")
+        unlabelled = run_folder(aectl("train", *photos, "net=mlp", EPOCHS, "outputs=photos"))
+        assert aectl("plot-latent", unlabelled, "grid=3").status == 0
+
+
+def test_digits_are_the_real_ones(aectl: Aectl) -> None:
+    from aectl.data.digits import Digits
+
+    parts = [Digits().split(name) for name in ("train", "val", "test")]
+    ours = torch.cat([part.x for part in parts]).flatten(1).float().sum(1).sort().values
+    real = torch.from_numpy(load_digits().data).float().mul(255 / 16).round().sum(1).sort().values
+    assert torch.equal(ours, real)

@@ -1,0 +1,166 @@
+"""Ctrl-C, signals, time limits and full disks: the run is saved, and the rest of it is the same."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Timer
+
+from aectl.training.checkpointing import Saver
+from aectl.training.records import History
+from tests.conftest import Aectl
+from tests.kills import differences
+from tests.stops import BATCHES, SMALL, epochs, on_step, place, press, summary
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        on_step(patch, BATCHES + 4, press())
+        result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=outputs/run")
+    assert result.status == 130
+    assert "once more ends at once" in result.err
+    assert "saved at epoch 2, batch 4 of 13; to go on: aectl train resume=outputs/run\n" in result.out
+    assert "best val/loss" not in result.out
+    assert place("outputs/run") == (1, 4)
+    assert summary("outputs/run")["status"] == "interrupted"
+    assert epochs("outputs/run") == [0]
+    result = aectl("train", "resume=latest")
+    assert result.status == 0
+    assert "goes on at epoch 2, batch 4 of 13" in result.out
+    assert summary("outputs/run") | {"status": "done", "epochs": 3} == summary("outputs/run")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("outputs/run")) == []
+
+
+def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\nfrom aectl.training.interrupts import Signals\n"
+        "with Signals() as signals:\n    os.kill(os.getpid(), signal.SIGINT)\n    print(signals.received, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n    print('still here')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "2\n")
+
+
+def test_ctrl_c_in_the_last_step_of_an_epoch_waits_for_its_end(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        on_step(patch, BATCHES, press("SIGTERM"))
+        result = aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
+    assert result.status == 143
+    assert place("run") == (1, 0)
+    assert epochs("run") == [0]
+    assert aectl("train", "resume=run").status == 0
+    assert epochs("run") == [0, 1]
+
+
+def test_ctrl_c_ends_a_sweep(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_step(monkeypatch, 3, press())
+    result = aectl("train", "-m", "seed=0,1,2", *SMALL, "trainer.max_epochs=2", "hydra.sweep.dir=sweep")
+    assert result.status == 130
+    assert [path.name[0] for path in Path("sweep").iterdir() if path.is_dir()] == ["0"]
+    assert aectl("train", f"resume={next(Path('sweep').glob('0-*'))}").status == 0
+
+
+def test_accumulated_gradients_are_not_lost(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = (*SMALL, "trainer.max_epochs=2", "trainer.accumulate_grad_batches=4", "trainer.check_val_every_n_epoch=2")
+    with monkeypatch.context() as patch:
+        on_step(patch, 6, press())
+        assert aectl("train", *halves, "hydra.run.dir=run").status == 130
+    assert place("run") == (0, 8)
+    aectl("train", "resume=run")
+    aectl("train", *halves, "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []
+
+
+def test_a_time_limit_saves_and_the_rest_is_the_same(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        on_step(patch, 2 * BATCHES + 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
+        result = aectl(
+            "train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=outputs/run"
+        )
+    assert result.status == 0
+    assert "saved at epoch 3, batch 5 of 13; to go on: aectl train resume=outputs/run\n" in result.out
+    assert "best val/loss" in result.out
+    assert place("outputs/run") == (2, 5)
+    assert summary("outputs/run")["status"] == "interrupted"
+    assert aectl("train", "resume=outputs/run").status == 0
+    aectl("train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("outputs/run")) == []
+
+
+def test_a_time_limit_in_the_first_epoch_leaves_weights_to_work_with(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        on_step(patch, 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
+        aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.max_time=00:01:00:00", "hydra.run.dir=run")
+    assert Path("run/checkpoints/best.ckpt").is_file()
+    assert epochs("run") == [0]
+    aectl("train", "resume=run")
+    aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []
+
+
+@pytest.mark.parametrize("writer", [(Saver, "save"), (History, "on_train_epoch_end")])
+def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(
+    writer: tuple[type, str], aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, name = writer
+    original = getattr(owner, name)
+    calls = 0
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, full)
+        patch.setattr("aectl.training.checkpointing.SHARE_OF_TIME", 1e9)
+        result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=run")
+    assert result.status == 2
+    assert result.err.splitlines()[-1] == (
+        "aectl train: run: the disk is full (No space left on device); the last good checkpoint is whole; "
+        "free some space, then: aectl train resume=run"
+    )
+    assert summary("run")["status"] == "interrupted"
+    assert aectl("train", "resume=run").status == 0
+    aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []
+
+
+def test_other_errors_of_the_system_are_not_called_a_full_disk(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    on_step(monkeypatch, 2, broken)
+    with pytest.raises(OSError, match="Input/output"):
+        aectl("train", *SMALL, "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert summary("run")["status"] == "interrupted"
+
+
+def test_killed_after_its_last_checkpoint_a_run_is_done_in_its_summary_too(aectl: Aectl) -> None:
+    save = Saver.save
+
+    def last_words(self: Saver, trainer: Trainer, batches: int = 0, done: bool = False) -> None:
+        save(self, trainer, batches, done)
+        if done:
+            os._exit(9)
+
+    if (child := os.fork()) == 0:
+        Saver.save = last_words  # type: ignore[method-assign]
+        aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert "is done, after 2 epochs" in aectl("train", "resume=run").out
+    aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=whole")
+    assert differences(Path("whole"), Path("run")) == []

@@ -1,0 +1,230 @@
+"""A folder of pictures as a data set: splits, sizes, classes, the memory map and what cannot be used."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aectl.data.folder.resize import frames
+from aectl.data.folder.source import Folder
+from aectl.data.folder.splitting import SPLITS, parted
+from aectl.errors import UserError
+
+Pictures = dict[str, tuple[int, int]]
+
+
+def picture(seed: int, size: tuple[int, int] = (20, 20), channels: int = 3) -> Image.Image:
+    values = np.random.default_rng(seed).integers(0, 256, (*size, channels), dtype=np.uint8)
+    return Image.fromarray(values if channels == 3 else values[:, :, 0])
+
+
+def fill(root: Path, names: list[str], **kwargs: Any) -> Path:
+    """Different pictures under these names."""
+    for seed, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(seed, **kwargs).save(root / name)
+    return root
+
+
+def folder(root: Path, **changed: Any) -> Folder:
+    settings: dict[str, Any] = {
+        "size": None,
+        "channels": None,
+        "resize": "crop",
+        "patches": 2,
+        "val": 0.2,
+        "test": 0.2,
+        "split_seed": 0,
+        "strict": False,
+        "cache": str(root.parent / "cache"),
+    }
+    return Folder(str(root), **{**settings, **changed})
+
+
+def everything(data: Folder) -> torch.Tensor:
+    return torch.cat([data.split(name).x for name in SPLITS])
+
+
+def numbered(n: int, pattern: str = "{}.png") -> list[str]:
+    return [pattern.format(index) for index in range(n)]
+
+
+def test_every_picture_is_in_one_split_and_comes_in_exactly(tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", numbered(20)))
+    data.prepare()
+    assert data.shape == (3, 20, 20)
+    assert [len(data.split(name).x) for name in SPLITS] == [12, 4, 4]
+    found = {row.numpy().tobytes() for row in everything(data)}
+    assert found == {np.asarray(picture(seed)).transpose(2, 0, 1).tobytes() for seed in range(20)}
+
+
+def test_the_seed_says_which_files_are_held_out(tmp_path: Path) -> None:
+    root = fill(tmp_path / "photos", numbered(20))
+    tests = [folder(root, split_seed=seed).split("test").x for seed in (0, 0, 1)]
+    assert torch.equal(tests[0], tests[1])
+    assert not torch.equal(tests[0], tests[2])
+
+
+def test_copies_of_a_file_lie_in_one_split(tmp_path: Path) -> None:
+    root = fill(tmp_path / "photos", numbered(30))
+    for index in range(30):
+        shutil.copy(root / f"{index}.png", root / f"copy-of-{index}.png")
+    data = folder(root)
+    seen = [{row.numpy().tobytes() for row in data.split(name).x} for name in SPLITS]
+    assert sum(map(len, seen)) == 30
+    assert sum(len(data.split(name).x) for name in SPLITS) == 60
+
+
+def test_folders_are_the_splits_and_a_copy_stays_with_training(tmp_path: Path) -> None:
+    root = fill(
+        tmp_path / "photos", [*numbered(6, "train/{}.png"), *numbered(3, "val/v{}.png"), *numbered(2, "test/t{}.png")]
+    )
+    shutil.copy(root / "train" / "0.png", root / "test" / "copy.png")
+    data = folder(root)
+    assert [len(data.split(name).x) for name in SPLITS] == [6, 3, 2]
+    assert data.store.index.skipped == {str(root / "test" / "copy.png"): "a copy of a picture in another split"}
+
+
+def test_a_split_without_a_folder_is_taken_from_training(tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", [*numbered(10, "train/{}.png"), *numbered(2, "test/t{}.png")]))
+    assert [len(data.split(name).x) for name in SPLITS] == [8, 2, 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parting_keeps_every_content_on_one_side(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    content = {f"f{index}": str(rng.integers(0, 20)) for index in range(60)}
+    folders = {name: SPLITS[rng.integers(0, 3)] for name in content if rng.random() < 0.5}
+    splits = parted(content, folders, {"val": 0.2, "test": 0.2}, seed)
+    sides: dict[str, set[str]] = {}
+    for name, split in splits.items():
+        if split:
+            sides.setdefault(content[name], set()).add(split)
+    assert all(len(found) == 1 for found in sides.values())
+    assert all(splits[name] in (None, where) for name, where in folders.items() if where != "train")
+
+
+def test_first_folders_are_the_classes(tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", [*numbered(5, "cats/deep/{}.png"), *numbered(5, "dogs/d{}.png")]))
+    split = data.split("train")
+    assert split.classes == ["cats", "dogs"]
+    assert split.y is not None
+    for image, label in zip(split.x, split.y, strict=True):
+        cats = {np.asarray(picture(seed)).transpose(2, 0, 1).tobytes() for seed in range(5)}
+        assert (image.numpy().tobytes() in cats) == (label == 0)
+
+
+def test_one_folder_is_no_class(tmp_path: Path) -> None:
+    assert folder(fill(tmp_path / "photos", numbered(6, "all/{}.png"))).split("train").y is None
+
+
+def test_shape_and_channels_are_found(tmp_path: Path) -> None:
+    gray = fill(tmp_path / "gray", numbered(4), channels=1)
+    assert folder(gray).shape == (1, 20, 20)
+    picture(9, (30, 50)).save(gray / "colour.png")
+    assert folder(gray).shape == (3, 20, 20)
+    large = fill(tmp_path / "large", numbered(4), size=(300, 400))
+    assert folder(large).shape == (3, 64, 64)
+    assert folder(large, size=[48, 32], channels=1).shape == (1, 48, 32)
+    assert tuple(folder(large, size=[48, 32], channels=1).split("train").x.shape[1:]) == (1, 48, 32)
+
+
+def test_crop_takes_the_middle_and_fit_keeps_it_all() -> None:
+    wide = np.zeros((1, 10, 30), np.uint8)
+    wide[:, :, 10:20] = 255
+    rng = np.random.default_rng(0)
+    assert (frames(wide, (10, 10), "crop", 1, rng) == 255).all()
+    fitted = frames(np.repeat(np.repeat(wide, 3, 1), 3, 2), (30, 30), "fit", 1, rng)[0, 0]
+    assert (fitted[:, 0] == 0).all()
+    assert (fitted[:, 15] == 255).all()
+
+
+def test_patches_are_places_of_the_picture_at_full_resolution() -> None:
+    large = np.arange(40 * 60, dtype=np.uint32).reshape(1, 40, 60)
+    found = frames(large, (8, 12), "patches", 50, np.random.default_rng(0))
+    assert found.shape == (50, 1, 8, 12)
+    for patch in found[:, 0]:
+        top, left = divmod(int(patch[0, 0]), 60)
+        np.testing.assert_array_equal(patch, large[0, top : top + 8, left : left + 12])
+    assert len({int(patch[0, 0, 0]) for patch in found}) > 30
+
+
+def test_patches_of_a_picture_lie_in_one_split(tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", numbered(10), size=(30, 30)), size=8, resize="patches", patches=5)
+    assert [len(data.split(name).x) for name in SPLITS] == [30, 10, 10]
+    names = data.store.index.names
+    assert not set(names[:30]) & set(names[30:])
+
+
+def test_a_second_start_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = fill(tmp_path / "photos", numbered(10))
+    first = everything(folder(root)).clone()
+    monkeypatch.setattr("aectl.modalities.image_files.read", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("aectl.modalities.image_files.header", lambda *_: pytest.fail("probed again"))
+    assert torch.equal(everything(folder(root)), first)
+
+
+@pytest.mark.parametrize("change", ["added", "deleted", "changed", "touched"])
+def test_changes_are_noticed(tmp_path: Path, change: str) -> None:
+    root = fill(tmp_path / "photos", numbered(10))
+    before = folder(root)
+    before.prepare()
+    if change == "added":
+        picture(99).save(root / "new.png")
+    elif change == "deleted":
+        (root / "3.png").unlink()
+    elif change == "changed":
+        picture(99).save(root / "3.png")
+    else:
+        os.utime(root / "3.png", (1, 1))
+    after = folder(root)
+    assert after._place != before._place
+    assert len(everything(after)) == 10 + (change == "added") - (change == "deleted")
+    new = np.asarray(picture(99)).transpose(2, 0, 1).tobytes() in {row.numpy().tobytes() for row in everything(after)}
+    assert new == (change in ("added", "changed"))
+
+
+def test_what_cannot_be_used_is_listed_and_the_rest_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = fill(tmp_path / "photos", numbered(8))
+    for number in range(5):
+        (root / f"bad-{number}.png").write_bytes(b"no picture")
+    assert len(everything(folder(root))) == 8
+    said = capsys.readouterr().err
+    assert "5 files skipped" in said
+    assert "bad-0.png: not a picture" in said
+    assert "and 2 more" in said
+
+
+def test_strict_stops_at_the_first(tmp_path: Path) -> None:
+    root = fill(tmp_path / "photos", numbered(8))
+    (root / "bad.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"bad\.png: the file is empty"):
+        folder(root, strict=True).prepare()
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix != ".lock"]
+
+
+def test_nothing_to_use_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        folder(tmp_path / "missing").prepare()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no pictures in it"):
+        folder(tmp_path / "empty").prepare()
+    with pytest.raises(UserError, match="smaller than the patch of 64x64"):
+        folder(fill(tmp_path / "small", numbered(4)), size=64, resize="patches").prepare()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"a\.png: not a picture"):
+        folder(tmp_path / "bad").prepare()
+
+
+def test_a_damaged_map_is_made_again(tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", numbered(6)))
+    first = everything(data).clone()
+    pixels = data.store.folder / "pixels.u8"
+    pixels.write_bytes(pixels.read_bytes()[:100])
+    assert torch.equal(everything(folder(tmp_path / "photos")), first)

@@ -1,0 +1,290 @@
+"""What latents are worth, on codes that were made to be worth it or not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from aectl.data.digits import Digits
+from aectl.data.source import Split, SplitName
+from aectl.evaluation import embeddings
+from aectl.evaluation.active_units import active_units
+from aectl.evaluation.cache import Cache
+from aectl.evaluation.embeddings import classify, embed, inputs, note, rivals, settings, squeezes
+from aectl.evaluation.scores import mean_of
+from aectl.inference.latents import Latents, encode
+from aectl.models.ae import AE
+from aectl.models.rednet import RedNet
+from tests.small import first, identity, linear_ae, linear_vae, opened
+
+SHAPE = (1, 8, 8)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path)
+
+
+@pytest.fixture
+def classified(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many features each call of `classify` was given, as the calls come."""
+    widths: list[int] = []
+
+    def counted(x: np.ndarray, *rest: object) -> embeddings.Accuracies:
+        widths.append(x.shape[1])
+        return classify(x, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(embeddings, "classify", counted)
+    return widths
+
+
+class Unlabelled(Digits):
+    """The digits, without their classes."""
+
+    def split(self, name: SplitName) -> Split:
+        return Split(super().split(name).x)
+
+
+class OfOneClass(Digits):
+    """The digits, all called the same."""
+
+    def split(self, name: SplitName) -> Split:
+        split = super().split(name)
+        return Split(split.x, torch.zeros(len(split.x), dtype=torch.int64), ["digit"])
+
+
+class Reversed(Digits):
+    """The digits with other names: the classes of the images from last to first."""
+
+    def split(self, name: SplitName) -> Split:
+        split = super().split(name)
+        assert split.y is not None
+        return split._replace(y=split.y.flip(0))
+
+
+class Inverted(Digits):
+    """The digits; to test, black and white changed about."""
+
+    def split(self, name: SplitName) -> Split:
+        split = super().split(name)
+        return split._replace(x=255 - split.x) if name == "test" else split
+
+
+def principal(units: int, generative: bool = False) -> AE:
+    """A model that encodes to the principal components of the digits that it would have been trained on."""
+    x = Digits().split("train").x.flatten(1).float() / 255
+    pca = PCA(units, random_state=0).fit(x.numpy())
+    axes, center = torch.from_numpy(pca.components_), torch.from_numpy(pca.mean_)
+    model = linear_vae(SHAPE, units, identity()) if generative else linear_ae(SHAPE, units)
+    first(model).weight[:units] = axes
+    first(model).bias[:units] = -axes @ center
+    return model
+
+
+def clusters(n: int, apart: float) -> tuple[np.ndarray, Latents]:
+    """Points around the corners of a triangle, and which corner each belongs to."""
+    y = torch.arange(n) % 3
+    corners = apart * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    codes = corners[y] + torch.randn(n, 2)
+    return codes.numpy(), Latents(codes, y, ["a", "b", "c"])
+
+
+def varying(*deviations: float) -> Tensor:
+    """Codes (N, D) of exactly these standard deviations over the data, about means far from 0."""
+    codes = torch.randn(500, len(deviations), dtype=torch.float64)
+    codes = (codes - codes.mean(0)) / codes.std(0, correction=0)
+    return 5 + codes * torch.tensor(deviations)
+
+
+@pytest.mark.parametrize(
+    ("deviations", "active"),
+    [((1.0, 0.11, 0.09, 0.0), 2), ((0.05, 0.01), 0), ((0.2, 3.0), 2), ((0.0,), 0)],
+)
+def test_a_unit_under_a_prior_is_active_when_its_variance_is_above_a_hundredth(
+    deviations: tuple[float, ...], active: int
+) -> None:
+    assert active_units(varying(*deviations), generative=True) == active
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("deviations", "active"), [((1.0, 0.011, 0.009, 0.0), 2), ((1.0, 1.0), 2), ((0.0, 0.0), 0)])
+def test_without_a_prior_units_are_held_against_the_largest_whatever_their_scale(
+    deviations: tuple[float, ...], active: int, scale: float
+) -> None:
+    assert active_units(scale * varying(*deviations), generative=False) == active
+
+
+@pytest.mark.parametrize("generative", [True, False])
+def test_there_is_nothing_to_say_when_every_unit_is_active(generative: bool) -> None:
+    assert note(8, 8, generative) == ""
+
+
+@pytest.mark.parametrize(
+    ("active", "generative", "said", "unsaid"),
+    [
+        (6, True, ["2 of 8 latent units (25%)", "smaller model.latent_dim", "model.beta"], "ignores"),
+        (0, True, ["8 of 8 latent units (100%)", "ignores its code", "model.warmup_epochs"], "smaller"),
+        (7, False, ["1 of 8 latent units (12%)", "smaller model.latent_dim"], "posterior"),
+        (0, False, ["8 of 8 latent units (100%)", "training has failed"], "smaller"),
+    ],
+    ids=["partial", "whole", "autoencoder", "dead autoencoder"],
+)
+def test_unused_units_are_counted_and_explained(active: int, generative: bool, said: list[str], unsaid: str) -> None:
+    text = note(8, active, generative)
+    assert all(part in text for part in said)
+    assert unsaid not in text
+
+
+def test_classes_that_lie_apart_are_told_apart() -> None:
+    (x, train), (x_test, test) = clusters(300, apart=20), clusters(99, apart=20)
+    right = classify(x, x_test, train, test)
+    assert right.keys() == {"knn", "probe"}
+    assert all(values.shape == (99,) and values.all() for values in right.values())
+
+
+def test_classes_that_lie_on_each_other_are_guessed() -> None:
+    (x, train), (x_test, test) = clusters(600, apart=0), clusters(900, apart=0)
+    for values in classify(x, x_test, train, test).values():
+        assert values.mean() == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_what_no_plane_parts_is_for_the_neighbours_alone() -> None:
+    def ring(n: int) -> tuple[np.ndarray, Latents]:
+        y, angle = torch.arange(n) % 2, torch.rand(n) * 2 * torch.pi
+        codes = (1.0 + y)[:, None] * torch.stack([angle.cos(), angle.sin()], 1)
+        return codes.numpy(), Latents(codes, y, ["inner", "outer"])
+
+    (x, train), (x_test, test) = ring(1_000), ring(400)
+    right = classify(x, x_test, train, test)
+    assert right["knn"].mean() > 0.99
+    assert right["probe"].mean() < 0.65
+
+
+def test_probe_is_blind_to_the_scale_of_a_feature_and_neighbours_are_not() -> None:
+    (x, train), (x_test, test) = clusters(300, apart=3), clusters(300, apart=3)
+    scales = np.array([1e-3, 1e2], np.float32)
+    before, after = classify(x, x_test, train, test), classify(x * scales, x_test * scales, train, test)
+    assert np.mean(before["probe"] == after["probe"]) > 0.99
+    assert after["knn"].mean() < before["knn"].mean() - 0.1
+
+
+def test_fewer_examples_than_neighbours_can_be_learned_from() -> None:
+    (x, train), (x_test, test) = clusters(3, apart=20), clusters(30, apart=20)
+    assert classify(x, x_test, train, test)["probe"].all()
+
+
+def test_principal_components_as_latents_are_worth_what_pca_is(cache: Cache) -> None:
+    found = embed(opened(principal(8)), "test", cache)
+    assert list(found.accuracy) == ["latents", "PCA-8", "pixels"]
+    for kind in ("knn", "probe"):
+        ours, theirs = found.accuracy["latents"][kind], found.accuracy["PCA-8"][kind]
+        assert ours.mean == pytest.approx(theirs.mean, abs=1.5 / 359)
+        assert 0.8 < ours.low < ours.mean < ours.high <= 1
+    assert found.accuracy["pixels"]["knn"].mean > 0.97
+    assert (found.units, found.active, found.note) == (8, 8, "")
+
+
+def test_accuracy_is_that_of_the_named_split(cache: Cache) -> None:
+    trained = opened(principal(4))
+    train, val = (encode(trained, name, 2_000) for name in ("train", "val"))
+    right = classify(train.codes.numpy(), val.codes.numpy(), train, val)
+    found = embed(trained, "val", cache)
+    assert found.accuracy["latents"] == {kind: mean_of(values) for kind, values in right.items()}
+    assert len(right["knn"]) == 144
+
+
+def test_a_code_that_is_the_same_for_every_digit_is_worth_a_guess(cache: Cache) -> None:
+    found = embed(opened(linear_vae(SHAPE, 5, identity())), "test", cache)
+    assert all(accuracy.mean < 0.2 for accuracy in found.accuracy["latents"].values())
+    assert found.accuracy["PCA-5"]["knn"].mean > 0.6
+    assert (found.units, found.active) == (5, 0)
+    assert "ignores its code" in found.note
+
+
+def test_dead_units_among_living_ones_are_found(cache: Cache) -> None:
+    model = principal(6, generative=True)
+    first(model).weight[[1, 4]] *= 1e-3
+    found = embed(opened(model, "tests.test_embeddings.Unlabelled"), "test", cache)
+    assert (found.units, found.active) == (6, 4)
+    assert found.note.startswith("2 of 6 latent units (33%)")
+
+
+@pytest.mark.parametrize("source", ["Unlabelled", "OfOneClass"])
+def test_without_two_classes_there_is_no_accuracy(source: str, cache: Cache) -> None:
+    found = embed(opened(principal(3), f"tests.test_embeddings.{source}"), "test", cache)
+    assert found.accuracy == {}
+    assert (found.units, found.active) == (3, 3)
+
+
+def test_what_was_classified_once_is_not_classified_again(cache: Cache, classified: list[int]) -> None:
+    found = embed(opened(principal(4)), "test", cache)
+    assert classified == [4, 4, 64]
+    assert embed(opened(principal(4)), "test", cache) == found
+    assert classified == [4, 4, 64]
+    other = principal(4)
+    first(other).weight[0] *= 2
+    assert embed(opened(other), "test", cache).accuracy["pixels"] == found.accuracy["pixels"]
+    assert classified == [4, 4, 64, 4]
+    assert embed(opened(principal(4)), "val", cache) != found
+    assert classified == [4, 4, 64, 4, 4, 4, 64]
+
+
+def test_the_same_images_with_other_classes_are_classified_anew(cache: Cache, classified: list[int]) -> None:
+    real = embed(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
+    shuffled = embed(opened(principal(4), "tests.test_embeddings.Reversed"), "test", cache).accuracy["pixels"]["knn"]
+    assert len(classified) == 6
+    assert real.mean > 0.9
+    assert shuffled.mean < 0.3
+
+
+def test_other_test_images_are_classified_anew(cache: Cache, classified: list[int]) -> None:
+    real = embed(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
+    inverted = embed(opened(principal(4), "tests.test_embeddings.Inverted"), "test", cache).accuracy["pixels"]["knn"]
+    assert len(classified) == 6
+    assert inverted.mean < real.mean - 0.3
+
+
+def test_rivals_see_the_inputs_that_the_latents_are_of() -> None:
+    model = linear_ae(SHAPE, 64)
+    first(model).weight.copy_(torch.eye(64))
+    noisy = opened(model, sigma=0.3, mean=0.0, clip=True)
+    x = inputs(noisy, "test")
+    assert np.array_equal(x, encode(noisy, "test", 1_000).codes.numpy())
+    clean = Digits().split("test").x.flatten(1).numpy() / 255
+    assert np.allclose(inputs(opened(model), "test"), clean)
+    assert 0.05 < np.abs(x - clean).mean() < 0.3
+
+
+def test_pca_has_as_many_components_as_the_code_or_as_there_can_be() -> None:
+    few, many = (rivals(opened(linear_ae(SHAPE, 1)), "val", units) for units in (3, 1_000))
+    assert list(few) == ["PCA-3", "pixels"]
+    assert few["PCA-3"][0].shape == (1294, 3)
+    assert few["PCA-3"][1].shape == (144, 3)
+    assert list(many) == ["PCA-64", "pixels"]
+
+
+@pytest.mark.parametrize(("units", "smaller"), [(1, True), (63, True), (64, False), (65, False)])
+def test_a_model_squeezes_when_its_code_is_smaller_than_its_input(units: int, smaller: bool) -> None:
+    assert squeezes(opened(linear_ae(SHAPE, units))) == smaller
+
+
+def test_a_model_with_skip_connections_squeezes_nothing() -> None:
+    rednet = RedNet(SHAPE, SHAPE, features=8, depth=2, skip_every=1, stride=2, likelihood=identity())
+    assert not squeezes(opened(rednet))
+
+
+def test_protocol_says_when_a_unit_is_active() -> None:
+    told = [settings(opened(model)) for model in (linear_ae(SHAPE, 2), linear_vae(SHAPE, 2, identity()))]
+    assert [told[0]["active"], told[1]["active"]] == [
+        "variance over the split above 0.0001 of the largest",
+        "variance of the mean over the split above 0.01",
+    ]
+    assert told[0]["train"] == 1294

@@ -1,0 +1,126 @@
+"""What `aectl eval` draws: the best, median and worst examples, in a PNG and for TensorBoard."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from aectl.plots import figures
+from tests.conftest import BARE, Aectl, report_of
+
+COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
+
+
+class Drawn(NamedTuple):
+    """What a figure was made of."""
+
+    named: dict[str, np.ndarray]
+    title: str
+    heads: Sequence[str]
+    errors: dict[str, np.ndarray]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
+    """Every figure of rows that is drawn."""
+    seen: list[Drawn] = []
+    rows = figures.rows
+
+    def watched(
+        named: dict[str, np.ndarray], title: str, heads: Sequence[str] = (), errors: dict[str, np.ndarray] | None = None
+    ) -> figures.Figure:
+        seen.append(Drawn(named, title, heads, errors or {}))
+        return rows(named, title, heads, errors)
+
+    monkeypatch.setattr(figures, "rows", watched)
+    return seen
+
+
+def psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return -10 * np.log10(np.square(output.clip(0, 1) - target).mean(axis=(1, 2, 3)))
+
+
+class TestRows:
+    def test_a_degraded_input_stands_above_what_model_and_best_baseline_make_of_it(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["vae"], *COMPARED)
+        (figure,) = drawn
+        best = report_of(runs["vae"])["verdict"]["best_baseline"]
+        assert list(figure.named) == ["input", "output", best, "target"]
+        assert list(figure.errors) == ["error", f"error, {best}"]
+        assert figure.title == "vae · denoise · digits"
+        assert {images.shape for images in figure.named.values()} == {(12, 1, 8, 8)}
+
+    def test_a_reconstruction_has_no_input_beside_its_target(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["ae"], *COMPARED)
+        best = report_of(runs["ae"])["verdict"]["best_baseline"]
+        aectl("eval", runs["ae"], *BARE)
+        assert [list(figure.named) for figure in drawn] == [["output", best, "target"], ["output", "target"]]
+        assert [list(figure.errors) for figure in drawn] == [["error", f"error, {best}"], ["error"]]
+
+    def test_a_small_input_is_shown_small(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
+        aectl("eval", runs["grid"], *BARE)
+        assert drawn[0].named["input"].shape == (12, 1, 4, 4)
+        assert drawn[0].named["output"].shape == drawn[0].named["target"].shape == (12, 1, 8, 8)
+
+
+class TestExamples:
+    @pytest.mark.parametrize("batch_size", [50, 250])
+    def test_their_heads_are_the_scores_of_what_stands_below(
+        self, batch_size: int, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["vae"], f"batch_size={batch_size}", *BARE)
+        (figure,) = drawn
+        scores = psnr(figure.named["output"], figure.named["target"])
+        kinds = [kind for kind in ("best", "median", "worst") for _ in range(4)]
+        assert list(figure.heads) == [f"{kind}\n{score:.1f} dB" for kind, score in zip(kinds, scores, strict=True)]
+        assert list(scores) == sorted(scores, reverse=True)
+        mean = report_of(runs["vae"])["scores"]["psnr"]["mean"]
+        assert scores[3] > mean > scores[8]
+        assert scores[4] == pytest.approx(mean, abs=0.5)
+
+    def test_below_them_lies_how_far_each_pixel_is_off(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["vae"], *COMPARED)
+        (figure,) = drawn
+        outputs = [images for name, images in figure.named.items() if name not in ("input", "target")]
+        for images, off in zip(outputs, figure.errors.values(), strict=True):
+            expected = np.abs(images.clip(0, 1) - figure.named["target"]).mean(1, keepdims=True)
+            np.testing.assert_allclose(off, expected, rtol=1e-6)
+
+    @pytest.mark.parametrize(("pictures", "columns"), [(1, 3), (5, 15)])
+    def test_there_are_as_many_of_each_kind_as_asked_and_none_twice(
+        self, pictures: int, columns: int, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["ae"], f"pictures={pictures}", *BARE)
+        assert len(drawn[0].heads) == len(np.unique(drawn[0].named["output"], axis=0)) == columns
+
+
+class TestFiles:
+    def test_the_picture_lies_in_the_folder_and_in_tensorboard(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", runs["vae"], *BARE)
+        folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
+        assert f"      {folder / 'pictures.png'}\n" in result.out
+        events = EventAccumulator(str(folder)).Reload()
+        assert events.Tags()["images"] == ["eval, test"]
+        (shown,) = events.Images("eval, test")
+        with Image.open(folder / "pictures.png") as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(shown.encoded_image_string))), pixels)
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+
+    def test_a_second_evaluation_takes_the_place_of_the_first(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
+        for _ in range(2):
+            aectl("eval", runs["vae"], *BARE)
+            (events,) = (path for path in folder.iterdir() if path.name not in ("metrics.json", "pictures.png"))
+            assert len(EventAccumulator(str(events)).Reload().Images("eval, test")) == 1

@@ -1,0 +1,88 @@
+"""Exported files give what the checkpoint gives, for other batches and sizes than they were made with."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import aectl as package
+from aectl.inference import export
+from aectl.inference.export import SUFFIXES, load
+from tests.conftest import Aectl
+
+FORMATS = list(SUFFIXES)
+
+
+@pytest.fixture
+def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
+    return barely_trained
+
+
+def available(format: str) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(("run", "sides"), [("rednet", (30, 52)), ("grid", (36, 20)), ("vector", (8, 8))])
+@pytest.mark.filterwarnings("ignore:.*torch.jit:Warning")
+def test_files_agree_with_the_run(
+    aectl: Aectl, runs: dict[str, Path], format: str, run: str, sides: tuple[int, int]
+) -> None:
+    available(format)
+    result = aectl("export", runs[run], f"format={format}", "output=out")
+    assert result.status == 0, result.err
+    assert "largest difference" in result.out
+    model = package.open(str(runs[run]), accelerator="cpu")
+    x = torch.rand(5, model.opened.model.input_shape[0], *sides)
+    found = load(format, Path(f"out/whole{SUFFIXES[format]}"))(x)
+    torch.testing.assert_close(found, model.reconstruct(x), atol=1e-4, rtol=0)
+    if run == "vector":
+        z = load(format, Path(f"out/encoder{SUFFIXES[format]}"))(x)
+        torch.testing.assert_close(z, model.encode(x), atol=1e-4, rtol=0)
+        images = load(format, Path(f"out/decoder{SUFFIXES[format]}"))(z)
+        torch.testing.assert_close(images, model.reconstruct(x), atol=1e-4, rtol=0)
+    described = json.loads(Path("out/description.json").read_text())["files"]
+    assert set(described) == ({"whole"} if run == "rednet" else {"whole", "encoder", "decoder"})
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:Warning")
+def test_the_config_travels_in_the_file(aectl: Aectl, runs: dict[str, Path]) -> None:
+    text = (runs["vector"] / "config.yaml").read_text()
+    for format in FORMATS:
+        available(format)
+        assert aectl("export", runs["vector"], f"format={format}", "output=out").status == 0
+    stored = {export.CONFIG: ""}
+    torch.jit.load("out/whole.pt", _extra_files=stored)
+    assert stored[export.CONFIG].decode() == text  # type: ignore[attr-defined]
+    stored = {export.CONFIG: ""}
+    torch.export.load("out/whole.pt2", extra_files=stored)
+    assert stored[export.CONFIG] == text
+    import onnx
+
+    model = onnx.load("out/whole.onnx")
+    assert {prop.key: prop.value for prop in model.metadata_props}[export.CONFIG] == text
+    assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["input", "output"]
+
+
+def test_a_file_that_differs_is_refused_and_not_kept(
+    aectl: Aectl, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aectl.cli.commands.export.load", lambda *_: lambda x: x[:, :1].expand(-1, 1, 8, 8) + 1)
+    result = aectl("export", runs["vector"], "output=out")
+    assert result.status == 2
+    assert "differs from the checkpoint" in result.err
+    assert not list(Path("out").glob("whole*"))
+
+
+def test_without_onnx_it_says_what_to_install(
+    aectl: Aectl, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    result = aectl("export", runs["vector"], "format=onnx", "output=out")
+    assert result.status == 2
+    assert "pip install 'aectl[onnx]'" in result.err
+    assert aectl("export", runs["vector"], "format=tflite").status == 2

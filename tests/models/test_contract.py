@@ -1,0 +1,116 @@
+"""Every shipped model on every task with every net: what the rest of aectl may rely on."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from aectl.config import CONFIGS, options
+from aectl.data.loader import as_float
+from aectl.models.ae import AE
+from aectl.models.base import NotGenerativeError
+from aectl.rng import same_draws
+from aectl.runs.run import Run, complete
+
+COMBINATIONS = list(itertools.product(options("model"), options("task"), options("net")))
+NUM_EXAMPLES = 5
+
+
+def composed(*overrides: str) -> DictConfig:
+    """A training config, complete with shapes."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return complete(compose("train", list(overrides)), {})
+
+
+def opened(cfg: DictConfig) -> Run:
+    return Run(Path(), cfg, Path())
+
+
+@pytest.mark.parametrize(("model", "task", "net"), COMBINATIONS)
+def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
+    torch.manual_seed(0)
+    run = opened(composed(f"model={model}", f"task={task}", f"net={net}"))
+    batch = as_float(run.data.batches("val").take(torch.arange(NUM_EXAMPLES)))
+    example = run.task(**batch)
+    built = run.build()
+    assert tuple(example.target.shape[1:]) == built.shape
+    assert tuple(example.input.shape[1:]) == built.input_shape
+
+    terms = built.loss(example)
+    assert all(term.ndim == 0 and torch.isfinite(term) for term in terms.values())
+    terms["loss"].backward()
+    for player, parameters in built.players.items():
+        assert parameters, player
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters), player
+
+    built.eval()
+    assert built.reconstruct(example.input, example.cond).shape == example.target.shape
+    assert torch.equal(built.reconstruct(example.input), built.reconstruct(example.input))
+    assert built.embed(example.input, example.cond).shape == (NUM_EXAMPLES, built.latent_size)
+    if built.generative:
+        assert built.sample(NUM_EXAMPLES).shape == example.target.shape
+    else:
+        with pytest.raises(NotGenerativeError, match="sampler=gaussian"):
+            built.sample(NUM_EXAMPLES)
+
+
+@pytest.mark.parametrize("latent", ["vector", "grid"])
+@pytest.mark.parametrize("task", ["denoise", "super-res"])
+@pytest.mark.parametrize("model", options("model"))
+def test_conv_takes_colour_and_sides_that_do_not_divide(model: str, task: str, latent: str) -> None:
+    cfg = composed(f"model={model}", f"task={task}", "dataset=photos", "dataset.size=30", f"net.latent={latent}")
+    run = opened(cfg)
+    built = run.build().eval()
+    x = torch.rand(2, *built.shape)
+    assert built.reconstruct(run.task.degrade(x)).shape == x.shape
+
+
+@pytest.mark.parametrize("latent", ["vector", "grid"])
+@pytest.mark.parametrize("model", options("model"))
+def test_examine_is_loss_and_reconstruct(model: str, latent: str) -> None:
+    run = opened(composed(f"model={model}", "task=super-res", f"net.latent={latent}"))
+    built = run.build().eval()
+    example = run.task(**as_float(run.data.batches("val").take(torch.arange(5))))
+    with same_draws(0, torch.device("cpu")):
+        terms, output = built.examine(example)
+    with same_draws(0, torch.device("cpu")):
+        expected = built.loss(example)
+    assert terms == expected
+    assert torch.equal(output, built.reconstruct(example.input))
+
+
+@pytest.mark.parametrize("likelihood", options("likelihood"))
+@pytest.mark.parametrize("model", options("model"))
+def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> None:
+    torch.manual_seed(0)
+    run = opened(composed(f"model={model}", f"likelihood={likelihood}", "task=denoise", "net=mlp"))
+    built = run.build()
+    example = run.task(**as_float(run.data.batches("train").take(torch.arange(64))))
+    optimizer = torch.optim.Adam(built.parameters(), 3e-3)
+    losses = []
+    for step in range(80):
+        optimizer.zero_grad()
+        with same_draws(step, torch.device("cpu")):
+            loss = built.loss(example)["loss"]
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 1  # a nat at least
+
+
+def test_the_latent_is_the_size_that_was_asked_for() -> None:
+    vector, grid = (opened(composed("model.latent_dim=5", f"net.latent={kind}")).build() for kind in ("vector", "grid"))
+    assert isinstance(vector, AE)
+    assert isinstance(grid, AE)
+    assert vector.latent_shape == (5,)
+    assert grid.latent_shape == (5, 2, 2)
+
+
+def test_a_variant_that_is_a_number_is_only_a_config() -> None:
+    vae, beta_vae = (OmegaConf.to_container(composed(f"model={name}").model) for name in ("vae", "beta_vae"))
+    assert isinstance(vae, dict)
+    assert isinstance(beta_vae, dict)
+    assert {key for key in vae if vae[key] != beta_vae[key]} == {"beta"}

@@ -1,0 +1,105 @@
+"""Where each image lies in a picture, and files that are whole or not there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from aectl.io.atomic import write, write_json, write_text
+from aectl.plots.image_grid import comparison, enlarge, save, tile
+
+
+def flat(n: int, channels: int = 1, height: int = 3, width: int = 4) -> Tensor:
+    """Images of one gray each, 0.1, 0.2, ..."""
+    return (torch.arange(n) + 1).div(10).view(n, 1, 1, 1).expand(n, channels, height, width)
+
+
+def cell(picture: Tensor, row: int, column: int, gap: int = 2, height: int = 3, width: int = 4) -> Tensor:
+    top, left = gap + row * (height + gap), gap + column * (width + gap)
+    return picture[:, top : top + height, left : left + width]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("gap", [1, 2])
+def test_tile_lays_images_row_by_row_in_a_white_frame(channels: int, gap: int) -> None:
+    images = torch.rand(6, channels, 3, 4) * 0.9
+    picture = tile(images, columns=3, gap=gap)
+    assert picture.shape == (channels, gap + 2 * (3 + gap), gap + 3 * (4 + gap))
+    for index, image in enumerate(images):
+        assert torch.equal(cell(picture, *divmod(index, 3), gap=gap), image)
+    assert (picture == 1).sum() == picture.numel() - images.numel()
+
+
+def test_cells_without_an_image_are_white() -> None:
+    picture = tile(flat(4), columns=3)
+    assert torch.equal(cell(picture, 1, 0), flat(4)[3])
+    assert (cell(picture, 1, 1) == 1).all()
+    assert (cell(picture, 1, 2) == 1).all()
+
+
+def test_tile_cuts_values_to_the_pixel_range() -> None:
+    picture = tile(torch.tensor([-3.0, 3.0]).view(2, 1, 1, 1), columns=2, gap=1)
+    assert picture[0].tolist() == [[1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [1, 1, 1, 1, 1]]
+
+
+def test_enlarge_repeats_each_pixel() -> None:
+    images = torch.rand(2, 3, 4, 5)
+    expected = images.repeat_interleave(3, dim=2).repeat_interleave(2, dim=3)
+    assert torch.equal(enlarge(images, (12, 10)), expected)
+    assert enlarge(images, (4, 5)) is images
+
+
+def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> None:
+    small, large = torch.rand(3, 1, 2, 2), torch.rand(3, 1, 4, 4)
+    picture = comparison([small, large])
+    for column in range(3):
+        shown = cell(picture, 0, column, height=4, width=4)
+        assert torch.equal(shown, small[column].repeat_interleave(2, 1).repeat_interleave(2, 2))
+        assert torch.equal(cell(picture, 1, column, height=4, width=4), large[column])
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+@pytest.mark.parametrize("zoom", [1, 3])
+def test_saved_png_reads_back(tmp_path: Path, channels: int, mode: str, zoom: int) -> None:
+    picture = torch.rand(channels, 5, 7)
+    path = save(picture, tmp_path / "new" / "picture.png", zoom)
+    with Image.open(path) as image:
+        assert (image.format, image.mode, image.size) == ("PNG", mode, (7 * zoom, 5 * zoom))
+        pixels = np.asarray(image).reshape(5 * zoom, 7 * zoom, channels)
+    expected = picture.mul(255).round().permute(1, 2, 0).numpy().repeat(zoom, 0).repeat(zoom, 1)
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_write_leaves_the_old_file_whole_when_saving_fails(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "result.txt", "old")
+
+    def breaks_off(aside: Path) -> None:
+        aside.write_text("ne")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        write(path, breaks_off)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_shows_nothing_under_the_name_before_all_is_written(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "result.txt", "old")
+
+    def looks(aside: Path) -> None:
+        aside.write_text("new")
+        assert aside.parent == path.parent
+        assert aside.suffix == path.suffix
+        assert path.read_text() == "old"
+
+    assert write(path, looks) == path
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_makes_the_folder(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "a" / "b" / "scores.json", {"psnr": 20.5})
+    assert path.read_text() == '{\n  "psnr": 20.5\n}\n'

@@ -1,0 +1,234 @@
+"""What each task does to an image, in numbers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from aectl.errors import UserError
+from aectl.rng import same_draws
+from aectl.tasks.base import Task
+from aectl.tasks.baselines.base import Pairs
+from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
+from aectl.tasks.reconstruct import Reconstruct
+from aectl.tasks.super_res import SuperRes
+
+CPU = torch.device("cpu")
+NOISY: dict[str, Task] = {
+    "gaussian": Denoise(sigma=0.2, mean=0.0, clip=True),
+    "range": Denoise(sigma=[0.1, 0.5], mean=0.0, clip=True),
+    "salt-pepper": DenoiseSaltPepper(amount=0.2),
+}
+KERNELS = ["box", "bilinear", "bicubic"]
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def gray(n: int = 20, channels: int = 3, side: int = 24) -> Tensor:
+    return torch.full((n, channels, side, side), 0.5)
+
+
+def checkerboard(side: int) -> Tensor:
+    return (torch.arange(side).unsqueeze(0) + torch.arange(side).unsqueeze(1)).remainder(2).float()[None, None]
+
+
+def test_reconstruct_poses_the_image_as_it_is() -> None:
+    x, y = torch.rand(4, 1, 8, 8), torch.arange(4)
+    example = Reconstruct()(x, y)
+    assert torch.equal(example.input, x)
+    assert torch.equal(example.target, x)
+    assert example.cond is y
+    assert example.weight is None
+
+
+@pytest.mark.parametrize("task", NOISY)
+def test_target_is_the_clean_image(task: str) -> None:
+    x, mask = torch.rand(4, 1, 8, 8), torch.ones(4, 1, 8, 8)
+    example = NOISY[task](x, None, mask)
+    assert torch.equal(example.target, x)
+    assert example.weight is mask
+    assert not torch.equal(example.input, x)
+
+
+@pytest.mark.parametrize(("mean", "sigma"), [(0.0, 0.2), (0.5, 0.3), (-0.1, 1.0)])
+def test_noise_has_the_stated_mean_and_deviation(mean: float, sigma: float) -> None:
+    noise = Denoise(sigma, mean, clip=False).degrade(gray()) - 0.5
+    error = sigma / math.sqrt(noise.numel())
+    assert noise.mean().item() == pytest.approx(mean, abs=5 * error)
+    assert noise.std().item() == pytest.approx(sigma, abs=5 * error)
+
+
+def test_noise_of_neighbours_channels_and_images_is_independent() -> None:
+    noise = Denoise(0.2, 0.0, clip=False).degrade(gray(n=100)) - 0.5
+    for dim in range(4):
+        correlation = (noise * noise.roll(1, dims=dim)).mean() / noise.var()
+        assert abs(correlation.item()) < 5 / math.sqrt(noise.numel())
+
+
+def test_range_draws_one_sigma_for_each_image() -> None:
+    lo, hi = 0.1, 0.5
+    noise = Denoise([lo, hi], 0.0, clip=False).degrade(gray(n=200, side=32)) - 0.5
+    sigmas = noise.flatten(1).std(1)
+    error = hi / math.sqrt(noise[0].numel())
+    assert sigmas.min() > lo - 3 * error
+    assert sigmas.max() < hi + 3 * error
+    assert sigmas.mean().item() == pytest.approx((lo + hi) / 2, abs=0.03)
+    assert sigmas.std().item() == pytest.approx((hi - lo) / math.sqrt(12), abs=0.02)
+    by_channel = noise.flatten(2).std(2)
+    assert (by_channel - sigmas.unsqueeze(1)).abs().max() < 5 * error
+
+
+def test_clip_cuts_to_the_pixel_range() -> None:
+    clipped = Denoise(0.5, 0.0, clip=True).degrade(gray())
+    unclipped = Denoise(0.5, 0.0, clip=False).degrade(gray())
+    assert (clipped.min(), clipped.max()) == (0, 1)
+    assert unclipped.min() < 0
+    assert unclipped.max() > 1
+
+
+@pytest.mark.parametrize("task", NOISY)
+def test_noise_is_fresh_with_every_call(task: str) -> None:
+    assert not torch.equal(NOISY[task].degrade(gray()), NOISY[task].degrade(gray()))
+
+
+@pytest.mark.parametrize("task", NOISY)
+def test_same_draws_repeats_the_noise_and_leaves_the_generator_untouched(task: str) -> None:
+    before = torch.get_rng_state()
+    drawn = []
+    for seed in (1, 1, 2):
+        with same_draws(seed, CPU):
+            drawn.append(NOISY[task].degrade(gray()))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_same_draws_leaves_the_generator_untouched_after_an_error() -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError), same_draws(1, CPU):
+        torch.rand(1).item() / 0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.1, 0.6])
+def test_salt_and_pepper_kill_the_stated_share_half_and_half(amount: float) -> None:
+    dead = DenoiseSaltPepper(amount).degrade(gray(n=50))[:, 0]
+    error = math.sqrt(amount / dead.numel())
+    for colour in (0.0, 1.0):
+        assert (dead == colour).float().mean().item() == pytest.approx(amount / 2, abs=5 * error)
+    assert torch.equal(dead.unique(), torch.tensor([0.0, 0.5, 1.0]) if amount else torch.tensor([0.5]))
+
+
+def test_salt_and_pepper_kill_all_channels_of_a_pixel_together() -> None:
+    x = torch.rand(8, 3, 16, 16) * 0.8 + 0.1
+    noisy = DenoiseSaltPepper(0.3).degrade(x)
+    dead = (noisy == 0) | (noisy == 1)
+    assert torch.equal(dead.any(1), dead.all(1))
+    assert torch.equal(noisy.where(dead, 0).amin(1), noisy.where(dead, 0).amax(1))
+    assert torch.equal(noisy[~dead], x[~dead])
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_super_res_shows_an_image_that_is_truly_smaller(scale: int, kernel: str) -> None:
+    task, shape = SuperRes(scale, kernel), (3, 24, 12)
+    example = task(torch.rand(2, *shape))
+    assert task.input_shape(shape) == (3, 24 // scale, 12 // scale)
+    assert example.input.shape == (2, *task.input_shape(shape))
+    assert example.target.shape == (2, *shape)
+    assert example.input.min() >= 0
+    assert example.input.max() <= 1
+
+
+def test_box_is_the_mean_of_each_block() -> None:
+    x = torch.rand(2, 3, 12, 6)
+    small = SuperRes(3, "box").degrade(x)
+    for i in range(4):
+        for j in range(2):
+            block = x[..., 3 * i : 3 * i + 3, 3 * j : 3 * j + 3].mean((2, 3))
+            torch.testing.assert_close(small[..., i, j], block)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(("scale", "tolerance"), [(2, 0.02), (3, 0.06), (4, 0.02)])
+def test_fine_checkerboard_becomes_gray(scale: int, tolerance: float, kernel: str) -> None:
+    small = SuperRes(scale, kernel).degrade(checkerboard(48))
+    assert (small - 0.5).abs().max() < tolerance  # a block of 3x3 has one white pixel more than black ones, or less
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_shrinking_keeps_a_flat_image_flat(scale: int, kernel: str) -> None:
+    x = torch.tensor([0.0, 0.3, 1.0]).view(3, 1, 1, 1).expand(3, 1, 24, 24)
+    small = SuperRes(scale, kernel).degrade(x)
+    torch.testing.assert_close(small, x[..., : 24 // scale, : 24 // scale])
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale", "advice"),
+    [
+        ((1, 28, 28), 3, "use task.scale=2 or task.scale=4"),
+        ((3, 9, 9), 2, "use task.scale=3"),
+        ((1, 7, 8), 2, "use another data set"),
+    ],
+)
+def test_scale_that_does_not_divide_is_the_users_mistake(shape: tuple[int, ...], scale: int, advice: str) -> None:
+    with pytest.raises(UserError) as error:
+        SuperRes(scale, "bicubic").input_shape(shape)
+    image = f"{shape[1]}x{shape[2]}"
+    assert str(error.value) == (
+        f"task.scale={scale}: does not divide the image of {image} pixels; expected a divisor of both sides, {advice}"
+    )
+
+
+@pytest.mark.parametrize("task", [*NOISY.values(), Reconstruct(), SuperRes(2, "box"), SuperRes(3, "bicubic")], ids=str)
+def test_every_baseline_of_a_task_gives_images_of_the_shape_of_its_target(task: Task) -> None:
+    example = task(torch.rand(120, 3, 6, 6))
+    train = Pairs(example.input.numpy(), example.target.numpy())
+    few = Pairs(train.input[:3], train.target[:3])
+    for baseline in task.baselines(latent_size=4):
+        restored = baseline.restore(few.input, baseline.fit(lambda: train, lambda: few))
+        assert restored.shape == few.target.shape, baseline.name
+        assert np.isfinite(restored).all(), baseline.name
+
+
+@pytest.mark.parametrize("task", NOISY)
+def test_to_restore_an_image_is_more_than_to_leave_it_as_it_is(task: str) -> None:
+    assert NOISY[task].restores
+    assert not Reconstruct().restores
+    assert "untouched input" in [baseline.name for baseline in NOISY[task].baselines(latent_size=4)]
+
+
+def test_a_reconstruction_is_held_against_as_many_principal_components_as_the_code_has_numbers() -> None:
+    assert [baseline.name for baseline in Reconstruct().baselines(latent_size=7)] == ["mean image", "PCA-7"]
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
+def test_the_interpolations_enlarge_smoothly(kernel: str) -> None:
+    ramp = torch.linspace(0.1, 0.9, 24).expand(1, 1, 24, 24)
+    task = SuperRes(2, "box")
+    (baseline,) = (baseline for baseline in task.baselines(latent_size=4) if baseline.name == kernel)
+    step = (ramp[..., 1] - ramp[..., 0]).max()
+    difference = torch.from_numpy(baseline.restore(task.degrade(ramp).numpy(), {})) - ramp
+    assert difference[..., 4:-4].abs().max() < step / 8  # repeated pixels would be wrong by half a step
+
+
+@pytest.mark.parametrize(
+    ("task", "label"),
+    [
+        (Reconstruct(), "reconstruct"),
+        (Denoise(0.2, 0.0, True), "denoise-0.2"),
+        (Denoise([0.1, 0.5], 0.5, True), "denoise-0.1-0.5-mean-0.5"),
+        (DenoiseSaltPepper(0.1), "denoise-salt-pepper-0.1"),
+        (SuperRes(2, "bicubic"), "super-res-x2"),
+        (SuperRes(4, "box"), "super-res-x4-box"),
+    ],
+    ids=str,
+)
+def test_label_says_the_task_and_its_strength(task: Task, label: str) -> None:
+    assert task.label == label

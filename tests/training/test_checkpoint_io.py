@@ -1,0 +1,201 @@
+"""Checkpoints are whole or not there, whatever happens to the process, the disk or the bytes."""
+
+import errno
+import io
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aectl.errors import UserError
+from aectl.runs.checkpoint import read_checkpoint
+from aectl.training.checkpoint_io import DurableIO, damage, newest_whole, tidy, write_durably
+from tests.faults import FACTOR
+
+KILLS = 30 * FACTOR
+BITS = 400 * FACTOR
+
+
+def checkpoint(number: int, size: int = 300_000) -> dict[str, Any]:
+    """One that says in every number which it is."""
+    return {"state_dict": {"w": torch.full((size,), float(number))}, "place": {"epoch": number}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two checkpoints, the fourth and the fifth."""
+    for number in (4, 5):
+        DurableIO().save_checkpoint(checkpoint(number), tmp_path / "last.ckpt")
+    return tmp_path
+
+
+def epoch_of(folder: Path) -> int:
+    found, _ = newest_whole(folder)
+    assert found
+    return found.place["epoch"]
+
+
+def test_the_last_and_the_one_before_are_kept(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {"last.ckpt", "previous.ckpt"}
+    for name, number in (("last", 5), ("previous", 4)):
+        contents = DurableIO().load_checkpoint(folder / f"{name}.ckpt")
+        assert torch.equal(contents["state_dict"]["w"], checkpoint(number)["state_dict"]["w"])
+
+
+def test_killing_the_writer_leaves_a_whole_checkpoint(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("tried", KILLS)
+    draws = random.Random(0)
+    last = tmp_path / "last.ckpt"
+    begun = struck = 0
+    for _ in range(KILLS):
+        started, ready = os.pipe()
+        if (child := os.fork()) == 0:
+            for number in range(begun, begun + 10_000):
+                DurableIO().save_checkpoint(checkpoint(number), last)
+                os.write(ready, b".")
+            os._exit(0)
+        os.read(started, 1)
+        time.sleep(draws.uniform(0, 0.03))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ready)
+        written = 1 + len(os.read(started, 10_000))
+        os.close(started)
+        struck += any(path.name.startswith(".") for path in tmp_path.iterdir())
+        found, remarks = newest_whole(tmp_path)
+        assert found
+        assert not remarks
+        number = found.place["epoch"]
+        assert begun + written - 1 <= number <= begun + written
+        assert torch.equal(DurableIO().load_checkpoint(found.path)["state_dict"]["w"], torch.full((300_000,), number))
+        assert damage(tmp_path / "previous.ckpt") is None or number == begun
+        begun = number + 1
+        tidy(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} <= {"last.ckpt", "previous.ckpt"}
+    assert struck > KILLS // 5  # kills came in the middle of writing
+
+
+@pytest.mark.parametrize("room", [0, 100, 100_000, 1_200_000])
+def test_a_full_disk_leaves_the_former_checkpoints_as_they_were(
+    room: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+
+    class Full(io.FileIO):
+        """A file on a disk with little room."""
+
+        written = 0
+
+        def write(self, data: Any) -> int:
+            self.written += len(data)
+            if self.written > room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data) or 0
+
+    monkeypatch.setattr(
+        Path, "open", lambda path, mode="r", **kw: Full(path, "w") if mode == "wb" else opened(path, mode, **kw)
+    )
+    with pytest.raises(OSError, match="No space left") as caught:
+        DurableIO().save_checkpoint(checkpoint(6), folder / "last.ckpt")
+    assert caught.value.errno == errno.ENOSPC
+    assert {path.name for path in folder.iterdir()} == {"last.ckpt", "previous.ckpt"}
+    assert epoch_of(folder) == 5
+
+
+def test_a_disk_without_links_keeps_the_former_one_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    DurableIO().save_checkpoint(checkpoint(6), folder / "last.ckpt")
+    assert epoch_of(folder) == 6
+    (folder / "last.ckpt").unlink()
+    assert epoch_of(folder) == 5
+
+
+def test_an_error_of_the_contents_is_not_one_of_the_disk(folder: Path) -> None:
+    def fail(file: Any) -> None:
+        raise ValueError("cannot be written")
+
+    with pytest.raises(ValueError, match="cannot be written"):
+        write_durably(folder / "last.ckpt", fail)
+    assert epoch_of(folder) == 5
+
+
+def test_every_changed_bit_is_noticed_or_changes_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    path = tmp_path / "last.ckpt"
+    DurableIO().save_checkpoint(checkpoint(1, size=50), path)
+    whole = path.read_bytes()
+    bits = random.Random(0).sample(range(8 * len(whole)), min(BITS, 8 * len(whole)))
+    record_property("tried", len(bits))
+    noticed = 0
+    for place, bit in (divmod(index, 8) for index in bits):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        try:
+            found, _ = newest_whole(tmp_path)
+        except UserError:
+            noticed += 1
+            continue
+        assert found
+        contents = DurableIO().load_checkpoint(found.path)
+        assert contents["place"] == found.place == {"epoch": 1}
+        assert torch.equal(contents["state_dict"]["w"], torch.ones(50))
+    assert noticed > 50
+
+
+def test_weights_marked_as_a_folder_are_noticed_for_torch_would_leave_them_to_chance(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    DurableIO().save_checkpoint(checkpoint(1, size=50), path)
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"archive/data/0", content.index(b"PK\x01\x02")) - 46
+    content[entry + 38] |= 0x10  # of the attributes of a file in MS-DOS
+    path.write_bytes(content)
+    assert "marked as a folder" in str(damage(path))
+    with pytest.raises(UserError, match="marked as a folder"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_truncated_last_checkpoint_gives_way_to_the_one_before(share: float, folder: Path) -> None:
+    last = folder / "last.ckpt"
+    last.write_bytes(last.read_bytes()[: int(share * last.stat().st_size)])
+    found, remarks = newest_whole(folder)
+    assert found
+    assert found.path.name == "previous.ckpt"
+    assert len(remarks) == 1
+    assert "last.ckpt is truncated or damaged" in remarks[0]
+    tidy(folder)
+    DurableIO().save_checkpoint(checkpoint(6), last)
+    last.unlink()
+    assert epoch_of(folder) == 4, "a damaged file must not push out the good one"
+
+
+def test_nothing_whole_is_refused_and_nothing_at_all_is_a_new_beginning(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"last\.ckpt is truncated.*previous\.ckpt is truncated.*expected one whole"):
+        newest_whole(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    assert newest_whole(folder)[0] is None
+
+
+def test_a_foreign_checkpoint_is_told_from_a_damaged_one(folder: Path) -> None:
+    torch.save({"state_dict": {}, "epoch": 3}, folder / "last.ckpt")
+    assert damage(folder / "last.ckpt") is None
+    found, remarks = newest_whole(folder)
+    assert found
+    assert found.place == {"epoch": 4}
+    assert "last.ckpt is foreign: without random state" in remarks[0]
+    (folder / "last.ckpt").write_bytes(b"PK, but no archive")
+    assert "last.ckpt is truncated or damaged" in newest_whole(folder)[1][0]

@@ -1,0 +1,34 @@
+"""Means over an epoch of what every step gives."""
+
+import pytest
+import torch
+
+from aectl.training import epoch_means
+from aectl.training.epoch_means import Means
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_each_step_weighs_as_much_as_it_has_examples(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(epoch_means, "AT_ONCE", at_once)
+    losses, sizes = torch.rand(7), [4, 4, 4, 4, 4, 4, 1]
+    found = Means()
+    for loss, n in zip(losses, sizes, strict=True):
+        found.add({"loss": loss, "kl": 2 * loss}, n)
+    expected = sum(float(loss) * n for loss, n in zip(losses, sizes, strict=True)) / 25
+    taken = found.take()
+    assert taken == pytest.approx({"loss": expected, "kl": 2 * expected}, rel=1e-6)
+    assert found.take() == {}
+
+
+def test_terms_of_two_players_are_kept_apart() -> None:
+    found = Means()
+    for step in range(4):
+        found.add({"autoencoder/loss": torch.tensor(1.0 + step)}, 2)
+        found.add({"critic/loss": torch.tensor(10.0), "critic/gap": torch.tensor(-1.0)}, 2)
+    assert found.take() == {"autoencoder/loss": 2.5, "critic/loss": 10.0, "critic/gap": -1.0}
+
+
+def test_a_graph_is_not_kept() -> None:
+    found = Means()
+    found.add({"loss": torch.ones((), requires_grad=True) * 3}, 1)
+    assert not found._waiting[0][1].requires_grad

@@ -1,0 +1,280 @@
+"""What is said of models whose ailment is known, and of healthy ones, which is nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from torch import Tensor, nn
+
+from aectl.data.loader import Batches
+from aectl.data.source import Split
+from aectl.evaluation.active_units import unit_variances
+from aectl.example import Example
+from aectl.models.ae import AE
+from aectl.models.base import Autoencoder
+from aectl.models.nets.mlp import MLP
+from aectl.tasks.reconstruct import Reconstruct
+from aectl.training.health import Diagnosis
+from aectl.training.health_checks import (
+    collapsed_posterior,
+    constant_output,
+    dead_codes,
+    saturated_outputs,
+    winning_discriminator,
+)
+from aectl.training.optimizers import Adam
+from aectl.training.schedules import Constant
+from aectl.training.system import System
+from tests.conftest import Aectl, run_folder
+from tests.small import bare_trainer, first, identity, last, linear_ae, linear_vae
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:GPU available but not used"),
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
+]
+
+SHAPE = (1, 4, 4)
+SMALL = ("net=mlp", "net.hidden=[32]")
+
+
+def codes(scales: list[float], n: int = 1000) -> Tensor:
+    """Independent normal numbers with these standard deviations, (n, units)."""
+    return torch.randn(n, len(scales), generator=torch.Generator().manual_seed(0)) * torch.tensor(scales)
+
+
+@pytest.mark.parametrize(
+    ("scales", "collapsed"),
+    [
+        ([0.0] * 16, True),
+        ([0.05] * 16, True),
+        ([1.0] + [0.01] * 15, False),
+        ([1.0] * 3 + [0.01] * 61, True),
+        ([1.0] * 4 + [0.01] * 60, False),
+        ([0.2] * 16, False),
+        ([0.05], True),
+        ([1.0], False),
+    ],
+)
+def test_a_posterior_has_collapsed_when_next_to_no_mean_varies(scales: list[float], collapsed: bool) -> None:
+    said = collapsed_posterior(codes(scales) + 3)
+    assert (said is not None) == collapsed
+    if said:
+        active = sum(scale > 0.1 for scale in scales)
+        assert f"{len(scales) - active} of {len(scales)} latent units" in said
+        assert "lower model.beta" in said
+
+
+@pytest.mark.parametrize(
+    ("scales", "words"),
+    [
+        ([1e-3] * 8, None),
+        ([1e4, 1e3] * 4, None),
+        ([1.0] * 4 + [0.0] * 4, None),
+        ([1.0] * 3 + [0.0] * 5, "5 of 8 numbers in the code are dead"),
+        ([1.0] * 3 + [1e-3] * 5, "5 of 8 numbers in the code are dead"),
+        ([0.0] * 8, "none of its 8 numbers varies with the input; lower optimizer.lr"),
+    ],
+)
+def test_codes_are_dead_when_most_units_never_vary(scales: list[float], words: str | None) -> None:
+    said = dead_codes(unit_variances(codes(scales)))
+    assert said is None if words is None else words in cast(str, said)
+
+
+def test_entries_of_a_codebook_that_nobody_chooses_are_dead() -> None:
+    shares = torch.bincount(torch.tensor([0, 0, 3, 5]), minlength=8) / 4
+    assert "5 of 8" in cast(str, dead_codes(shares))
+    assert dead_codes(torch.full((8,), 1 / 8)) is None
+
+
+class TestOutputs:
+    """Pictures whose ailment is known."""
+
+    GRAY = torch.rand(32, *SHAPE, generator=torch.Generator().manual_seed(0))
+
+    def test_gray_that_comes_out_black_and_white_is_saturated(self) -> None:
+        assert "100% of the gray pixels" in cast(str, saturated_outputs(self.GRAY.round(), self.GRAY))
+        assert saturated_outputs(torch.zeros_like(self.GRAY), self.GRAY)
+        assert saturated_outputs((40 * (self.GRAY - 0.4)).sigmoid().round(decimals=4), self.GRAY) is None
+
+    def test_black_and_white_targets_are_no_reason_to_call_outputs_saturated(self) -> None:
+        binary = self.GRAY.round()
+        assert saturated_outputs(binary, binary) is None
+        mostly = binary.flatten()
+        mostly[:2] = 0.5  # of 512
+        assert saturated_outputs(binary, mostly.view_as(binary)) is None
+
+    def test_good_and_blurred_outputs_are_not_saturated(self) -> None:
+        for output in (self.GRAY, 0.5 + 0.3 * (self.GRAY - 0.5), self.GRAY.mean(0).expand_as(self.GRAY)):
+            assert saturated_outputs(output, self.GRAY) is None
+
+    def test_the_mean_image_for_every_input_is_constant(self) -> None:
+        mean = self.GRAY.mean(0).expand_as(self.GRAY)
+        assert "the same picture for every input (its variance is 0.0%" in cast(str, constant_output(mean, self.GRAY))
+        assert constant_output(mean + 0.05 * (self.GRAY - mean), self.GRAY)
+        assert constant_output(mean + 0.15 * (self.GRAY - mean), self.GRAY) is None
+
+    def test_targets_that_are_all_alike_are_nobodys_fault(self) -> None:
+        alike = self.GRAY[:1].expand_as(self.GRAY)
+        assert constant_output(alike, alike) is None
+
+
+@pytest.mark.parametrize(("loss", "wins"), [(0.0, True), (0.03, True), (0.06, False), (0.69, False), (3.0, False)])
+def test_a_discriminator_wins_when_it_is_next_to_never_wrong(loss: float, wins: bool) -> None:
+    said = winning_discriminator("discriminator", loss)
+    assert (said is not None) == wins
+    assert not said or "player discriminator always wins" in said
+
+
+def nothing(*of_hook: Any) -> None:
+    """A hook that does nothing."""
+
+
+class Adversarial(Autoencoder):
+    """An autoencoder beside a player with a loss that is always the same."""
+
+    def __init__(self, name: str, loss: float) -> None:
+        super().__init__()
+        self.name, self.score = name, loss
+        self.net, self.other = nn.Linear(16, 16), nn.Linear(1, 1)
+
+    @property
+    def latent_size(self) -> int:
+        return 16
+
+    @property
+    def players(self) -> Mapping[str, list[nn.Parameter]]:
+        return {"autoencoder": list(self.net.parameters()), self.name: list(self.other.parameters())}
+
+    def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+        if player == self.name:
+            return {"loss": self.score + 0 * self.other.weight.sum()}
+        return {"loss": (self.embed(example.input) - example.target.flatten(1)).square().sum(1).mean()}
+
+    def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.embed(input).view_as(input)
+
+    def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.net(input.flatten(1))
+
+
+def trained(model: Autoencoder, epochs: int, folder: Path, lr: float = 0.0) -> Diagnosis:
+    """The callback after so many epochs; with a learning rate of next to 0 the model stays as it is."""
+    diagnosis = Diagnosis(patience=3, n=64)
+    split = Split(torch.rand(64, *SHAPE, generator=torch.Generator().manual_seed(0)))
+    batches = Batches(split, 32, shuffle=False)
+    bare_trainer(
+        epochs,
+        callbacks=[diagnosis],
+        default_root_dir=folder,
+    ).fit(
+        System(model, Reconstruct(), Adam(lr or 1e-12, [0.9, 0.999], 0.0, False), Constant(), None, 0), batches, batches
+    )
+    return diagnosis
+
+
+def thawed(model: AE) -> AE:
+    """The model ready to be trained, which blank ones are not."""
+    last(model).bias.data.fill_(0.5)  # neither black nor white
+    return model.requires_grad_(True).train()
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (lambda: linear_vae(SHAPE, 5, identity()), "the posterior has collapsed: 5 of 5 latent units"),
+        (lambda: linear_ae(SHAPE, 5), "none of its 5 numbers varies"),
+    ],
+)
+def test_each_ailment_is_said_once_and_after_three_validations(
+    model: Any, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(thawed(model()), 2, tmp_path)
+    assert capsys.readouterr().err == ""
+    trained(thawed(model()), 6, tmp_path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("aectl train: epoch 3: ")
+    assert words in line
+
+
+def test_a_decoder_that_ignores_a_living_code_is_said_to_give_one_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = linear_ae(SHAPE, 5)
+    first(model).weight.copy_(torch.eye(5, 16))
+    trained(thawed(model), 3, tmp_path)
+    assert "the same picture for every input" in capsys.readouterr().err
+    last(model).weight.data.copy_(torch.eye(16, 5))
+    trained(thawed(model), 3, tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "said"),
+    [
+        ("discriminator", 0.01, True),
+        ("latent_discriminator", 0.01, True),
+        ("discriminator", 1.3, False),
+        ("critic", 0.01, False),  # of Wasserstein's distance: near 0 is what it should be
+    ],
+)
+def test_a_discriminator_that_always_wins_is_said_once(
+    name: str, loss: float, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(Adversarial(name, loss), 5, tmp_path, lr=1e-3)
+    assert capsys.readouterr().err.count(f"player {name} always wins: its loss is 0.01 nats") == said
+
+
+def test_what_was_said_is_not_said_again_when_a_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = trained(thawed(linear_ae(SHAPE, 5)), 3, tmp_path)
+    capsys.readouterr()
+    after = Diagnosis(patience=3, n=64)
+    after.load_state_dict(before.state_dict())
+    trainer = SimpleNamespace(current_epoch=4)
+    after._note(cast(Trainer, trainer), "code", "dead")
+    assert capsys.readouterr().err == ""
+    after._note(cast(Trainer, trainer), "saturated", None)
+    for _ in range(3):
+        after._note(cast(Trainer, trainer), "saturated", "black and white")
+    assert capsys.readouterr().err == "aectl train: epoch 5: black and white\n"
+
+
+def test_a_symptom_that_comes_and_goes_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = Diagnosis(patience=2, n=64)
+    for line in ("ill", None, "ill", None, "ill"):
+        diagnosis._note(cast(Trainer, SimpleNamespace(current_epoch=0)), "code", line)
+    assert capsys.readouterr().err == ""
+
+
+def test_looking_does_not_change_the_training(tmp_path: Path) -> None:
+    def weights(patience: int) -> list[Tensor]:
+        torch.manual_seed(0)
+        model = AE(SHAPE, SHAPE, 3, MLP([8]), identity())
+        with pytest.MonkeyPatch.context() as patch:
+            if not patience:
+                patch.setattr(Diagnosis, "on_validation_epoch_end", nothing)
+            trained(model, 3, tmp_path, lr=1e-2)
+        return [p.detach() for p in model.parameters()]
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(3), weights(0), strict=True))
+
+
+class TestTrain:
+    """`aectl train`."""
+
+    def test_a_collapse_is_said_in_the_log_too_and_can_be_silenced(self, aectl: Aectl) -> None:
+        collapse = (*SMALL, "model.beta=1000", "trainer.max_epochs=5")
+        result = aectl("train", *collapse)
+        words = "16 of 16 latent units are the prior's"
+        assert result.err.count(words) == 1
+        assert words in (run_folder(result) / "train.log").read_text()
+        assert words not in aectl("train", *collapse, "callbacks.diagnosis=null").err
+
+    def test_a_healthy_training_is_told_nothing(self, aectl: Aectl) -> None:
+        for model in ("ae", "vae", "beta_vae"):
+            result = aectl("train", f"model={model}", *SMALL, "trainer.max_epochs=5")
+            assert "aectl train:" not in result.err

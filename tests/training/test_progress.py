@@ -1,0 +1,143 @@
+import io
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from rich.console import Console
+
+from aectl.data.loader import Batch, Batches
+from aectl.data.source import Split
+from aectl.training.progress import ProgressBar
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's use of torch
+
+IMAGES_A_BATCH = 64
+BATCHES_AN_EPOCH = 5
+
+
+class Clock:
+    """A clock that stands still until somebody works."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Learner(LightningModule):
+    """Takes four seconds for a batch and twenty to validate one; its loss counts the batches."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.num_batches = 0
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        self.clock.now += 4.0
+        self.num_batches += 1
+        loss = 0 * self.weight + self.num_batches
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["x"]))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.clock.now += 20.0
+        self.log("val/loss", 7.5, batch_size=len(batch["x"]))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Failing(Learner):
+    """Fails in its third batch."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        if self.num_batches == 2:
+            raise RuntimeError("out of memory")
+        return super().training_step(batch, batch_idx)
+
+
+class Screen(io.StringIO):
+    """What the progress bar writes to: a terminal, or a file that only takes lines."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+        super().__init__()
+        self.clock = Clock()
+        monkeypatch.setenv("TERM", "xterm")
+        console = Console(file=self, force_terminal=terminal, width=100, get_time=self.clock.monotonic)
+        monkeypatch.setattr("aectl.training.progress.Console", lambda **_: console)
+        monkeypatch.setattr("aectl.training.progress.time", SimpleNamespace(monotonic=self.clock.monotonic))
+
+    def watch(self, learner: type[Learner] = Learner) -> ProgressBar:
+        """The bar after two epochs of five batches."""
+        bar = ProgressBar()
+        trainer = Trainer(
+            accelerator="cpu",
+            max_epochs=2,
+            callbacks=[bar],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        batches = Batches(Split(torch.zeros(BATCHES_AN_EPOCH * IMAGES_A_BATCH, 1)), IMAGES_A_BATCH, shuffle=False)
+        trainer.fit(learner(self.clock), batches, batches)
+        return bar
+
+
+def test_outside_a_terminal_a_plain_line_comes_every_ten_seconds_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch()
+    lines = screen.getvalue().splitlines()
+    found = [re.match(r"epoch (\d/\d)  loss (\S+) .* (\S+) images/s", line).groups() for line in lines]
+    of_a_batch = [("1/2", "3", "16"), ("2/2", "6", "16"), ("2/2", "9", "16")]
+    mean_of_the_epoch = ("2/2", "8", "16")
+    assert found == [*of_a_batch, mean_of_the_epoch]
+
+
+def test_a_plain_line_has_the_validation_loss_as_soon_as_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch()
+    assert ["val 7.5" in line for line in screen.getvalue().splitlines()] == [False, True, True, True]
+
+
+def test_the_last_plain_line_has_nothing_left_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch()
+    assert screen.getvalue().endswith("  0 s left\n")
+
+
+def test_a_quick_run_outside_a_terminal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aectl.training.progress.PLAIN_SECONDS", 1000.0)
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch()
+    assert screen.getvalue().count("\n") == 1
+
+
+def test_outside_a_terminal_nothing_moves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch()
+    assert not re.search(r"[\x1b\r]", screen.getvalue())
+
+
+def test_in_a_terminal_one_bar_covers_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=True)
+    (task,) = screen.watch().bar.tasks
+    assert (task.completed, task.total) == (10, 10)
+    written = screen.getvalue()
+    assert written.count("\n") == 1  # the bar is drawn over itself, and nothing else is written
+    last = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", written).splitlines()[-1].split("\r")[-1]
+    assert re.fullmatch(r"epoch 2/2 ━+ 100%  loss 8  val 7\.5 16 images/s 00:00", last.strip())
+
+
+def test_a_run_that_fails_gives_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=True)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        screen.watch(Failing)
+    hidden, shown = screen.getvalue().rfind("\x1b[?25l"), screen.getvalue().rfind("\x1b[?25h")
+    assert shown > hidden >= 0

@@ -1,0 +1,142 @@
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from aectl import __version__
+from aectl.config import CONFIGS
+from aectl.runs.run import Run, make
+from aectl.training.fit import hyperparameters, system
+from aectl.training.records import History, Hyperparameters, Provenance
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's use of torch
+
+OVERRIDES = ["net=mlp", "model.latent_dim=3", "recipe.lr=0.01"]
+NAMES = {"model": "vae", "task": "reconstruct", "dataset": "digits", "net": "mlp", "likelihood": "gaussian"}
+
+
+def composed() -> DictConfig:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("train", OVERRIDES)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Three epochs of two batches, recorded and nothing else."""
+    run = Run.create(tmp_path_factory.mktemp("run"), composed(), NAMES)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        limit_train_batches=2,
+        limit_val_batches=2,
+        callbacks=[
+            Provenance(run.config_text),
+            History(run.metrics),
+            ModelCheckpoint(run.checkpoints, "best", "val/loss", save_last=True),
+        ],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+    trainer.fit(system(run, make(run.cfg.trainer)), run.data.batches("train"), run.data.batches("val"))
+    return run
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_metrics_csv_has_a_row_for_each_epoch(run: Run) -> None:
+    rows = table(run.metrics)
+    assert [(row["epoch"], row["step"]) for row in rows] == [("0", "2"), ("1", "4"), ("2", "6")]
+
+
+def test_metrics_csv_has_the_loss_and_its_terms_of_both_splits_and_the_learning_rate(run: Run) -> None:
+    rows = table(run.metrics)
+    assert list(rows[0])[:2] == ["epoch", "step"]
+    assert set(rows[0]) == {"epoch", "step", "lr"} | {
+        f"{s}/{t}" for s in ("train", "val") for t in ("loss", "nll", "kl")
+    }
+    for row in rows:
+        for split in ("train", "val"):
+            loss, nll, kl = (float(row[f"{split}/{term}"]) for term in ("loss", "nll", "kl"))
+            assert loss == pytest.approx(nll + kl, rel=1e-5)
+
+
+def test_the_learning_rate_in_metrics_csv_is_the_one_of_the_schedule(run: Run) -> None:
+    factor = make(run.cfg.schedule)
+    expected = [0.01 * factor(step / 6) for step in (0, 2, 4)]
+    assert [float(row["lr"]) for row in table(run.metrics)] == pytest.approx(expected, rel=1e-6)
+
+
+def end_of_epoch(history: History, epoch: int, **metrics: float) -> None:
+    values = {name: torch.tensor(value) for name, value in metrics.items()}
+    trainer = SimpleNamespace(callback_metrics=values, current_epoch=epoch, global_step=10 * epoch + 10)
+    history.on_train_epoch_end(cast(Trainer, trainer), cast(LightningModule, None))
+
+
+def test_metrics_that_come_later_get_a_column_and_those_that_stay_away_leave_it_empty(tmp_path: Path) -> None:
+    history = History(tmp_path / "metrics.csv")
+    end_of_epoch(history, 0, loss=3.0)
+    end_of_epoch(history, 1, loss=2.0, val=2.5)
+    end_of_epoch(history, 2, val=1.5)
+    assert table(tmp_path / "metrics.csv") == [
+        {"epoch": "0", "step": "10", "loss": "3.0", "val": ""},
+        {"epoch": "1", "step": "20", "loss": "2.0", "val": "2.5"},
+        {"epoch": "2", "step": "30", "loss": "", "val": "1.5"},
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+
+
+@pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt"])
+def test_a_checkpoint_carries_version_and_config_and_needs_no_pickle(run: Run, name: str) -> None:
+    checkpoint = torch.load(run.checkpoints / name, weights_only=True)
+    assert checkpoint["aectl"] == {"version": __version__, "config": run.config_text}
+    config = yaml.safe_load(checkpoint["aectl"]["config"])
+    assert config == yaml.safe_load((run.folder / "config.yaml").read_text())
+    assert config["model"]["latent_dim"] == 3
+    assert config["model"]["shape"] == [1, 8, 8]
+    assert config["optimizer"]["lr"] == 0.01
+    assert config["names"] == NAMES
+
+
+def test_a_lone_checkpoint_is_enough_to_open_the_run(run: Run, tmp_path: Path) -> None:
+    lone = tmp_path / "from_a_friend.ckpt"
+    lone.write_bytes((run.checkpoints / "best.ckpt").read_bytes())
+    opened = Run.open(str(lone), "outputs")
+    assert opened.cfg == run.cfg
+    weights, expected = (each.load(torch.device("cpu")).state_dict() for each in (opened, run))
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[key], expected[key]) for key in expected)
+
+
+def test_hyperparameters_are_the_keys_a_user_sets_and_what_was_chosen(run: Run) -> None:
+    flat = hyperparameters(run)
+    assert flat["seed"] == 0
+    assert flat["names.model"] == "vae"
+    assert flat["model.latent_dim"] == 3
+    assert flat["optimizer.lr"] == 0.01
+    assert flat["net.hidden"] == "[512]"
+    assert not [key for key in flat if "_target_" in key]
+    assert {type(value) for value in flat.values()} <= {str, int, float, bool}
+
+
+def test_the_best_score_is_shown_beside_the_hyperparameters() -> None:
+    shown: list[Any] = []
+    trainer = SimpleNamespace(logger=SimpleNamespace(log_hyperparams=lambda *args: shown.extend(args)))
+    best = SimpleNamespace(monitor="val/loss", best_model_score=torch.tensor(12.5))
+    Hyperparameters({"model.beta": 4.0}, cast(ModelCheckpoint, best)).on_train_end(
+        cast(Trainer, trainer), cast(LightningModule, None)
+    )
+    assert shown == [{"model.beta": 4.0}, {"best/val/loss": 12.5}]
