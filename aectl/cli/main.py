@@ -116,7 +116,7 @@ def command(name: str) -> Callable[..., Any]:
     """The function that a verb runs, imported when it is first called."""
 
     def call(*args: Any) -> Any:
-        return importlib.import_module(f"aectl.commands.{name}").main(*args)
+        return importlib.import_module(f"aectl.cli.commands.{name}").main(*args)
 
     return call
 

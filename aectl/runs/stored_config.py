@@ -26,7 +26,7 @@ ROOMS = {
     "dataset": "aectl.data.",
     "data": "aectl.data.",
     "trainer": "aectl.training.trainer.",
-    "callbacks": "aectl.callbacks.",
+    "callbacks": "aectl.training.",
 }
 """Where the class of a node lies, by the last key of its path."""
 NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
