@@ -11,9 +11,9 @@ from torch import Tensor
 from aectl.config import check
 from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
-from aectl.inference.restoration import predict
-from aectl.inference.sampling import generate, natural
-from aectl.inference.trained_run import Opened
+from aectl.inference.restoration import restore
+from aectl.inference.sampling import default_sampler, generate
+from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import image_files
 from aectl.runs.run import Run
 from aectl.types import Seed
@@ -30,7 +30,7 @@ class Model:
         opened: the run on its device.
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: TrainedRun) -> None:
         self.opened = opened
 
     def __repr__(self) -> str:
@@ -50,21 +50,21 @@ class Model:
     def decode(self, z: Tensor | np.ndarray) -> Tensor:
         """The images of latents (N, D), (N, *shape) in [0, 1]."""
         codes = torch.as_tensor(z, dtype=torch.float32, device=self.opened.device)
-        return self.opened.single_latent.render(codes).clamp(0, 1).cpu()
+        return self.opened.single_latent.decode_mean(codes).clamp(0, 1).cpu()
 
     def sample(self, n: int = 16, temperature: float = 1.0) -> Tensor:
         """New images (n, *shape) in [0, 1]: from the prior, or from a Gaussian fitted to the training latents."""
-        return generate(self.opened, n, natural(self.opened.model), temperature=temperature).clamp(0, 1)
+        return generate(self.opened, n, default_sampler(self.opened.model), temperature=temperature).clamp(0, 1)
 
     def predict(self, picture: str | Path | Tensor | np.ndarray | Image.Image, tile: int | None = None) -> Image.Image:
         """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image."""
         channels = self.opened.model.input_shape[0]
         if isinstance(picture, str | Path):
-            array = image_files.read(Path(picture).expanduser(), channels)
+            array = image_files.read_image(Path(picture).expanduser(), channels)
         else:
             (image,) = as_images(picture, channels)
             array = (image * 255).round().byte().numpy()
-        return image_files.as_picture(predict(self.opened, array, tile))
+        return image_files.to_pil(restore(self.opened, array, tile))
 
     def _batch(self, x: Images) -> Tensor:
         """Images of any kind as the model takes them, on its device."""
@@ -84,7 +84,7 @@ def as_images(x: Images, channels: int) -> Tensor:
     if isinstance(x, list):
         return torch.cat([as_images(image, channels) for image in x])
     if isinstance(x, Image.Image):
-        x = image_files.as_array(x, channels)
+        x = image_files.to_array(x, channels)
     images = torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
     if images.ndim > 2 and images.shape[-1] == channels != images.shape[-3]:
         images = images.movedim(-1, -3)  # as matplotlib and scikit-image lay them out
@@ -105,4 +105,4 @@ def opened(run: str, outputs: str, accelerator: str, seed: int, trust: bool) -> 
     check({"accelerator": accelerator, "seed": seed}, {"accelerator": Accelerator, "seed": Seed})
     found = Run.open(str(run), outputs, trust)
     device = pick(cast(Accelerator, accelerator))
-    return Model(Opened(found, found.load(device), device, seed))
+    return Model(TrainedRun(found, found.load(device), device, seed))

@@ -38,13 +38,13 @@ def options(group: str) -> list[str]:
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
-def nearest(word: str, words: list[str]) -> str:
+def suggest(word: str, words: list[str]) -> str:
     """`; did you mean X?` for the word that was probably meant, else nothing."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def spelled(override: str) -> str:
+def normalize_override(override: str) -> str:
     """An override with its choices spelled as their files are: `task=super_res` is `task=super-res`."""
     group, equals, value = override.partition("=")
     if not equals or not (CONFIGS / group).is_dir():
@@ -59,23 +59,23 @@ def locate(target: str) -> Callable[..., Any]:
     return getattr(importlib.import_module(module), name)
 
 
-def plain(config: Any) -> dict[str, Any]:
+def to_plain(config: Any) -> dict[str, Any]:
     """An OmegaConf config as nested dictionaries with every interpolation resolved."""
     from omegaconf import OmegaConf
 
     return typing.cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
-def nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def target_nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every node of a plain config that names a `_target_`, with its dotted path, outermost first."""
     if isinstance(config, dict):
         if "_target_" in config:
             yield path, config
         for key, value in config.items():
-            yield from nodes(value, f"{path}.{key}" if path else str(key))
+            yield from target_nodes(value, f"{path}.{key}" if path else str(key))
     elif isinstance(config, list):
         for index, value in enumerate(config):
-            yield from nodes(value, f"{path}.{index}")
+            yield from target_nodes(value, f"{path}.{index}")
 
 
 def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
         UserError: a constructor lacks an argument, or does not take one.
     """
     check_values({key: value for key, value in config.items() if key in top_level}, top_level, "")
-    for path, node in sorted(nodes(config), key=cost_of_import):
+    for path, node in sorted(target_nodes(config), key=cost_of_import):
         target = locate(node["_target_"])
         arguments = {key: value for key, value in node.items() if not key.startswith("_")}
         check_names(path, target, arguments)
@@ -106,7 +106,7 @@ def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]
     parameters = {k: p for k, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
     for name in arguments.keys() - parameters.keys():
         raise UserError(
-            f"{path}.{name}={arguments[name]}: {target.__name__} takes no such key{nearest(name, list(parameters))}; "
+            f"{path}.{name}={arguments[name]}: {target.__name__} takes no such key{suggest(name, list(parameters))}; "
             f"expected one of {', '.join(parameters)}"
         )
     needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
@@ -124,10 +124,10 @@ def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: st
         try:
             TypeAdapter(annotations[name], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
         except ValidationError as error:
-            raise BadValueError(prefix + name, value, expected(error)) from None
+            raise BadValueError(prefix + name, value, expected_values(error)) from None
 
 
-def expected(error: Any) -> str:
+def expected_values(error: Any) -> str:
     """What pydantic would have taken, in a few words."""
     wanted = dict.fromkeys(NOISE.sub("", item["msg"]) for item in error.errors())
     return "expected " + ", or ".join(wanted)

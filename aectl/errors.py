@@ -32,7 +32,7 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def short(error: BaseException, most: int = 400) -> str:
+def shorten(error: BaseException, most: int = 400) -> str:
     """What an error says, in one line."""
     text = one_line(error)
     return text if len(text) <= most else f"{text[:most]} ..."

@@ -6,7 +6,7 @@ import sys
 log = logging.getLogger(__name__)
 
 
-def remark(line: str) -> None:
+def notify(line: str) -> None:
     """Says it in both places."""
     print(f"aectl train: {line}", file=sys.stderr)
     log.info(line)

@@ -10,7 +10,7 @@ import torch
 
 
 @contextmanager
-def same_draws(seed: int, device: torch.device) -> Iterator[None]:
+def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
     """Random numbers that depend on `seed` alone, and leave no trace in the ones that come after."""
     on_device = {} if device.type == "cpu" else {"device_type": device.type}
     with torch.random.fork_rng([] if device.type == "cpu" else [device.index or 0], **on_device):
@@ -18,7 +18,7 @@ def same_draws(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def random_state() -> dict[str, Any]:
+def get_rng_state() -> dict[str, Any]:
     """Where every generator of random numbers stands, in tensors and plain numbers: Python's, NumPy's and torch's."""
     name, words, *rest = np.random.get_state(legacy=True)
     state = {
@@ -33,7 +33,7 @@ def random_state() -> dict[str, Any]:
     return state
 
 
-def set_random_state(state: dict[str, Any]) -> None:
+def set_rng_state(state: dict[str, Any]) -> None:
     """Sets every generator to where it stood; a device that is not here is left out."""
     name, words, *rest = state["numpy"]
     random.setstate(state["python"])

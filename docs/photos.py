@@ -37,11 +37,11 @@ def prepare() -> None:
     photo = read(PHOTO)
     height, width = (side // 2 * 2 for side in photo.shape[:2])
     truth = np.ascontiguousarray(photo[:height, :width].transpose(2, 0, 1))
-    image_files.save(truth, FOLDER / "truth" / f"{PHOTO}.png")
+    image_files.write_image(truth, FOLDER / "truth" / f"{PHOTO}.png")
     for run, task in TASKS.items():
         torch.manual_seed(0)
         degraded = task.degrade(torch.from_numpy(truth)[None] / 255)
-        image_files.save((degraded[0] * 255).round().byte().numpy(), FOLDER / run / f"{PHOTO}.png")
+        image_files.write_image((degraded[0] * 255).round().byte().numpy(), FOLDER / run / f"{PHOTO}.png")
 
 
 def show() -> None:
@@ -57,14 +57,14 @@ def show() -> None:
         heads = [f"{name}\n{scores[name][0]:.2f} dB" for name in shown]
         images = np.concatenate([*(restored[name] for name in shown), truth])
         rows = {name: images[:, :, y : y + SIDE, x : x + SIDE] for name, (y, x) in CROPS.items()}
-        figure = figures.rows(rows, f"{PHOTO}, held out: {task.label}", [*heads, "truth"], inches=1.5)
-        figures.save(figure, ROOT / "docs" / f"{run}.png")
+        figure = figures.image_rows(rows, f"{PHOTO}, held out: {task.label}", [*heads, "truth"], inches=1.5)
+        figures.save_figure(figure, ROOT / "docs" / f"{run}.png")
     README.write_text(replaced(README.read_text(), "photos", "\n".join(table)))
 
 
 def loaded(folder: str) -> np.ndarray:
     """The photograph in one of the folders, (1, 3, H, W) in [0, 1]."""
-    return image_files.read(FOLDER / folder / f"{PHOTO}.png")[None] / np.float32(255)
+    return image_files.read_image(FOLDER / folder / f"{PHOTO}.png")[None] / np.float32(255)
 
 
 def classical(task: Task, input: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:

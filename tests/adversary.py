@@ -10,13 +10,15 @@ from aectl.example import Example
 from aectl.models.ae import AE
 from aectl.models.nets.base import Net
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import Count, Shape
+from aectl.types import PositiveInt, Shape
 
 
 class Adversarial(AE):
     """An autoencoder whose codes a critic tells from draws of a normal distribution."""
 
-    def __init__(self, shape: Shape, input_shape: Shape, latent_dim: Count, net: Net, likelihood: Likelihood) -> None:
+    def __init__(
+        self, shape: Shape, input_shape: Shape, latent_dim: PositiveInt, net: Net, likelihood: Likelihood
+    ) -> None:
         super().__init__(shape, input_shape, latent_dim, net, likelihood)
         self.critic = nn.Linear(self.latent_size, 1)
 

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 from torch import nn
 
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.models.nets.mlp import MLP
@@ -55,7 +55,7 @@ def last(model: AE) -> nn.Linear:
 
 def opened(
     model: Autoencoder, dataset: str = "aectl.data.digits.Digits", seed: int = 0, **task: float | bool
-) -> Opened:
+) -> TrainedRun:
     """A model as if it had been trained to rebuild this data set; with keys for it, to take their noise out."""
     target = "aectl.tasks.denoise.Denoise" if task else "aectl.tasks.reconstruct.Reconstruct"
     cfg = {
@@ -63,7 +63,7 @@ def opened(
         "data": {"_target_": "aectl.data.loader.Data", "batch_size": 100},
         "task": {"_target_": target, **task},
     }
-    return Opened(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
+    return TrainedRun(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
 
 
 def bare_trainer(epochs: int = 1, **flags: Any) -> Trainer:

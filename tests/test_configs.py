@@ -8,7 +8,17 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from aectl.config import CONFIGS, GIVEN_BY_PROGRAM, check, locate, nearest, nodes, options, plain, spelled
+from aectl.config import (
+    CONFIGS,
+    GIVEN_BY_PROGRAM,
+    check,
+    locate,
+    normalize_override,
+    options,
+    suggest,
+    target_nodes,
+    to_plain,
+)
 from aectl.errors import UserError
 
 FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if "hydra" not in path.relative_to(CONFIGS).parts)
@@ -37,7 +47,7 @@ def named(path: Path) -> str:
 def test_keys_are_the_constructor_s_parameters(path: Path) -> None:
     content = yaml.safe_load(path.read_text())
     inherited = "defaults" in content and "dataset" not in content
-    for where, node in nodes(content):
+    for where, node in target_nodes(content):
         target = locate(node["_target_"])
         variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         parameters = inspect.signature(target).parameters
@@ -48,7 +58,7 @@ def test_keys_are_the_constructor_s_parameters(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TARGETS, ids=named)
 def test_constructors_are_annotated_and_take_no_catch_all(path: Path) -> None:
-    for _, node in nodes(yaml.safe_load(path.read_text())):
+    for _, node in target_nodes(yaml.safe_load(path.read_text())):
         target = locate(node["_target_"])
         own = target.__init__ if "__init__" in vars(target) else None
         if own is None:
@@ -64,7 +74,7 @@ def test_constructors_are_annotated_and_take_no_catch_all(path: Path) -> None:
 def test_every_choice_composes_and_passes_the_check(group: str) -> None:
     for choice in options(group):
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            check(plain(compose("train", [f"{group}={choice}"])), {"seed": int, "outputs": str})
+            check(to_plain(compose("train", [f"{group}={choice}"])), {"seed": int, "outputs": str})
 
 
 def test_the_choice_of_the_command_line_wins_over_what_a_dataset_or_experiment_picks() -> None:
@@ -100,12 +110,12 @@ def test_a_lesson_keeps_its_likelihood_on_another_dataset() -> None:
     ],
 )
 def test_hyphens_and_underscores_are_the_same_to_a_choice(given: str, meant: str) -> None:
-    assert spelled(given) == meant
+    assert normalize_override(given) == meant
 
 
 def test_the_nearest_word_is_offered_only_when_it_is_near() -> None:
-    assert nearest("vea", ["ae", "vae"]) == "; did you mean vae?"
-    assert nearest("xyz", ["ae", "vae"]) == ""
+    assert suggest("vea", ["ae", "vae"]) == "; did you mean vae?"
+    assert suggest("xyz", ["ae", "vae"]) == ""
 
 
 def test_a_node_without_a_needed_key_or_with_an_unknown_one_is_named() -> None:

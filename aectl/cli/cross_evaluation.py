@@ -7,13 +7,13 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from aectl.cli.hydra_hooks import own_sweep
+from aectl.cli.hydra_hooks import claim_sweep_folder
 from aectl.io.atomic import write_json
 
 Report = dict[str, Any]
 
 
-class Matrix(Callback):
+class CrossEvaluation(Callback):
     """What Hydra calls around the jobs of `aectl eval`: gathers their reports and prints them side by side."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Matrix(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """A matrix gets a folder of its own, also beside one that is made in the same second."""
-        own_sweep(config)
+        claim_sweep_folder(config)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keeps what a job found; one that failed has said so itself."""
@@ -35,10 +35,10 @@ class Matrix(Callback):
         from aectl.evaluation import tables
 
         tables.console().print(tables.matrix(self.reports))
-        print(f"wrote {write_json(Path(config.hydra.sweep.dir) / 'matrix.json', cells(self.reports))}")
+        print(f"wrote {write_json(Path(config.hydra.sweep.dir) / 'matrix.json', matrix_cells(self.reports))}")
 
 
-def cells(reports: list[Report]) -> list[Report]:
+def matrix_cells(reports: list[Report]) -> list[Report]:
     """What a cell of the matrix says, for each report."""
     return [
         {

@@ -8,15 +8,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import CONFIGS, BadValueError, nearest, options
+from aectl.config import CONFIGS, BadValueError, options, suggest
 from aectl.errors import one_line
 
 
-def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
+def error_message(error: Exception, config_name: str, arguments: list[str]) -> str:
     """One line for an error that a command met, or that Hydra raised while it composed `config_name` from arguments."""
     text = one_line(str(error) or error.__cause__)
     if isinstance(error, BadValueError):
-        default = OmegaConf.select(defaults(config_name, arguments), error.key)
+        default = OmegaConf.select(default_config(config_name, arguments), error.key)
         return f"{text}; try {error.key}={'null' if default is None else default}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.partition("/")
@@ -26,12 +26,12 @@ def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
     if ambiguous := re.search(r"Ambiguous value for argument '(.+?)'", text):
         return f"{ambiguous[1]}: several values; add -m to sweep over them, or write [a,b] for a list"
     if missing := re.search(r"Could not override '(.+?)'", text):
-        return unknown_key(missing[1], value_of(missing[1], arguments), config_name, arguments)
+        return unknown_key(missing[1], given_value(missing[1], arguments), config_name, arguments)
     return text
 
 
 def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
-    return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{nearest(choice, choices)}"
+    return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{suggest(choice, choices)}"
 
 
 def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) -> str:
@@ -45,27 +45,27 @@ def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) ->
     ):
         return f"{key}={value}: a trained run keeps its {key.split('.', maxsplit=1)[0]}; train another run for that"
     group, _, leaf = key.rpartition(".")
-    owners = [f"{group}={name}" for name in options(group) if leaf in keys_of(group, name)] if group else []
+    owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
     if owners:
         return f"{key}={value}: that key belongs to {' and '.join(owners)}; add {owners[0]}"
     groups = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name != "hydra"]
-    config = OmegaConf.to_container(defaults(config_name, arguments), resolve=False)
-    known = groups + list(dotted(config))
-    return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{nearest(key, known)}"
+    config = OmegaConf.to_container(default_config(config_name, arguments), resolve=False)
+    known = groups + list(flatten_keys(config))
+    return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{suggest(key, known)}"
 
 
-def value_of(key: str, arguments: list[str]) -> str:
+def given_value(key: str, arguments: list[str]) -> str:
     """What was given for this key on the command line."""
     return next((word.partition("=")[2] for word in arguments if word.lstrip("+~").startswith(f"{key}=")), "")
 
 
-def keys_of(group: str, name: str) -> set[str]:
+def keys_in(group: str, name: str) -> set[str]:
     """The keys that the file of a choice sets itself."""
     content: dict[str, dict[str, object]] = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text()) or {}
     return set(content.get(group, content))
 
 
-def defaults(config_name: str, arguments: list[str]) -> DictConfig:
+def default_config(config_name: str, arguments: list[str]) -> DictConfig:
     """The config under the choices of groups among these arguments, every other value as shipped."""
     chosen = [word for word in arguments if "=" in word and word.partition("=")[2] in options(word.partition("=")[0])]
     running = GlobalHydra.instance().hydra
@@ -76,11 +76,11 @@ def defaults(config_name: str, arguments: list[str]) -> DictConfig:
     return config
 
 
-def dotted(config: object, prefix: str = "") -> dict[str, object]:
+def flatten_keys(config: object, prefix: str = "") -> dict[str, object]:
     """The leaves of a nested config by their dotted keys."""
     if not isinstance(config, dict):
         return {prefix: config}
     leaves: dict[str, object] = {}
     for key, value in config.items():
-        leaves |= dotted(value, f"{prefix}.{key}" if prefix else str(key))
+        leaves |= flatten_keys(value, f"{prefix}.{key}" if prefix else str(key))
     return leaves

@@ -21,9 +21,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from aectl.cli import memory
-from aectl.cli.error_messages import explain
-from aectl.cli.resume import restore
-from aectl.config import plain
+from aectl.cli.error_messages import error_message
+from aectl.cli.resume import restore_config
+from aectl.config import to_plain
 from aectl.errors import UserError, fail
 from aectl.io.atomic import write_json
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Job = dict[str, Any]
 
 
-def loud(hook: Callable[..., None]) -> Callable[..., None]:
+def fatal(hook: Callable[..., None]) -> Callable[..., None]:
     """Ends the program when a hook fails; Hydra alone would print a warning and train on."""
 
     @functools.wraps(hook)
@@ -45,35 +45,35 @@ def loud(hook: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-class Jobs(Callback):
+class TrainHooks(Callback):
     """What Hydra calls around the jobs of `aectl train`."""
 
     sweep: ClassVar[Path | None] = None
     """The folder of the sweep that this process runs."""
 
-    @loud
+    @fatal
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Nothing is written before the config is known to be good; then the run gets a folder of its own."""
         from aectl.cli.commands.train import preflight
 
         HydraConfig.instance().set_config(config)
         try:
-            folder = restore(config) if config.resume is not None else None
+            folder = restore_config(config) if config.resume is not None else None
             preflight(config)
         except UserError as error:
-            fail("aectl train", in_words(error, config))
+            fail("aectl train", user_message(error, config))
         with read_write(config.hydra):
             config.hydra.run.dir = str(folder or fresh_folder(Path(config.hydra.run.dir)))
             if folder:
                 config.hydra.output_subdir = None  # what the run was started with stays there
 
-    @loud
+    @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """A sweep gets a folder of its own, also beside one that has started in the same second."""
         if config.resume is not None:
             fail("aectl train", f"resume={config.resume}: expected one run to go on with; leave out -m and sweep=")
-        own_sweep(config)
-        Jobs.sweep = Path(config.hydra.sweep.dir)
+        claim_sweep_folder(config)
+        TrainHooks.sweep = Path(config.hydra.sweep.dir)
 
     @classmethod
     def discard_unstarted(cls) -> None:
@@ -83,7 +83,7 @@ class Jobs(Callback):
             with suppress(OSError):
                 os.removedirs(cls.sweep.parent)
 
-    @loud
+    @fatal
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints all jobs, best first; exit status 1 if any failed."""
         jobs = [read_job(path) for path in Path(config.hydra.sweep.dir).glob("*/summary.json")]
@@ -92,7 +92,7 @@ class Jobs(Callback):
             raise SystemExit(1)
 
 
-def own_sweep(config: DictConfig) -> None:
+def claim_sweep_folder(config: DictConfig) -> None:
     """Gives a sweep a folder of its own, unless the user has named one."""
     if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
         folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
@@ -101,27 +101,27 @@ def own_sweep(config: DictConfig) -> None:
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
 
 
-def guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+def run_job(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     """A command as Hydra runs it: a mistake ends it in one line, but in a sweep of trainings the other jobs go on."""
 
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
-            with memory.explained(lambda: memory.at_work(plain(cfg))):
+            with memory.user_error_on_oom(lambda: memory.advice_while_running(to_plain(cfg))):
                 return task(cfg)
         except Exception as error:
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
-                return report(error, hydra.job.num, Path(hydra.runtime.output_dir))
+                return report_failed_job(error, hydra.job.num, Path(hydra.runtime.output_dir))
             if isinstance(error, UserError):
-                fail(f"aectl {hydra.job.name}", in_words(error, running_config()), error.status)
+                fail(f"aectl {hydra.job.name}", user_message(error, running_config()), error.status)
             raise
 
     return job
 
 
-def in_words(error: UserError, config: DictConfig) -> str:
+def user_message(error: UserError, config: DictConfig) -> str:
     """The error in one line, with what to try instead."""
-    return explain(error, config.hydra.job.config_name, list(config.hydra.overrides.task))
+    return error_message(error, config.hydra.job.config_name, list(config.hydra.overrides.task))
 
 
 def running_config() -> DictConfig:
@@ -129,9 +129,9 @@ def running_config() -> DictConfig:
     return cast(DictConfig, HydraConfig.instance().cfg)
 
 
-def report(error: Exception, number: int, folder: Path) -> float:
+def report_failed_job(error: Exception, number: int, folder: Path) -> float:
     """Says that a job of a sweep failed and leaves it for the table; its objective is no number."""
-    reason = in_words(error, running_config()) if isinstance(error, UserError) else repr(error)
+    reason = user_message(error, running_config()) if isinstance(error, UserError) else repr(error)
     log.info("job %s failed", number, exc_info=error)
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
     write_json(folder / "summary.json", {"status": "failed", "error": reason})

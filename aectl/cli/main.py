@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aectl import __version__
-from aectl.config import CONFIGS, nearest, spelled
+from aectl.config import CONFIGS, normalize_override, suggest
 from aectl.errors import UserError, fail
 
 VERBS = {
@@ -73,39 +73,39 @@ def main(arguments: list[str] | None = None) -> None:
     elif verb in VERBS:
         run_verb(verb, rest)
     else:
-        fail("aectl", f"{verb}: no such verb; expected one of {', '.join(VERBS)}{nearest(verb, list(VERBS))}")
+        fail("aectl", f"{verb}: no such verb; expected one of {', '.join(VERBS)}{suggest(verb, list(VERBS))}")
 
 
 def run_verb(verb: str, arguments: list[str]) -> None:
     """Hands a verb to Hydra; a mistake of the user's ends in one line and exit status 2."""
     try:
-        given = rewritten(verb, arguments)
+        given = normalize_arguments(verb, arguments)
     except UserError as error:
         fail(f"aectl {verb}", error)
 
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from aectl.cli.error_messages import explain
-    from aectl.cli.hydra_hooks import Jobs, guarded
+    from aectl.cli.error_messages import error_message
+    from aectl.cli.hydra_hooks import TrainHooks, run_job
 
     name = verb.replace("-", "_")
     show_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra's errors come to us
     sys.argv = [f"aectl {verb}", *given]
     try:
-        hand_to_hydra(name, guarded(command(name)))
+        run_hydra(name, run_job(command(name)))
     except KeyboardInterrupt:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None
     except (HydraException, OmegaConfBaseException) as error:
-        Jobs.discard_unstarted()
+        TrainHooks.discard_unstarted()
         if show_all:
             raise
-        fail(f"aectl {verb}", explain(error, name, given))
+        fail(f"aectl {verb}", error_message(error, name, given))
 
 
-def hand_to_hydra(name: str, task: Callable[..., Any]) -> None:
+def run_hydra(name: str, task: Callable[..., Any]) -> None:
     """Lets Hydra read `sys.argv` for the config of this name, and call the task with it."""
     from hydra import main as hydra_main
 
@@ -121,7 +121,7 @@ def command(name: str) -> Callable[..., Any]:
     return call
 
 
-def rewritten(verb: str, arguments: list[str]) -> list[str]:
+def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
     """What Hydra understands: flags first, the run as `run='...'`, every choice spelled as its file is.
 
     Raises:
@@ -135,21 +135,21 @@ def rewritten(verb: str, arguments: list[str]) -> list[str]:
         if word.startswith("-"):
             flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
         elif word.startswith("run=") and word[4:5] not in ("'", '"'):
-            runs.append(quoted(word[4:]))
+            runs.append(quote(word[4:]))
         elif verb == "train" and word.startswith("resume=") and word[7:] not in ("", "null") and word[7] not in "'\"":
-            overrides.append(f"resume={quoted(word[7:])}")
+            overrides.append(f"resume={quote(word[7:])}")
         elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
-            runs.append(quoted(word))
+            runs.append(quote(word))
         elif "=" in word or word.startswith("~"):
-            overrides.append(spelled(word))
+            overrides.append(normalize_override(word))
         else:
             raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
     several = len(runs) > 1 or (verb == "eval" and any(LIST_OF_CHOICES.match(override) for override in overrides))
     multirun = ["--multirun"] if several and not {"-m", "--multirun"} & set(flags) else []
     if any(word.startswith("resume='") for word in overrides):
-        from aectl.cli.resume import as_started
+        from aectl.cli.resume import stored_overrides
 
-        overrides = [*as_started(overrides), *overrides]
+        overrides = [*stored_overrides(overrides), *overrides]
     return flags + multirun + ([f"run={','.join(runs)}"] if runs else []) + overrides
 
 
@@ -157,11 +157,11 @@ def takes_value(flag: str) -> int:
     """How many words follow this flag of Hydra's."""
     name = flag.split("=", maxsplit=1)[0]
     if name not in FLAGS_ALONE + FLAGS_WITH_VALUE:
-        raise UserError(f"{flag}: no such flag; see --help{nearest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}")
+        raise UserError(f"{flag}: no such flag; see --help{suggest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}")
     return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))
 
 
-def quoted(path: str) -> str:
+def quote(path: str) -> str:
     """The path in quotes, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
     escaped = path.replace("'", "\\'")
     return f"'{escaped}'"
@@ -179,4 +179,4 @@ def complete(arguments: list[str]) -> None:
         os.environ["COMP_LINE"] = " ".join(["aectl", *words[1:]])
         sys.argv = ["aectl", "-sc", "query=bash"]
         name = words[0].replace("-", "_")
-        hand_to_hydra(name, command(name))
+        run_hydra(name, command(name))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from aectl.errors import UserError
-from aectl.types import size_of
+from aectl.types import format_bytes
 
 SIGNS = (
     *("out of memory", "can't allocate memory", "not enough memory", "Unable to allocate"),
@@ -22,7 +22,7 @@ Advice = tuple[str, Any, str]
 
 
 @contextmanager
-def explained(advice: Callable[[], Advice]) -> Iterator[None]:
+def user_error_on_oom(advice: Callable[[], Advice]) -> Iterator[None]:
     """Turns running out of memory into a line for the user.
 
     Raises:
@@ -31,14 +31,16 @@ def explained(advice: Callable[[], Advice]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        cause = shortage(error)
+        cause = find_oom(error)
         if cause is None:
             raise
         key, value, remedy = advice()
-        raise UserError(f"{key}={value}: out of memory on the {device(cause)}{asked(cause)}; {remedy}") from error
+        raise UserError(
+            f"{key}={value}: out of memory on the {oom_device(cause)}{requested_bytes(cause)}; {remedy}"
+        ) from error
 
 
-def shortage(error: BaseException | None) -> BaseException | None:
+def find_oom(error: BaseException | None) -> BaseException | None:
     """The error, or the one that it was raised from, that says that the memory ran out; none if that was not it."""
     while error is not None and not isinstance(error, UserError):
         if isinstance(error, MemoryError) or (
@@ -49,21 +51,21 @@ def shortage(error: BaseException | None) -> BaseException | None:
     return None
 
 
-def device(error: BaseException) -> str:
+def oom_device(error: BaseException) -> str:
     """Whose memory it was."""
     on_gpu = type(error).__name__ == "OutOfMemoryError" or re.search(r"CUDA|CUDNN|CUBLAS|MPS|HIP", str(error))
     return "GPU" if on_gpu else "CPU"
 
 
-def asked(error: BaseException) -> str:
+def requested_bytes(error: BaseException) -> str:
     """How much was asked for, where the error says so."""
     found = ASKED.search(str(error))
     if not found:
         return ""
-    return f" (asked for {size_of(int(found[1])) if found[2] == 'bytes' else f'{found[1]} {found[2]}'} more)"
+    return f" (asked for {format_bytes(int(found[1])) if found[2] == 'bytes' else f'{found[1]} {found[2]}'} more)"
 
 
-def at_work(config: dict[str, Any]) -> Advice:
+def advice_while_running(config: dict[str, Any]) -> Advice:
     """What to try when a verb with this config has run out of memory."""
     if "trainer" in config:
         n, steps = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
@@ -78,7 +80,7 @@ def at_work(config: dict[str, Any]) -> Advice:
     return "accelerator", config["accelerator"], "try accelerator=cpu, or a machine with more memory"
 
 
-def before_work(config: dict[str, Any]) -> Advice:
+def advice_before_training(config: dict[str, Any]) -> Advice:
     """What to try when a training has run out of memory before its first step."""
     net = ", ".join(f"{name} {value}" for name, value in config["net"].items() if not name.startswith("_"))
     return "net", net, "the model or its data are too large; lower a size of net, model or dataset"

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl.config import CONFIGS, options
 from aectl.errors import UserError
-from aectl.io.atomic import newest
+from aectl.io.atomic import newest_file
 
 if TYPE_CHECKING:
     pass
@@ -21,14 +21,14 @@ FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomal
 NOT_OF_THE_RUN = ("resume", "outputs")
 
 
-def find(where: str, outputs: str) -> Path:
+def find_run(where: str, outputs: str) -> Path:
     """The folder of a run by its path, or of the `latest` below `outputs`, finished or not.
 
     Raises:
         UserError: there is no such run.
     """
     if where == "latest":
-        config = newest(path for path in Path(outputs).rglob("config.yaml") if path.parent.name != ".hydra")
+        config = newest_file(path for path in Path(outputs).rglob("config.yaml") if path.parent.name != ".hydra")
         if config is None:
             raise UserError(f"resume=latest: no run in {outputs}/; expected one, start it with: aectl train")
         return config.parent
@@ -38,7 +38,7 @@ def find(where: str, outputs: str) -> Path:
     return folder
 
 
-def choices(folder: Path) -> dict[str, str]:
+def stored_choices(folder: Path) -> dict[str, str]:
     """The choice of each config group that the run was started with, as far as Hydra has left word of it."""
     path = folder / ".hydra" / "hydra.yaml"
     stored = yaml.safe_load(path.read_text()) if path.is_file() else None
@@ -46,19 +46,19 @@ def choices(folder: Path) -> dict[str, str]:
     return {group: str(name) for group, name in chosen.items() if "/" not in group and group != "sweep" and name}
 
 
-def as_started(arguments: list[str]) -> list[str]:
+def stored_overrides(arguments: list[str]) -> list[str]:
     """The choices of the run that these arguments resume, but for those they make themselves: to stand before them.
 
     Raises:
         UserError: there is no such run.
     """
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
-    folder = find(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
-    known = {group: name for group, name in choices(folder).items() if (CONFIGS / group).is_dir()}
+    folder = find_run(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
+    known = {group: name for group, name in stored_choices(folder).items() if (CONFIGS / group).is_dir()}
     return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
 
 
-def restore(config: DictConfig) -> Path:
+def restore_config(config: DictConfig) -> Path:
     """Makes a composed config that of the run that it resumes, in place, and returns its folder.
 
     Raises:
@@ -66,12 +66,12 @@ def restore(config: DictConfig) -> Path:
     """
     from aectl.runs.stored_config import safe_config
 
-    folder = find(config.resume, config.outputs)
+    folder = find_run(config.resume, config.outputs)
     stored = safe_config((folder / "config.yaml").read_text(), str(folder))
     for override in config.hydra.overrides.task:
         key, _, value = override.lstrip("+~").partition("=")
         if key not in NOT_OF_THE_RUN:
-            change(stored, config, key, value, choices(folder))
+            apply_override(stored, config, key, value, stored_choices(folder))
     with read_write(config), open_dict(config):
         for key in [key for key in config if key != "hydra"]:
             del config[key]
@@ -81,7 +81,7 @@ def restore(config: DictConfig) -> Path:
     return folder
 
 
-def change(stored: DictConfig, composed: DictConfig, key: str, value: str, chosen: dict[str, str]) -> None:
+def apply_override(stored: DictConfig, composed: DictConfig, key: str, value: str, chosen: dict[str, str]) -> None:
     """Takes over what the command line says of one key or group.
 
     Raises:
@@ -91,17 +91,17 @@ def change(stored: DictConfig, composed: DictConfig, key: str, value: str, chose
         if value == chosen.get(key, value):
             return
         if key != "callbacks":
-            refuse(key, value, chosen[key])
-    new, old = node(composed, key), node(stored, key)
+            refuse_change(key, value, chosen[key])
+    new, old = plain_value(composed, key), plain_value(stored, key)
     if new == old:
         return
     group, _, leaf = key.partition(".")
     if group != "callbacks" and not (group == "trainer" and leaf in FREE):
-        refuse(key, new, "no such key" if old is None else old)
+        refuse_change(key, new, "no such key" if old is None else old)
     OmegaConf.update(stored, key, new, merge=False, force_add=True)
 
 
-def refuse(key: str, new: Any, old: Any) -> None:
+def refuse_change(key: str, new: Any, old: Any) -> None:
     free = ", ".join(f"trainer.{name}" for name in FREE)
     raise UserError(
         f"{key}={new}: the run is trained with {old}; expected no change but of {free} and callbacks, "
@@ -109,7 +109,7 @@ def refuse(key: str, new: Any, old: Any) -> None:
     )
 
 
-def node(config: DictConfig, key: str) -> Any:
+def plain_value(config: DictConfig, key: str) -> Any:
     """The value of a key, plain, or none."""
     value = OmegaConf.select(config, key)
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

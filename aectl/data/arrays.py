@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aectl.data.source import Split, SplitName, held_out
+from aectl.data.source import Split, SplitName, hold_out_indices
 from aectl.errors import UserError
-from aectl.io.archives import check_growth
+from aectl.io.archives import check_unpacked_size
 from aectl.io.npz import load_npz
 from aectl.modalities.pixel_range import as_pixels
-from aectl.types import Shape, Share
+from aectl.types import Fraction, Shape
 
 PART = 2**24
 """Bytes that are unpacked at once."""
@@ -38,7 +38,7 @@ class Arrays(ABC):
         test: the share of all examples that test, where the files have no test part.
     """
 
-    def __init__(self, path: str, val: Share, test: Share) -> None:
+    def __init__(self, path: str, val: Fraction, test: Fraction) -> None:
         self.path = Path(path).expanduser()
         self.val = val
         self.test = test
@@ -73,14 +73,14 @@ class Arrays(ABC):
         rest = found["train"]
         test = found.get("test")
         if test is None:
-            rest, test = cut(rest, self.test)
-        elif copies := int(known(test.x, rest.x).sum()):
+            rest, test = hold_out(rest, self.test)
+        elif copies := int(is_duplicate(test.x, rest.x).sum()):
             print(
                 f"dataset.path={self.path}: {copies} of its {len(test.x)} test images are in its training part too, "
                 "so that what is measured on the test split is too good",
                 file=sys.stderr,
             )
-        train, val = cut(rest, self.val)
+        train, val = hold_out(rest, self.val)
         return {"train": train, "val": val, "test": test}
 
     def split(self, name: SplitName) -> Split:
@@ -111,7 +111,7 @@ class Idx(Arrays):
                     f"dataset.path={self.path}: no file *{word}*images* in it; expected train-images-idx3-ubyte"
                 )
             return None
-        return idx(images), idx(labels) if labels else None
+        return read_idx(images), read_idx(labels) if labels else None
 
 
 class Npz(Arrays):
@@ -137,14 +137,14 @@ class Npz(Arrays):
         return parts
 
 
-def idx(path: Path) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
     """The array in an idx file of unsigned bytes, plain or gzipped.
 
     Raises:
         UserError: it is no such file, or not whole.
     """
     try:
-        content = unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        content = read_gzip(path) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"dataset.path: {path} is damaged ({error})") from error
     start = 4 + 4 * content[3] if len(content) > 3 else 0
@@ -156,13 +156,13 @@ def idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def unpacked(path: Path) -> bytes:
+def read_gzip(path: Path) -> bytes:
     """What is in a gzip file, read no further than such a file may grow."""
     content = bytearray()
     with gzip.open(path) as file:
         while part := file.read(PART):
             content += part
-            check_growth(len(content), path.stat().st_size)
+            check_unpacked_size(len(content), path.stat().st_size)
     return bytes(content)
 
 
@@ -186,25 +186,25 @@ def as_split(x: np.ndarray, y: np.ndarray | None, classes: np.ndarray, path: Pat
     return Split(images, numbers, [str(name) for name in classes])
 
 
-def cut(split: Split, share: float) -> tuple[Split, Split]:
+def hold_out(split: Split, share: float) -> tuple[Split, Split]:
     """A split without a share of it, and that share; copies of one image lie on one side."""
-    rest, held = held_out(len(split.x), share)
-    copies = known(split.x[held], split.x[rest])
+    rest, held = hold_out_indices(len(split.x), share)
+    copies = is_duplicate(split.x[held], split.x[rest])
     rest, held = torch.cat([rest, held[copies]]), held[~copies]
-    return taken(split, rest), taken(split, held)
+    return subset(split, rest), subset(split, held)
 
 
-def contents(images: Tensor) -> list[bytes]:
+def image_digests(images: Tensor) -> list[bytes]:
     """What tells each image from others."""
     return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images.numpy()]
 
 
-def known(images: Tensor, others: Tensor) -> Tensor:
+def is_duplicate(images: Tensor, others: Tensor) -> Tensor:
     """For each image whether it is a copy of one of the others, (N,) bool."""
-    there = set(contents(others))
-    return torch.tensor([content in there for content in contents(images)], dtype=torch.bool)
+    there = set(image_digests(others))
+    return torch.tensor([content in there for content in image_digests(images)], dtype=torch.bool)
 
 
-def taken(split: Split, part: Tensor) -> Split:
+def subset(split: Split, part: Tensor) -> Split:
     """The examples at these indices."""
     return Split(split.x[part], None if split.y is None else split.y[part], split.classes)

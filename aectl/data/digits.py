@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 
-from aectl.data.source import Split, SplitName, held_out
-from aectl.types import Count, Shape
+from aectl.data.source import Split, SplitName, hold_out_indices
+from aectl.types import PositiveInt, Shape
 
 SIDE = 8
 
@@ -22,7 +22,7 @@ class Digits:
         | https://doi.org/10.24432/C50P49
     """
 
-    def __init__(self, size: Count = SIDE) -> None:
+    def __init__(self, size: PositiveInt = SIDE) -> None:
         self.size = size
         self.shape: Shape = (1, size, size)
 
@@ -36,7 +36,7 @@ class Digits:
             large = F.interpolate(x.float(), (self.size, self.size), mode="bicubic", antialias=True)
             x = large.round().clamp(0, 255).to(torch.uint8)
         y = torch.from_numpy(digits.target).long()
-        rest, test = held_out(len(x), share=0.2)
-        train, val = (rest[part] for part in held_out(len(rest), share=0.1))
+        rest, test = hold_out_indices(len(x), share=0.2)
+        train, val = (rest[part] for part in hold_out_indices(len(rest), share=0.1))
         part = {"train": train, "val": val, "test": test}[name]
         return Split(x[part], y[part], [str(digit) for digit in range(10)])

@@ -11,8 +11,8 @@ from torch import Tensor
 from aectl.data.source import Source, Split, SplitName
 from aectl.errors import UserError
 from aectl.modalities.pixel_range import check_range
-from aectl.rng import same_draws
-from aectl.types import Count
+from aectl.rng import seeded_rng
+from aectl.types import PositiveInt
 
 Batch = dict[str, Tensor]
 Binarize = Literal["none", "threshold", "fixed", "dynamic"]
@@ -33,7 +33,7 @@ class Data:
             gray value says; `dynamic`: drawn anew whenever it is trained on, and once for validation and test.
     """
 
-    def __init__(self, source: Source, batch_size: Count, binarize: Binarize = "none") -> None:
+    def __init__(self, source: Source, batch_size: PositiveInt, binarize: Binarize = "none") -> None:
         self.source = source
         self.batch_size = batch_size
         self.binarize = binarize
@@ -46,7 +46,7 @@ class Data:
             UserError: there are none, they are no images to binarize, or their values are out of range.
         """
         split = self._gray(name)
-        return split if self.binarize == "none" else split._replace(x=binary(split.x, self.binarize))
+        return split if self.binarize == "none" else split._replace(x=binarize_images(split.x, self.binarize))
 
     def batches(self, name: SplitName) -> "Batches":
         """One split, shuffled anew each epoch if it is the training split."""
@@ -94,7 +94,7 @@ class Batches:
             batch = self.take(part)
             read += batch["x"].nbytes
             if self.split.mapped and read > RESIDENT:
-                let_go(self.split.mapped)
+                release_pages(self.split.mapped)
                 read = 0
             yield batch
 
@@ -113,13 +113,13 @@ class Batches:
         """The examples at these indices as one batch."""
         part = part.to(self.split.x.device)
         x = self.split.x.index_select(0, part)
-        batch = {"x": drawn(x) if self.draw else x}
+        batch = {"x": sample_binary(x) if self.draw else x}
         if self.split.y is not None:
             batch["y"] = self.split.y.index_select(0, part)
         return {name: value.pin_memory() for name, value in batch.items()} if self.pinned else batch
 
 
-def let_go(mapped: mmap.mmap) -> None:
+def release_pages(mapped: mmap.mmap) -> None:
     """Takes the pages of a file out of this process; they stay in the system's cache as long as it has room."""
     if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -130,15 +130,15 @@ def free_memory(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0]
 
 
-def binary(x: Tensor, how: Binarize) -> Tensor:
+def binarize_images(x: Tensor, how: Binarize) -> Tensor:
     """Gray values of uint8 as black and white, 0 and 255; the draws are always the same."""
     if how == "threshold":
         return (x > 127).mul(255).to(torch.uint8)
-    with same_draws(0, x.device):
-        return torch.cat([drawn(part) for part in x.split(DRAWN_AT_ONCE)])
+    with seeded_rng(0, x.device):
+        return torch.cat([sample_binary(part) for part in x.split(DRAWN_AT_ONCE)])
 
 
-def drawn(x: Tensor) -> Tensor:
+def sample_binary(x: Tensor) -> Tensor:
     """Each pixel of uint8 drawn black or white, white with the chance that its gray value says.
 
     References:
@@ -148,7 +148,7 @@ def drawn(x: Tensor) -> Tensor:
     return (torch.rand(x.shape, device=x.device) * 255 < x).mul(255).to(torch.uint8)
 
 
-def as_float(batch: Batch) -> Batch:
+def to_float(batch: Batch) -> Batch:
     """Images from uint8 to float32 in [0, 1]; everything else as it is."""
     x = batch["x"]
     return {**batch, "x": x.float().div_(255)} if x.dtype == torch.uint8 else batch

@@ -7,7 +7,7 @@ from sklearn.datasets import load_sample_image
 
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
-from aectl.types import Count, Shape
+from aectl.types import PositiveInt, Shape
 
 PHOTOS = {
     "train": ("astronaut", "coffee", "rocket", "stereo_motorcycle", "retina", "immunohistochemistry", "china.jpg"),
@@ -25,7 +25,7 @@ class Photos:
         patches_per_photo: how many are cut from each photograph.
     """
 
-    def __init__(self, size: Count, patches_per_photo: Count) -> None:
+    def __init__(self, size: PositiveInt, patches_per_photo: PositiveInt) -> None:
         if size > SHORTEST_SIDE:
             raise UserError(
                 f"dataset.size={size}: larger than the smallest photograph; "

@@ -46,7 +46,7 @@ class Source(Protocol):
         ...
 
 
-def held_out(n: int, share: float) -> tuple[Tensor, Tensor]:
+def hold_out_indices(n: int, share: float) -> tuple[Tensor, Tensor]:
     """The indices 0 .. n - 1 shuffled and parted into all but `share` of them, and `share` of them.
 
     The order is fixed: which examples validate must not depend on the seed of a training run.

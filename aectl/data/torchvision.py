@@ -12,11 +12,11 @@ import torch
 import torchvision
 from torch import Tensor
 
-from aectl.data.source import Split, SplitName, held_out
+from aectl.data.source import Split, SplitName, hold_out_indices
 from aectl.errors import UserError
-from aectl.io.archives import check_growth
-from aectl.io.atomic import write
-from aectl.io.locks import held
+from aectl.io.archives import check_unpacked_size
+from aectl.io.atomic import write_atomic
+from aectl.io.locks import file_lock
 from aectl.types import Shape
 
 PART = 2**20
@@ -63,7 +63,7 @@ class Torchvision:
         dataset = load(self.name, self.root, train=name != "test")
         x, y = images(dataset.data), torch.as_tensor(dataset.targets).long()
         if name != "test":
-            train, val = held_out(len(x), share=0.1)
+            train, val = hold_out_indices(len(x), share=0.1)
             part = train if name == "train" else val
             x, y = x[part], y[part]
         return Split(x, y, list(dataset.classes))
@@ -88,11 +88,11 @@ class Torchvision:
 
     def _fetch(self) -> None:
         """Unpacks or downloads the files; of several processes one does, and the others wait for it."""
-        with held(self.root / self.name, f"fetches {self.name} into {self.root}"):
+        with file_lock(self.root / self.name, f"fetches {self.name} into {self.root}"):
             for file in self.files:
                 packed = self.unpack_from / f"{file.name}.gz" if self.unpack_from else None
                 if packed and packed.exists() and not file.exists():
-                    write(file, partial(unpack, packed))
+                    write_atomic(file, partial(unpack, packed))
             if not self._complete():
                 download(self.name, self.root, self.files)
 
@@ -118,7 +118,7 @@ def unpack(packed: Path, to: Path) -> None:
     with gzip.open(packed) as source, to.open("wb") as copy:
         while part := source.read(PART):
             copy.write(part)
-            check_growth(copy.tell(), packed.stat().st_size)
+            check_unpacked_size(copy.tell(), packed.stat().st_size)
 
 
 @lru_cache(maxsize=4)

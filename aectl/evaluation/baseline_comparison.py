@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from aectl import __version__
-from aectl.config import plain
+from aectl.config import to_plain
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
 from aectl.errors import one_line
 from aectl.evaluation.cache import Cache, fingerprint
-from aectl.evaluation.scores import Mean, Scores, first, joined, mean_of, score
-from aectl.inference.trained_run import Opened
-from aectl.io.progress import bar
+from aectl.evaluation.scores import MeanCI, Scores, concatenate_scores, first_scores, mean_ci, score
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.progress import track
 from aectl.tasks.baselines.base import Baseline, Pairs, State
 
 FIT_VALUES = 2**27
@@ -30,7 +30,7 @@ LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)
-class Row:
+class BaselineRow:
     """A baseline in the table.
 
     Arguments:
@@ -50,15 +50,15 @@ class Row:
         """The images that it was run on."""
         return 0 if self.scores is None else len(self.scores["psnr"])
 
-    def lead_of(self, model: Scores) -> Mean | None:
+    def margin(self, model: Scores) -> MeanCI | None:
         """By how many dB of PSNR the model beats it, over exactly the images that both have."""
         if self.scores is None:
             return None
-        return mean_of(model["psnr"][: self.n] - self.scores["psnr"])
+        return mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
 
 
 @dataclass(frozen=True)
-class Contest:
+class BaselineComparison:
     """The baselines of a task, on a data set.
 
     Arguments:
@@ -68,12 +68,12 @@ class Contest:
         slow_images: the images, the first ones of the split, that slow baselines are run on.
     """
 
-    home: Opened
-    away: Opened
+    home: TrainedRun
+    away: TrainedRun
     cache: Cache
     slow_images: int
 
-    def rows(self, batches: Batches, latent_size: int) -> list[Row]:
+    def rows(self, batches: Batches, latent_size: int) -> list[BaselineRow]:
         """Every baseline on the batches; one that cannot be had is a row that says why."""
         tested = {
             "test": fingerprint(batches.split.x.numpy()),
@@ -82,9 +82,9 @@ class Contest:
             "device": self.away.device.type,  # the same seed draws other noise on another kind
         }
         baselines = self.home.run.task.baselines(latent_size)
-        return [self._row(baseline, batches, tested) for baseline in bar(baselines, "baselines")]
+        return [self._row(baseline, batches, tested) for baseline in track(baselines, "baselines")]
 
-    def _row(self, baseline: Baseline, batches: Batches, tested: dict[str, Any]) -> Row:
+    def _row(self, baseline: Baseline, batches: Batches, tested: dict[str, Any]) -> BaselineRow:
         n = min(self.slow_images, len(batches.split.x)) if baseline.slow else len(batches.split.x)
         try:
             state = self.fitted(baseline)
@@ -92,10 +92,10 @@ class Contest:
             scores = self.cache.get(key, lambda: self._scores(baseline, state, batches, n))
             setting = baseline.setting(state)
         except Exception as error:  # whatever a library raises must not take the rest of the table with it
-            return Row(baseline, error=one_line(error) or type(error).__name__)
+            return BaselineRow(baseline, error=one_line(error) or type(error).__name__)
         if not all(np.isfinite(values).all() for values in scores.values()):
-            return Row(baseline, error="its output is not finite")
-        return Row(baseline, scores, setting)
+            return BaselineRow(baseline, error="its output is not finite")
+        return BaselineRow(baseline, scores, setting)
 
     def fitted(self, baseline: Baseline) -> State:
         """What the baseline learned or was set to on the training and validation splits."""
@@ -106,7 +106,7 @@ class Contest:
         return {
             "baseline": f"{type(baseline).__module__}.{type(baseline).__name__}",
             "attributes": baseline.attributes(),
-            "task": plain(self.home.run.cfg.task),
+            "task": to_plain(self.home.run.cfg.task),
             **self.fitted_on,
             "versions": {"aectl": __version__, **{library: version(library) for library in LIBRARIES}},
         }
@@ -114,10 +114,10 @@ class Contest:
     @torch.inference_mode()
     def _scores(self, baseline: Baseline, state: State, batches: Batches, n: int) -> Scores:
         parts = []
-        for pairs in posed(self.away, batches, n):
+        for pairs in posed_pairs(self.away, batches, n):
             output = np.ascontiguousarray(baseline.restore(pairs.input, state), dtype=np.float32)
             parts.append(score(torch.from_numpy(output), torch.from_numpy(pairs.target)))
-        return first(joined(parts), n)
+        return first_scores(concatenate_scores(parts), n)
 
     @cached_property
     def train(self) -> Pairs:
@@ -137,21 +137,21 @@ class Contest:
     def _pairs(self, name: SplitName, n: int) -> Pairs:
         """The first examples of a split, posed with draws that no seed changes: a fit serves every eval."""
         batches = Batches(self.home.run.data.split(name), BATCH_SIZE, shuffle=False)
-        parts = list(posed(self.home.with_seed(0), batches, n))
+        parts = list(posed_pairs(self.home.with_seed(0), batches, n))
         return Pairs(*(np.concatenate(part)[:n] for part in zip(*parts, strict=True)))
 
 
 @torch.inference_mode()
-def posed(opened: Opened, batches: Batches, n: int) -> Iterator[Pairs]:
+def posed_pairs(opened: TrainedRun, batches: Batches, n: int) -> Iterator[Pairs]:
     """Batches as the task poses them, on the CPU, until they hold `n` examples."""
     for index, batch in enumerate(batches):
         if index * batches.batch_size >= n:
             return
-        example = opened.pose(batch, index)
+        example = opened.make_example(batch, index)
         yield Pairs(example.input.cpu().numpy(), example.target.cpu().numpy())
 
 
-def best_of(rows: list[Row], model: Scores) -> Row | None:
+def best_baseline(rows: list[BaselineRow], model: Scores) -> BaselineRow | None:
     """The baseline that the model leads by least, over the images that both have; none if none could be had."""
-    leads = [(lead.mean, index) for index, row in enumerate(rows) if (lead := row.lead_of(model))]
+    leads = [(lead.mean, index) for index, row in enumerate(rows) if (lead := row.margin(model))]
     return rows[min(leads)[1]] if leads else None

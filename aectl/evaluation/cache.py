@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aectl.io.atomic import write
-from aectl.io.locks import held
+from aectl.io.atomic import write_atomic
+from aectl.io.locks import file_lock
 from aectl.io.npz import load_npz
 
 Arrays = dict[str, np.ndarray]
@@ -31,22 +31,22 @@ class Cache:
 
         Of several processes that ask for them at once one computes, and the others wait for it.
         """
-        text = json.dumps(key, sort_keys=True, default=in_words)
+        text = json.dumps(key, sort_keys=True, default=json_default)
         path = self.folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.npz"
-        if (stored := read(path)) is not None:
+        if (stored := read_arrays(path)) is not None:
             return stored
         with ExitStack() as stack:
             with suppress(OSError):  # a cache that cannot be written costs time alone
-                stack.enter_context(held(path, f"computes {path}"))
-            if (stored := read(path)) is not None:
+                stack.enter_context(file_lock(path, f"computes {path}"))
+            if (stored := read_arrays(path)) is not None:
                 return stored
             arrays = compute()
             with suppress(OSError):
-                write(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
+                write_atomic(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
         return arrays
 
 
-def read(path: Path) -> Arrays | None:
+def read_arrays(path: Path) -> Arrays | None:
     """The arrays of a file; none if it is not there or not whole."""
     try:
         return load_npz(path)
@@ -54,7 +54,7 @@ def read(path: Path) -> Arrays | None:
         return None
 
 
-def in_words(value: Any) -> str:
+def json_default(value: Any) -> str:
     """What JSON does not know, as text; that of an array leaves nothing out."""
     return fingerprint(value) if isinstance(value, np.ndarray) else str(value)
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from aectl.config import plain
+from aectl.config import to_plain
 from aectl.data.source import SplitName
 from aectl.evaluation.active_units import ACTIVE_VARIANCE, DEAD_SHARE, active_units
 from aectl.evaluation.cache import Cache, fingerprint
-from aectl.evaluation.scores import Mean, mean_of
-from aectl.inference.latents import Latents, encode
-from aectl.inference.trained_run import Opened
-from aectl.io.progress import bar
+from aectl.evaluation.scores import MeanCI, mean_ci
+from aectl.inference.latents import Latents, encode_split
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.progress import track
 
 IMAGES = 10_000
 """Training examples, at most, that the classifiers learn from, and examples that they are tested on."""
@@ -37,38 +37,41 @@ class Embeddings:
         note: what the unused ones mean, in words; empty when all are in use.
     """
 
-    accuracy: dict[str, dict[str, Mean]]
+    accuracy: dict[str, dict[str, MeanCI]]
     units: int
     active: int
     note: str
 
 
-def embed(opened: Opened, split: SplitName, cache: Cache) -> Embeddings:
+def score_embeddings(opened: TrainedRun, split: SplitName, cache: Cache) -> Embeddings:
     """Scores the latents of a run whose code is smaller than its input."""
-    test = encode(opened, split, IMAGES)
+    test = encode_split(opened, split, IMAGES)
     active = active_units(test.codes, opened.model.generative)
     units = test.codes.shape[1]
     accuracy = {} if test.y is None else accuracies(opened, split, test, cache)
-    return Embeddings(accuracy, units, active, note(units, active, opened.model.generative))
+    return Embeddings(accuracy, units, active, describe_inactive(units, active, opened.model.generative))
 
 
-def accuracies(opened: Opened, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, Mean]]:
+def accuracies(opened: TrainedRun, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, MeanCI]]:
     """How often the classifiers are right on latents, PCA and pixels; nothing where there are no two classes."""
-    train = encode(opened, "train", IMAGES)
+    train = encode_split(opened, "train", IMAGES)
     assert train.y is not None and test.y is not None
     if len(train.y.unique()) < 2:
         return {}
-    named = {"latents": (train.codes.numpy(), test.codes.numpy()), **rivals(opened, split, test.codes.shape[1])}
+    named = {
+        "latents": (train.codes.numpy(), test.codes.numpy()),
+        **competing_features(opened, split, test.codes.shape[1]),
+    }
     classes = [fingerprint(y.numpy()) for y in (train.y, test.y)]
     accuracy = {}
-    for name, (x, x_test) in bar(named.items(), "embeddings"):
+    for name, (x, x_test) in track(named.items(), "embeddings"):
         key = {"train": fingerprint(x), "test": fingerprint(x_test), "classes": classes, "neighbours": NEIGHBOURS}
         right = cache.get(key, partial(classify, x, x_test, train, test))
-        accuracy[name] = {kind: mean_of(values) for kind, values in right.items()}
+        accuracy[name] = {kind: mean_ci(values) for kind, values in right.items()}
     return accuracy
 
 
-def rivals(opened: Opened, split: SplitName, units: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def competing_features(opened: TrainedRun, split: SplitName, units: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """What the latents are compared with: as many principal components of the inputs, and the inputs themselves."""
     from sklearn.decomposition import PCA
 
@@ -78,9 +81,9 @@ def rivals(opened: Opened, split: SplitName, units: int) -> dict[str, tuple[np.n
 
 
 @torch.inference_mode()
-def inputs(opened: Opened, split: SplitName) -> np.ndarray:
+def inputs(opened: TrainedRun, split: SplitName) -> np.ndarray:
     """The first inputs of a split as rows, (N, values), posed as the latents' were."""
-    return encode(opened, split, IMAGES, lambda example: example.input.flatten(1)).codes.numpy()
+    return encode_split(opened, split, IMAGES, lambda example: example.input.flatten(1)).codes.numpy()
 
 
 def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -> Accuracies:
@@ -99,7 +102,7 @@ def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -
     return {name: classifier.fit(x, y).predict(x_test) == y_test for name, classifier in classifiers.items()}
 
 
-def note(units: int, active: int, generative: bool) -> str:
+def describe_inactive(units: int, active: int, generative: bool) -> str:
     """What unused units mean and what to do about them."""
     dead = units - active
     if not dead:
@@ -120,12 +123,12 @@ def note(units: int, active: int, generative: bool) -> str:
     )
 
 
-def squeezes(opened: Opened) -> bool:
+def has_bottleneck(opened: TrainedRun) -> bool:
     """Whether the model's code is smaller than its input, so that it can be called an embedding."""
     return opened.model.latent_size < math.prod(opened.model.input_shape)
 
 
-def settings(opened: Opened) -> dict[str, Any]:
+def embedding_protocol(opened: TrainedRun) -> dict[str, Any]:
     """How the embeddings were scored, for the protocol."""
     return {
         "train": min(IMAGES, len(opened.run.data.split("train").x)),
@@ -134,5 +137,5 @@ def settings(opened: Opened) -> dict[str, Any]:
         "active": f"variance of the mean over the split above {ACTIVE_VARIANCE}"
         if opened.model.generative
         else f"variance over the split above {DEAD_SHARE} of the largest",
-        "task": plain(opened.run.cfg.task),
+        "task": to_plain(opened.run.cfg.task),
     }

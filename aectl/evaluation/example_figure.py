@@ -5,7 +5,7 @@ import torch
 
 from aectl.data.loader import Batches
 from aectl.evaluation.scores import Scores
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.plots import figures
 from aectl.tasks.baselines.base import Baseline, State
 
@@ -13,7 +13,7 @@ MOST = 20
 """Columns of each kind, at most: a picture has to fit on a page."""
 
 
-def chosen(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
+def choose_examples(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
     """The places in (N,) of the best, the middle and the worst values, `each` of them at most and none twice."""
     order = np.argsort(-psnr, kind="stable")
     each = min(each, max(1, len(order) // 3), MOST)
@@ -28,14 +28,14 @@ def chosen(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
 
 
 @torch.inference_mode()
-def draw(
-    opened: Opened, batches: Batches, scores: Scores, each: int, baseline: tuple[Baseline, State] | None
+def draw_examples(
+    opened: TrainedRun, batches: Batches, scores: Scores, each: int, baseline: tuple[Baseline, State] | None
 ) -> figures.Figure:
     """Columns of examples: input, output, the best baseline, target, and below them how far the outputs are off."""
-    kinds = chosen(scores["psnr"], each)
+    kinds = choose_examples(scores["psnr"], each)
     places = [place for group in kinds.values() for place in group]
     heads = [f"{kind}\n{scores['psnr'][place]:.1f} dB" for kind, group in kinds.items() for place in group]
-    input, output, target = gathered(opened, batches, places)
+    input, output, target = gather_examples(opened, batches, places)
     named = {"input": input, "output": output}
     errors = {"error": error_map(output, target)}
     if baseline:
@@ -45,17 +45,17 @@ def draw(
         errors[f"error, {method.name}"] = error_map(restored, target)
     if input.shape == target.shape and np.array_equal(input, target):
         del named["input"]
-    return figures.rows({**named, "target": target}, opened.run.title, heads, errors)
+    return figures.image_rows({**named, "target": target}, opened.run.title, heads, errors)
 
 
-def gathered(opened: Opened, batches: Batches, places: list[int]) -> list[np.ndarray]:
+def gather_examples(opened: TrainedRun, batches: Batches, places: list[int]) -> list[np.ndarray]:
     """Input, output and target of the examples at these places, corrupted as they were when they were scored."""
     parts = []
     for place in places:
         index, row = divmod(place, batches.batch_size)
         first = index * batches.batch_size
         batch = batches.take(torch.arange(first, min(first + batches.batch_size, len(batches.split.x))))
-        example = opened.pose(batch, index)
+        example = opened.make_example(batch, index)
         cond = None if example.cond is None else example.cond[row : row + 1]
         output = opened.model.reconstruct(example.input[row : row + 1], cond)
         parts.append([example.input[row], output[0], example.target[row]])

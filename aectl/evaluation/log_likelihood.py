@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from aectl.data.loader import Batches
-from aectl.evaluation.scores import Mean, mean_of
+from aectl.evaluation.scores import MeanCI, mean_ci
 from aectl.example import Example
-from aectl.inference.trained_run import Opened
-from aectl.io.progress import bar
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.progress import track
 from aectl.models.vae import VAE
-from aectl.rng import same_draws
+from aectl.rng import seeded_rng
 
 DECODED_AT_ONCE = 1_000
 GRAY_LEVELS = 256
@@ -33,13 +33,13 @@ class LogLikelihood:
         note: what the numbers are not; empty when there is nothing to say.
     """
 
-    elbo: Mean
-    nll: Mean
-    kl: Mean
-    log_likelihood: Mean
+    elbo: MeanCI
+    nll: MeanCI
+    kl: MeanCI
+    log_likelihood: MeanCI
     samples: int
     n: int
-    bits_per_dim: Mean
+    bits_per_dim: MeanCI
     note: str
 
     @property
@@ -48,14 +48,14 @@ class LogLikelihood:
 
 
 @torch.inference_mode()
-def estimate(opened: Opened, model: VAE, batches: Batches, samples: int, n: int) -> LogLikelihood:
+def estimate(opened: TrainedRun, model: VAE, batches: Batches, samples: int, n: int) -> LogLikelihood:
     """The likelihood of the first `n` images of a split."""
     columns: dict[str, list[Tensor]] = {"nll": [], "kl": [], "log_likelihood": []}
     binary = True
     n = min(n, len(batches.split.x))
-    for index, part in enumerate(bar(torch.arange(n).split(batches.batch_size), "likelihood")):
-        example = opened.pose(batches.take(part), index)
-        with same_draws(opened.seed + index, opened.device):
+    for index, part in enumerate(track(torch.arange(n).split(batches.batch_size), "likelihood")):
+        example = opened.make_example(batches.take(part), index)
+        with seeded_rng(opened.seed + index, opened.device):
             q = model.encode(example.input, example.cond)
             z = q.rsample()
             columns["nll"].append(model.likelihood.nll(model.decode(z, example.cond), example.target))
@@ -68,11 +68,11 @@ def estimate(opened: Opened, model: VAE, batches: Batches, samples: int, n: int)
     dims = math.prod(model.shape)
     bits = -values["log_likelihood"] / (dims * math.log(2))
     return LogLikelihood(
-        elbo=mean_of(-values["nll"] - values["kl"]),
-        **{name: mean_of(column) for name, column in values.items()},
+        elbo=mean_ci(-values["nll"] - values["kl"]),
+        **{name: mean_ci(column) for name, column in values.items()},
         samples=samples,
         n=n,
-        bits_per_dim=mean_of(bits + math.log2(GRAY_LEVELS) * model.likelihood.continuous),
+        bits_per_dim=mean_ci(bits + math.log2(GRAY_LEVELS) * model.likelihood.continuous),
         note="" if model.likelihood.continuous or binary else NOT_BINARY,
     )
 
@@ -103,13 +103,13 @@ def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
         k = min(at_once, samples - drawn)
         z = q.sample(torch.Size([k]))  # (k, B, *latent_shape)
         log_weights = prior.log_prob(z).flatten(2).sum(2) - q.log_prob(z).flatten(2).sum(2)  # (k, B)
-        p = model.decode(z.flatten(0, 1), repeated(example.cond, k))
+        p = model.decode(z.flatten(0, 1), repeat_batch(example.cond, k))
         target = example.target.expand(k, *example.target.shape).flatten(0, 1)
-        log_weights = log_weights - model.likelihood.nll(p, target, repeated(example.weight, k)).view(k, -1)
+        log_weights = log_weights - model.likelihood.nll(p, target, repeat_batch(example.weight, k)).view(k, -1)
         total = torch.logaddexp(total, log_weights.cpu().double().logsumexp(0))
     return total - math.log(samples)
 
 
-def repeated(part: Tensor | None, k: int) -> Tensor | None:
+def repeat_batch(part: Tensor | None, k: int) -> Tensor | None:
     """A part of an example (B, ...) as (k * B, ...)."""
     return None if part is None else part.repeat(k, *[1] * (part.ndim - 1))

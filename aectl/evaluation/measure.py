@@ -7,10 +7,10 @@ import torch
 
 from aectl.data.loader import Batches
 from aectl.errors import UserError
-from aectl.evaluation.scores import Scores, joined, score
-from aectl.inference.trained_run import Opened
-from aectl.io.progress import bar
-from aectl.rng import same_draws
+from aectl.evaluation.scores import Scores, concatenate_scores, score
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.progress import track
+from aectl.rng import seeded_rng
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Measured:
 
 
 @torch.inference_mode()
-def measure(opened: Opened, batches: Batches) -> Measured:
+def measure(opened: TrainedRun, batches: Batches) -> Measured:
     """Scores every example once; the corruption of a batch depends on the seed and its place alone."""
     totals: dict[str, float] = {}
     scores = []
-    for index, batch in enumerate(bar(batches, "the model")):
-        example = opened.pose(batch, index)
-        with same_draws(opened.seed + index, opened.device):
-            terms, output = opened.model.examine(example)
+    for index, batch in enumerate(track(batches, "the model")):
+        example = opened.make_example(batch, index)
+        with seeded_rng(opened.seed + index, opened.device):
+            terms, output = opened.model.loss_and_reconstruction(example)
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
         scores.append(score(output, example.target))
-    whole = joined(scores)
+    whole = concatenate_scores(scores)
     if not np.isfinite(whole["mse"]).all():
         raise UserError(
             f"run={opened.run.folder}: its outputs are not finite, the training went wrong; "

@@ -54,12 +54,12 @@ class Features:
     @classmethod
     def of(cls, train: np.ndarray, held_out: np.ndarray) -> "Features":
         pca = PCA(min(COMPONENTS, *train.shape), random_state=0).fit(train)
-        return cls(pca, train, pca.transform(held_out), float(np.median(nearest(train, held_out)[0])))
+        return cls(pca, train, pca.transform(held_out), float(np.median(nearest_neighbours(train, held_out)[0])))
 
     def score(self, images: np.ndarray) -> SampleScores:
         """The scores of images as rows, (M, values)."""
         drawn = self.pca.transform(images)
-        distances = nearest(self.train, images)[0]
+        distances = nearest_neighbours(self.train, images)[0]
         return SampleScores(
             frechet=frechet(drawn, self.held_out),
             **neighbourhoods(drawn, self.held_out),
@@ -101,7 +101,7 @@ def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
         | Reliable Fidelity and Diversity Metrics for Generative Models (Naeem et al., 2020), eq. 2 and 3
         | https://arxiv.org/abs/2002.09797
     """
-    distances = between(drawn, real)  # (N, M)
+    distances = pairwise_distances(drawn, real)  # (N, M)
     radius_real, radius_drawn = radii(real), radii(drawn)
     inside = distances <= radius_real  # (N, M)
     return {
@@ -115,7 +115,7 @@ def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
 def radii(points: np.ndarray) -> np.ndarray:
     """The distance of each point (N, D) to its fifth nearest neighbour, (N,); to the farthest where there are fewer."""
     place = neighbours(points)  # the nearest, at place 0, is the point itself
-    return np.partition(between(points, points), place)[:, place]
+    return np.partition(pairwise_distances(points, points), place)[:, place]
 
 
 def neighbours(points: np.ndarray) -> int:
@@ -123,13 +123,13 @@ def neighbours(points: np.ndarray) -> int:
     return min(NEIGHBOURS, len(points) - 1)
 
 
-def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def pairwise_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The distances of points (N, D) from points (M, D), (N, M); of equal ones exactly 0."""
     exact = "donot_use_mm_for_euclid_dist"
     return torch.cdist(torch.from_numpy(a), torch.from_numpy(b), compute_mode=exact).numpy()
 
 
-def nearest(train: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbours(train: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The root mean square distance of each image (M, values) to its nearest training image, and which one that is."""
     distances, indices = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(train).kneighbors(images)
     return distances[:, 0] / np.sqrt(train.shape[1]), indices[:, 0]

@@ -16,7 +16,7 @@ Scores = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanCI:
     """A mean over images, and the interval that holds the mean of all such images 95 times in 100."""
 
     mean: float
@@ -27,9 +27,9 @@ class Mean:
     def half_width(self) -> float:
         return (self.high - self.low) / 2
 
-    def negative(self) -> "Mean":
+    def negative(self) -> "MeanCI":
         """The same of what has the other sign."""
-        return Mean(-self.mean, -self.high, -self.low)
+        return MeanCI(-self.mean, -self.high, -self.low)
 
 
 def score(output: Tensor, target: Tensor) -> Scores:
@@ -39,25 +39,25 @@ def score(output: Tensor, target: Tensor) -> Scores:
     return {name: metric(clipped, target).cpu().double().numpy() for name, metric in metrics.items()}
 
 
-def joined(parts: list[Scores]) -> Scores:
+def concatenate_scores(parts: list[Scores]) -> Scores:
     """The scores of several batches as those of one."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def first(scores: Scores, n: int) -> Scores:
+def first_scores(scores: Scores, n: int) -> Scores:
     """The scores of the first `n` images."""
     return {name: values[:n] for name, values in scores.items()}
 
 
-def mean_of(values: np.ndarray) -> Mean:
+def mean_ci(values: np.ndarray) -> MeanCI:
     """The mean of (N,) with its 95 % interval by Student's t; a single value has no interval but itself."""
     mean, n = float(values.mean()), len(values)
     if n < 2:
-        return Mean(mean, mean, mean)
+        return MeanCI(mean, mean, mean)
     half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
-    return Mean(mean, mean - half, mean + half)
+    return MeanCI(mean, mean - half, mean + half)
 
 
-def means(scores: Scores) -> dict[str, Mean]:
+def mean_scores(scores: Scores) -> dict[str, MeanCI]:
     """The mean of each metric with its interval."""
-    return {name: mean_of(values) for name, values in scores.items()}
+    return {name: mean_ci(values) for name, values in scores.items()}

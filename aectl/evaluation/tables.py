@@ -6,12 +6,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from aectl.evaluation.baseline_comparison import Row
+from aectl.evaluation.baseline_comparison import BaselineRow
 from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.measure import Measured
 from aectl.evaluation.sample_quality import SampleScores
-from aectl.evaluation.scores import Mean, Scores, mean_of
+from aectl.evaluation.scores import MeanCI, Scores, mean_ci
 
 HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM"}
 DIGITS = {"psnr": 2, "ssim": 3, "mse": 4, "ms_ssim": 3}
@@ -37,12 +37,12 @@ def table(title: str, *heads: str) -> Table:
     return made
 
 
-def around(value: Mean, digits: int) -> str:
+def format_ci(value: MeanCI, digits: int) -> str:
     """The mean and the half width of its interval."""
     return f"{value.mean:.{digits}f} ±{value.half_width:.{digits}f}"
 
 
-def comparison(title: str, model: str, measured: Measured, rows: list[Row], best: Row | None) -> Table:
+def comparison(title: str, model: str, measured: Measured, rows: list[BaselineRow], best: BaselineRow | None) -> Table:
     """The model, and each baseline with the model's lead over it."""
     metrics = [name for name in HEADS if name in measured.scores]
     settings = [SETTING] if any(row.setting or row.error for row in rows) else []
@@ -51,7 +51,7 @@ def comparison(title: str, model: str, measured: Measured, rows: list[Row], best
         model, *cells(measured.scores, metrics), "", f"{measured.n:,}", style="bold", end_section=console().is_terminal
     )
     for row in rows:
-        lead = row.lead_of(measured.scores)
+        lead = row.margin(measured.scores)
         name = f"{row.baseline.name} (best baseline)" if row is best else row.baseline.name
         if row.scores is None or lead is None:
             made.add_row(name, *["-"] * (len(metrics) + 2), f"cannot be had: {row.error}", style="dim")
@@ -63,25 +63,25 @@ def comparison(title: str, model: str, measured: Measured, rows: list[Row], best
 
 def cells(scores: Scores, metrics: list[str]) -> list[str]:
     """The mean of each metric, in words."""
-    return [around(mean_of(scores[name]), DIGITS[name]) for name in metrics]
+    return [format_ci(mean_ci(scores[name]), DIGITS[name]) for name in metrics]
 
 
 def embeddings(found: Embeddings) -> Table:
     """Accuracy of each classifier on each kind of features."""
     made = table("latents as features: accuracy", "features", "k nearest neighbours", "linear probe")
     for name, accuracy in found.accuracy.items():
-        made.add_row(name, *(around(accuracy[kind], 3) for kind in ("knn", "probe")))
+        made.add_row(name, *(format_ci(accuracy[kind], 3) for kind in ("knn", "probe")))
     return made
 
 
 def likelihood(found: LogLikelihood) -> Table:
     """Each quantity in nats and, where it is used, in bits."""
     made = table(f"likelihood of {found.n:,} images", "per image", "nats", "bits")
-    made.add_row("ELBO", around(found.elbo, 2), "")
-    made.add_row("reconstruction, -nll", around(found.nll.negative(), 2), "")
-    made.add_row("KL from the prior", around(found.kl, 2), f"{found.kl_bits:.2f}")
-    made.add_row(f"log p(x), {found.samples} importance samples", around(found.log_likelihood, 2), "")
-    made.add_row("bits per dimension", "", around(found.bits_per_dim, 4))
+    made.add_row("ELBO", format_ci(found.elbo, 2), "")
+    made.add_row("reconstruction, -nll", format_ci(found.nll.negative(), 2), "")
+    made.add_row("KL from the prior", format_ci(found.kl, 2), f"{found.kl_bits:.2f}")
+    made.add_row(f"log p(x), {found.samples} importance samples", format_ci(found.log_likelihood, 2), "")
+    made.add_row("bits per dimension", "", format_ci(found.bits_per_dim, 4))
     return made
 
 

@@ -2,21 +2,21 @@
 
 from typing import Literal
 
-from aectl.evaluation.scores import Mean
+from aectl.evaluation.scores import MeanCI
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 
 Outcome = Literal["beats", "ties", "loses"]
 
 
-def outcome(lead: Mean) -> Outcome:
+def outcome(lead: MeanCI) -> Outcome:
     """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties; NaN loses."""
     if lead.low > 0:
         return "beats"
     return "ties" if lead.low <= 0 <= lead.high else "loses"
 
 
-def sentence(lead: Mean, n: int, baseline: str, way_on: str) -> str:
+def sentence(lead: MeanCI, n: int, baseline: str, way_on: str) -> str:
     """The outcome against the best baseline, with the difference in dB, and a way on where it did not win."""
     result = outcome(lead)
     interval = f"95 % interval {lead.low:+.2f} to {lead.high:+.2f}, paired over {n:,} images"
@@ -28,7 +28,7 @@ def sentence(lead: Mean, n: int, baseline: str, way_on: str) -> str:
     return words[result] if result == "beats" else f"{words[result]} {way_on}"
 
 
-def way_on(model: Autoencoder, restores: bool, trained_on: str, tested_on: str) -> str:
+def suggest_improvement(model: Autoencoder, restores: bool, trained_on: str, tested_on: str) -> str:
     """What to try next with a model that did not beat the best baseline."""
     if trained_on != tested_on:
         return f"It has learned {trained_on} alone: for images like these, train on them (dataset={tested_on})."

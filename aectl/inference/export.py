@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aectl.errors import UserError
-from aectl.io.atomic import write
+from aectl.io.atomic import write_atomic
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 
@@ -38,7 +38,7 @@ class Part(NamedTuple):
     any_size: bool
 
 
-class Whole(nn.Module):
+class FullModel(nn.Module):
     """(B, *input_shape) to the model's output, cut to [0, 1] as a file would be."""
 
     def __init__(self, model: Autoencoder) -> None:
@@ -68,12 +68,12 @@ class Decoder(nn.Module):
         self.model = model
 
     def forward(self, latent: Tensor) -> Tensor:
-        return self.model.render(latent).clamp(0, 1)
+        return self.model.decode_mean(latent).clamp(0, 1)
 
 
-def parts(model: Autoencoder, images: Tensor) -> dict[str, Part]:
+def exportable_parts(model: Autoencoder, images: Tensor) -> dict[str, Part]:
     """The whole model and, where it has a single latent, its two halves."""
-    whole = {"whole": Part(Whole(model), images, ("input", "output"), model.any_size)}
+    whole = {"whole": Part(FullModel(model), images, ("input", "output"), model.any_size)}
     if not isinstance(model, AE):
         return whole
     with torch.no_grad():
@@ -85,22 +85,22 @@ def parts(model: Autoencoder, images: Tensor) -> dict[str, Part]:
 def export(part: Part, format: Format, config: str, path: Path) -> Path:
     """Writes a part in a format, with the config of its run in the file."""
     savers = {"onnx": save_onnx, "torchscript": save_torchscript, "torch_export": save_torch_export}
-    with quiet(), torch.no_grad():
-        return write(path, lambda aside: savers[format](part, config, aside))
+    with silence_exporters(), torch.no_grad():
+        return write_atomic(path, lambda aside: savers[format](part, config, aside))
 
 
 def load(format: Format, path: Path) -> Runner:
     """What runs the file, as its user would."""
     if format == "onnx":
-        session = onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         return lambda x: torch.from_numpy(np.asarray(session.run(None, {name: x.numpy()})[0]))
-    with quiet():
+    with silence_exporters():
         return torch.jit.load(path) if format == "torchscript" else torch.export.load(path).module()
 
 
 def save_onnx(part: Part, config: str, path: Path) -> None:
-    onnxruntime()
+    import_onnxruntime()
     import onnx
 
     program = torch.onnx.export(
@@ -108,7 +108,7 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
         (part.example,),
         input_names=[part.names[0]],
         output_names=[part.names[1]],
-        dynamic_shapes=dynamic(part),
+        dynamic_shapes=dynamic_axes(part),
         dynamo=True,
         verbose=False,
     )
@@ -124,11 +124,11 @@ def save_torchscript(part: Part, config: str, path: Path) -> None:
 
 
 def save_torch_export(part: Part, config: str, path: Path) -> None:
-    program = torch.export.export(part.module.eval(), (part.example,), dynamic_shapes=dynamic(part))
+    program = torch.export.export(part.module.eval(), (part.example,), dynamic_shapes=dynamic_axes(part))
     torch.export.save(program, path, extra_files={CONFIG: config})
 
 
-def dynamic(part: Part) -> Any:
+def dynamic_axes(part: Part) -> Any:
     """Which sides of the input may change."""
     sides: dict[int, Any] = {0: torch.export.Dim.DYNAMIC}
     if part.any_size:
@@ -137,14 +137,14 @@ def dynamic(part: Part) -> Any:
 
 
 @contextmanager
-def quiet() -> Any:
+def silence_exporters() -> Any:
     """Leaves out what the exporters say of themselves."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
-def onnxruntime() -> Any:
+def import_onnxruntime() -> Any:
     """The library that runs ONNX.
 
     Raises:

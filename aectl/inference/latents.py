@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aectl.data.source import SplitName
 from aectl.example import Example
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 
 BATCH_SIZE = 250
 
@@ -28,11 +28,13 @@ class Latents(NamedTuple):
 
 
 @torch.inference_mode()
-def encode(opened: Opened, split: SplitName, n: int, of: Callable[[Example], Tensor] | None = None) -> Latents:
+def encode_split(
+    opened: TrainedRun, split: SplitName, n: int, of: Callable[[Example], Tensor] | None = None
+) -> Latents:
     """The latents of the first `n` examples of a split, each as the task poses it; or what `of` makes of them."""
     code = of or (lambda example: opened.model.embed(example.input, example.cond))
     part = opened.run.data.split(split)
     chosen = torch.arange(len(part.x))[:n]
-    examples = (opened.pose({"x": part.x[indices]}, i) for i, indices in enumerate(chosen.split(BATCH_SIZE)))
+    examples = (opened.make_example({"x": part.x[indices]}, i) for i, indices in enumerate(chosen.split(BATCH_SIZE)))
     codes = torch.cat([code(example).cpu() for example in examples])
     return Latents(codes, None if part.y is None else part.y[chosen], part.classes or [])

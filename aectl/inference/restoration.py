@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from aectl.inference.tiles import Apply, by_tiles
-from aectl.inference.trained_run import Opened
+from aectl.inference.tiles import Apply, apply_tiled
+from aectl.inference.trained_run import TrainedRun
 
 LARGEST_WHOLE = 1_500_000
 """Pixels that a model that takes any size is given at once."""
@@ -13,7 +13,7 @@ OVERLAP = 32
 """Pixels that tiles share: farther than a net of usual depth looks."""
 
 
-def predict(opened: Opened, picture: np.ndarray, tile: int | None = None) -> np.ndarray:
+def restore(opened: TrainedRun, picture: np.ndarray, tile: int | None = None) -> np.ndarray:
     """(C, h, w) uint8 to what the model makes of it, (C', scale * h, scale * w) uint8.
 
     Arguments:
@@ -27,14 +27,14 @@ def predict(opened: Opened, picture: np.ndarray, tile: int | None = None) -> np.
     trained = (model.input_shape[1], model.input_shape[2])
     height, width = picture.shape[1:]
     if not model.any_size:
-        return by_tiles(picture, applied(opened), trained, min(trained) // 2, scale)
+        return apply_tiled(picture, as_array_function(opened), trained, min(trained) // 2, scale)
     if tile is None:
         tile = USUAL_TILE if height * width > LARGEST_WHOLE else max(height, width)
     sides = min(tile, height), min(tile, width)
-    return by_tiles(picture, applied(opened), sides, min(OVERLAP, min(sides) // 2), scale)
+    return apply_tiled(picture, as_array_function(opened), sides, min(OVERLAP, min(sides) // 2), scale)
 
 
-def applied(opened: Opened) -> Apply:
+def as_array_function(opened: TrainedRun) -> Apply:
     """The model as a function of arrays."""
 
     @torch.inference_mode()

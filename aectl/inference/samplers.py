@@ -10,7 +10,7 @@ from torch import Tensor
 LARGEST_FULL_COVARIANCE = 256
 
 
-def fit(latents: Tensor, components: int, seed: int) -> GaussianMixture:
+def fit_mixture(latents: Tensor, components: int, seed: int) -> GaussianMixture:
     """A mixture of Gaussians over training latents (N, D): one component is a single Gaussian.
 
     References:
@@ -22,7 +22,7 @@ def fit(latents: Tensor, components: int, seed: int) -> GaussianMixture:
     return mixture.fit(latents.cpu().double().numpy())
 
 
-def draw(mixture: GaussianMixture, n: int, temperature: float) -> Tensor:
+def sample_mixture(mixture: GaussianMixture, n: int, temperature: float) -> Tensor:
     """New latents (n, D); `temperature` multiplies the standard deviation of each component."""
     scaled = copy.copy(mixture)
     scaled.covariances_ = mixture.covariances_ * temperature**2
@@ -30,7 +30,7 @@ def draw(mixture: GaussianMixture, n: int, temperature: float) -> Tensor:
     return torch.from_numpy(np.random.default_rng(mixture.random_state).permutation(latents)).float()
 
 
-def straight(a: Tensor, b: Tensor, steps: int) -> Tensor:
+def lerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """Codes (steps, D) from `a` (D,) to `b` at even distances on the line between them."""
     t = torch.linspace(0, 1, steps, device=a.device).unsqueeze(1)  # (steps, 1)
     return (1 - t) * a + t * b
@@ -48,6 +48,6 @@ def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=0).clamp(-1, 1)
     omega = cosine.arccos()
     if omega.sin() < 1e-3:
-        return straight(a, b, steps)
+        return lerp(a, b, steps)
     t = torch.linspace(0, 1, steps, device=a.device).unsqueeze(1)  # (steps, 1)
     return (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()

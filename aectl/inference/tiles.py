@@ -9,24 +9,24 @@ Apply = Callable[[np.ndarray], np.ndarray]
 """(1, C, h, w) float32 in [0, 1] to (1, C', scale * h, scale * w)."""
 
 
-def by_tiles(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap: int, scale: int) -> np.ndarray:
+def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap: int, scale: int) -> np.ndarray:
     """(C, H, W) uint8 to (C', scale * H, scale * W) uint8, `tile` pixels at a time.
 
     Where tiles overlap their results are weighed by how far their edge is, so that there is no seam; no more than a row
     of tiles is held in floating point. An image smaller than a tile is continued by its mirror image.
     """
-    padded = filled(image, tile)
-    starts = [places(length, side, overlap) for length, side in zip(padded.shape[1:], tile, strict=True)]
+    padded = pad_to_tile(image, tile)
+    starts = [tile_starts(length, side, overlap) for length, side in zip(padded.shape[1:], tile, strict=True)]
     weights = [
-        np.repeat(ramps(length, side, of_axis), scale, axis=1)
+        np.repeat(blend_weights(length, side, of_axis), scale, axis=1)
         for length, side, of_axis in zip(padded.shape[1:], tile, starts, strict=True)
     ]
-    bands = list(rows_of_tiles(padded, apply, tile, starts, weights, scale))
+    bands = list(tile_rows(padded, apply, tile, starts, weights, scale))
     whole = np.concatenate(bands, axis=1)
     return whole[:, : scale * image.shape[1], : scale * image.shape[2]]
 
 
-def rows_of_tiles(
+def tile_rows(
     image: np.ndarray,
     apply: Apply,
     tile: tuple[int, int],
@@ -52,13 +52,13 @@ def rows_of_tiles(
         buffer = np.concatenate([buffer[:, done:], np.zeros_like(buffer[:, :done])], axis=1)
 
 
-def filled(image: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+def pad_to_tile(image: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
     """The image continued at the right and bottom until it is no smaller than a tile."""
     missing = [max(0, side - length) for length, side in zip(image.shape[1:], tile, strict=True)]
     return np.pad(image, [(0, 0), (0, missing[0]), (0, missing[1])], mode="symmetric")
 
 
-def places(length: int, side: int, overlap: int) -> list[int]:
+def tile_starts(length: int, side: int, overlap: int) -> list[int]:
     """Where tiles begin along an axis so that they cover it with at least this overlap, evenly spread."""
     if length <= side:
         return [0]
@@ -66,7 +66,7 @@ def places(length: int, side: int, overlap: int) -> list[int]:
     return [round(index * (length - side) / (number - 1)) for index in range(number)]
 
 
-def ramps(length: int, side: int, starts: list[int]) -> np.ndarray:
+def blend_weights(length: int, side: int, starts: list[int]) -> np.ndarray:
     """The weight of each tile along an axis, (tiles, length): falls towards its edges, and all of them add up to 1."""
     raw = np.zeros((len(starts), length), np.float32)
     distance = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1))

@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from aectl.data.loader import as_float
+from aectl.data.loader import to_float
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
-from aectl.rng import same_draws
+from aectl.rng import seeded_rng
 from aectl.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Opened:
+class TrainedRun:
     """A run, ready for use.
 
     Arguments:
@@ -42,11 +42,11 @@ class Opened:
             raise UserError(f"model={name}: has no single latent to decode; expected a run of a model like ae or vae")
         return self.model
 
-    def with_seed(self, seed: int) -> "Opened":
+    def with_seed(self, seed: int) -> "TrainedRun":
         """The same with other draws."""
         return replace(self, seed=seed)
 
-    def pose(self, batch: dict[str, Tensor], index: int = 0) -> Example:
+    def make_example(self, batch: dict[str, Tensor], index: int = 0) -> Example:
         """A batch as the task poses it, on the device; the corruption depends on the seed and the index alone."""
-        with same_draws(self.seed + index, self.device):
-            return self.run.task(**as_float({name: value.to(self.device) for name, value in batch.items()}))
+        with seeded_rng(self.seed + index, self.device):
+            return self.run.task(**to_float({name: value.to(self.device) for name, value in batch.items()}))

@@ -11,7 +11,7 @@ MS_DOS_FOLDER = 0x10
 """A bit of the attributes of an entry."""
 
 
-def text_of(path: Path, most: int) -> str:
+def read_text(path: Path, most: int) -> str:
     """The text of a regular file.
 
     Raises:
@@ -26,18 +26,18 @@ def text_of(path: Path, most: int) -> str:
     return content.decode()
 
 
-def check_growth(unpacked: int, packed: int) -> None:
+def check_unpacked_size(unpacked: int, packed: int) -> None:
     """Raises a ValueError for what is meant to fill the memory when it is unpacked; sizes in bytes."""
     if unpacked > max(SMALL, MOST_GROWTH * packed):
         raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}; made to fill the memory")
 
 
-def marked_as_folder(entry: zipfile.ZipInfo) -> bool:
+def has_directory_flag(entry: zipfile.ZipInfo) -> bool:
     """Whether torch takes an entry for a folder: it then reads nothing into the memory that the weights are to have."""
     return entry.is_dir() or bool(entry.external_attr & MS_DOS_FOLDER)
 
 
-def entries(path: Path) -> list[zipfile.ZipInfo]:
+def list_entries(path: Path) -> list[zipfile.ZipInfo]:
     """What lies in a zip archive.
 
     Raises:
@@ -50,5 +50,5 @@ def entries(path: Path) -> list[zipfile.ZipInfo]:
         found = archive.infolist()
     if len({entry.filename.lower() for entry in found}) < len(found):
         raise ValueError("two of its entries have the same name")
-    check_growth(sum(entry.file_size for entry in found), path.stat().st_size)
+    check_unpacked_size(sum(entry.file_size for entry in found), path.stat().st_size)
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 
-def write(path: Path, save: Callable[[Path], Any]) -> Path:
+def write_atomic(path: Path, save: Callable[[Path], Any]) -> Path:
     """Lets `save` write a file with the ending of `path` beside it, then gives it its name; makes the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
@@ -23,7 +23,7 @@ def write(path: Path, save: Callable[[Path], Any]) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """The text as a file."""
-    return write(path, lambda aside: aside.write_text(text))
+    return write_atomic(path, lambda aside: aside.write_text(text))
 
 
 def write_json(path: Path, content: Any) -> Path:
@@ -31,7 +31,7 @@ def write_json(path: Path, content: Any) -> Path:
     return write_text(path, json.dumps(content, indent=2, default=asdict) + "\n")
 
 
-def newest(files: Iterable[Path]) -> Path | None:
+def newest_file(files: Iterable[Path]) -> Path | None:
     """The file that was written last; one that somebody removes meanwhile is none."""
     written: dict[Path, float] = {}
     for file in files:

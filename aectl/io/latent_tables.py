@@ -8,13 +8,13 @@ import numpy as np
 
 from aectl.errors import UserError, one_line
 from aectl.io import npz
-from aectl.io.archives import check_growth
-from aectl.io.atomic import write
+from aectl.io.archives import check_unpacked_size
+from aectl.io.atomic import write_atomic
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 
 
-class Table(NamedTuple):
+class LatentTable(NamedTuple):
     """Latents and what they belong to.
 
     Arguments:
@@ -28,7 +28,7 @@ class Table(NamedTuple):
     labels: list[str] | None = None
 
 
-def checked(path: str) -> Path:
+def check_suffix(path: str) -> Path:
     """The path, if its ending is one of a format that is known."""
     found = Path(path).expanduser()
     if found.suffix.lower() not in SUFFIXES:
@@ -36,13 +36,13 @@ def checked(path: str) -> Path:
     return found
 
 
-def save(table: Table, path: Path) -> Path:
+def save(table: LatentTable, path: Path) -> Path:
     """Writes the table in the format that the name ends in; .npy holds the codes alone."""
     savers = {".npy": save_npy, ".npz": save_npz, ".csv": save_csv, ".parquet": save_parquet}
-    return write(path, lambda aside: savers[path.suffix.lower()](table, aside))
+    return write_atomic(path, lambda aside: savers[path.suffix.lower()](table, aside))
 
 
-def load(path: Path) -> Table:
+def load(path: Path) -> LatentTable:
     """Reads what `save` wrote.
 
     Raises:
@@ -60,83 +60,83 @@ def load(path: Path) -> Table:
     return table
 
 
-def save_npy(table: Table, path: Path) -> None:
+def save_npy(table: LatentTable, path: Path) -> None:
     np.save(path, table.codes)
 
 
-def save_npz(table: Table, path: Path) -> None:
+def save_npz(table: LatentTable, path: Path) -> None:
     labels = {} if table.labels is None else {"labels": np.array(table.labels)}
     np.savez_compressed(path, names=np.array(table.names), codes=table.codes, **labels)  # type: ignore[arg-type]
 
 
-def save_csv(table: Table, path: Path) -> None:
+def save_csv(table: LatentTable, path: Path) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns(table))
         writer.writerows(rows(table))
 
 
-def save_parquet(table: Table, path: Path) -> None:
-    arrow, parquet = pyarrow()
+def save_parquet(table: LatentTable, path: Path) -> None:
+    arrow, parquet = import_pyarrow()
     by_column = zip(*rows(table), strict=True)
     parquet.write_table(arrow.table(dict(zip(columns(table), map(list, by_column), strict=True))), path)
 
 
-def load_npy(path: Path) -> Table:
+def load_npy(path: Path) -> LatentTable:
     codes = np.atleast_1d(npz.load_npy(path))
-    return Table([str(index) for index in range(len(codes))], codes)
+    return LatentTable([str(index) for index in range(len(codes))], codes)
 
 
-def load_npz(path: Path) -> Table:
+def load_npz(path: Path) -> LatentTable:
     arrays = npz.load_npz(path)
     labels = [str(label) for label in arrays["labels"]] if "labels" in arrays else None
-    return Table([str(name) for name in arrays["names"]], arrays["codes"], labels)
+    return LatentTable([str(name) for name in arrays["names"]], arrays["codes"], labels)
 
 
-def load_csv(path: Path) -> Table:
+def load_csv(path: Path) -> LatentTable:
     with path.open(newline="") as file:
         reader = csv.reader(file)
         heads = next(reader)
-        return as_table(heads, [row for row in reader if row])
+        return table_from_rows(heads, [row for row in reader if row])
 
 
-def load_parquet(path: Path) -> Table:
-    _, parquet = pyarrow()
+def load_parquet(path: Path) -> LatentTable:
+    _, parquet = import_pyarrow()
     about = parquet.read_metadata(path)
-    check_growth(8 * about.num_rows * about.num_columns, path.stat().st_size)
+    check_unpacked_size(8 * about.num_rows * about.num_columns, path.stat().st_size)
     found = parquet.read_table(path).to_pydict()
-    return as_table(list(found), [list(row) for row in zip(*found.values(), strict=True)])
+    return table_from_rows(list(found), [list(row) for row in zip(*found.values(), strict=True)])
 
 
-def columns(table: Table) -> list[str]:
+def columns(table: LatentTable) -> list[str]:
     """The heads of the columns: name, label where there is one, z1, z2, ..."""
     labels = [] if table.labels is None else ["label"]
-    return ["name", *labels, *units(table.codes.shape[1])]
+    return ["name", *labels, *latent_columns(table.codes.shape[1])]
 
 
-def units(n: int) -> list[str]:
+def latent_columns(n: int) -> list[str]:
     """The heads of the numbers in a code."""
     return [f"z{index + 1}" for index in range(n)]
 
 
-def rows(table: Table) -> list[list[Any]]:
+def rows(table: LatentTable) -> list[list[Any]]:
     """A row for each example."""
     labels = [[] for _ in table.names] if table.labels is None else [[label] for label in table.labels]
     return [[name, *label, *code.tolist()] for name, label, code in zip(table.names, labels, table.codes, strict=True)]
 
 
-def as_table(heads: list[str], found: list[list[Any]]) -> Table:
+def table_from_rows(heads: list[str], found: list[list[Any]]) -> LatentTable:
     """A table of columns by name."""
     first = 2 if heads[1:2] == ["label"] else 1
-    if heads[:1] != ["name"] or not heads[first:] or heads[first:] != units(len(heads) - first):
+    if heads[:1] != ["name"] or not heads[first:] or heads[first:] != latent_columns(len(heads) - first):
         raise ValueError(f"its columns are {', '.join(heads)}; expected name, label if there is one, z1, z2, ...")
     if any(len(row) != len(heads) for row in found):
         raise ValueError(f"its rows are not all of {len(heads)} values")
     codes = np.array([[float(value) for value in row[first:]] for row in found], np.float32).reshape(len(found), -1)
-    return Table([str(row[0]) for row in found], codes, [str(row[1]) for row in found] if first == 2 else None)
+    return LatentTable([str(row[0]) for row in found], codes, [str(row[1]) for row in found] if first == 2 else None)
 
 
-def pyarrow() -> tuple[Any, Any]:
+def import_pyarrow() -> tuple[Any, Any]:
     """The library for parquet.
 
     Raises:

@@ -12,7 +12,7 @@ PATIENCE = 3.0
 
 
 @contextmanager
-def held(path: Path, doing: str) -> Iterator[None]:
+def file_lock(path: Path, doing: str) -> Iterator[None]:
     """Lets one process at a time make what is to lie at `path`; the others wait, and say so after a while.
 
     Who waited looks again whether it is there. The lock is a hidden file beside `path`, and stays: a lock that is

@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from aectl.io.archives import entries
+from aectl.io.archives import list_entries
 
 HEADERS: dict[tuple[int, int], Any] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
@@ -20,7 +20,7 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
         ValueError: the file is damaged, holds pickles, or would fill the memory.
     """
     try:
-        found = entries(path)
+        found = list_entries(path)
         with zipfile.ZipFile(path) as archive:
             for entry in found:
                 with archive.open(entry) as file:

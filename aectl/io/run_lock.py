@@ -14,7 +14,7 @@ except ImportError:  # Windows
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path) -> Iterator[None]:
     """Holds the folder; the system lets go of it when the process ends, however it ends.
 
     Raises:

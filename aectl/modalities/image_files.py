@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from aectl.errors import UserError, one_line
-from aectl.io.atomic import write
+from aectl.io.atomic import write_atomic
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
 """All that is read, whatever a name ends in: Pillow would hand an EPS to Ghostscript, which runs the program in it."""
@@ -28,7 +28,7 @@ class UnreadableError(UserError):
     """A file that is no whole picture; the message says why."""
 
 
-class Listed(NamedTuple):
+class ImageFile(NamedTuple):
     """A file below a folder, by its path from there, and what changes when the file does."""
 
     name: str
@@ -36,7 +36,7 @@ class Listed(NamedTuple):
     modified: int
 
 
-def listed(root: Path) -> list[Listed]:
+def list_images(root: Path) -> list[ImageFile]:
     """Every picture below a folder at any depth, hidden files and folders left out, in the order of their names.
 
     One look at each file, and no Path of it: there may be hundreds of thousands.
@@ -54,31 +54,31 @@ def listed(root: Path) -> list[Listed]:
                     folders.append(name + os.sep)
                 elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
                     stat = entry.stat()
-                    found.append(Listed(name, stat.st_size, stat.st_mtime_ns))
+                    found.append(ImageFile(name, stat.st_size, stat.st_mtime_ns))
     return sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - as paths are sorted
 
 
-def find(root: Path) -> list[Path]:
+def find_images(root: Path) -> list[Path]:
     """The paths of these."""
-    return [root / file.name for file in listed(root)]
+    return [root / file.name for file in list_images(root)]
 
 
-def header(path: Path) -> tuple[int, int, int]:
+def read_header(path: Path) -> tuple[int, int, int]:
     """Height, width and channels (1 or 3) of a picture as it is shown, without decoding it.
 
     Raises:
         UnreadableError: it is no picture, or too large.
     """
-    with opened(path) as image:
+    with open_image(path) as image:
         try:
             turned = image.getexif().get(0x0112, 1) >= 5  # lies on its side
             width, height = reversed(image.size) if turned else image.size
-            return height, width, channels_of(image)
+            return height, width, num_channels(image)
         except Exception as error:  # as in a header
-            raise UnreadableError(f"{path}: {reason(error)}") from error
+            raise UnreadableError(f"{path}: {failure_reason(error)}") from error
 
 
-def read(path: Path, channels: int | None = None) -> np.ndarray:
+def read_image(path: Path, channels: int | None = None) -> np.ndarray:
     """A picture as it is shown, (C, H, W) uint8: turned as its EXIF says, transparency over white, the first frame.
 
     Arguments:
@@ -88,16 +88,16 @@ def read(path: Path, channels: int | None = None) -> np.ndarray:
     Raises:
         UnreadableError: it is no picture, too large, or not whole.
     """
-    with opened(path) as image:
+    with open_image(path) as image:
         try:
-            return as_array(image, channels or channels_of(image))
+            return to_array(image, channels or num_channels(image))
         except UnreadableError as error:
             raise UnreadableError(f"{path}: {error}") from None
         except Exception as error:  # as in a header
-            raise UnreadableError(f"{path}: {reason(error)}") from error
+            raise UnreadableError(f"{path}: {failure_reason(error)}") from error
 
 
-def opened(path: Path) -> Image.Image:
+def open_image(path: Path) -> Image.Image:
     """The file, its header read, its pixels not yet."""
     try:
         if not path.is_file():
@@ -112,7 +112,7 @@ def opened(path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UnreadableError(f"{path}: too large, more than {MOST_PIXELS:,} pixels") from error
     except Exception as error:  # a damaged header leads PIL's readers to whatever error
-        raise UnreadableError(f"{path}: {reason(error)}") from error
+        raise UnreadableError(f"{path}: {failure_reason(error)}") from error
     if image.width * image.height > MOST_PIXELS:
         image.close()
         raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MOST_PIXELS:,}")
@@ -123,13 +123,13 @@ def opened(path: Path) -> Image.Image:
     return image
 
 
-def reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """Why a file could not be read, in a few words."""
     text = one_line(error)
     return "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
 
 
-def channels_of(image: Image.Image) -> int:
+def num_channels(image: Image.Image) -> int:
     """1 where there is no colour, else 3."""
     if image.mode == "P" and image.palette:
         colours = np.frombuffer(image.palette.getdata()[1], np.uint8)
@@ -138,11 +138,11 @@ def channels_of(image: Image.Image) -> int:
     return 1 if image.mode in COLOURLESS else 3
 
 
-def as_array(image: Image.Image, channels: int) -> np.ndarray:
+def to_array(image: Image.Image, channels: int) -> np.ndarray:
     """A picture of any mode as (channels, H, W) uint8."""
     image = ImageOps.exif_transpose(image)
     if image.mode in COLOURLESS and image.mode not in ("1", "L", "LA"):
-        image = Image.fromarray(eight_bit(np.asarray(image)))
+        image = Image.fromarray(to_uint8(np.asarray(image)))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -150,7 +150,7 @@ def as_array(image: Image.Image, channels: int) -> np.ndarray:
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def eight_bit(values: np.ndarray) -> np.ndarray:
+def to_uint8(values: np.ndarray) -> np.ndarray:
     """16-bit integers, or floating-point values in [0, 1], as uint8.
 
     Raises:
@@ -165,12 +165,12 @@ def eight_bit(values: np.ndarray) -> np.ndarray:
     return (values * 255 if floating else values / 257).round().astype(np.uint8)
 
 
-def save(array: np.ndarray, path: Path) -> Path:
+def write_image(array: np.ndarray, path: Path) -> Path:
     """Writes (C, H, W) uint8 in the format that the name ends in."""
     settings = {"lossless": True} if path.suffix.lower() == ".webp" else {"quality": 95}
-    return write(path, lambda aside: as_picture(array).save(aside, **settings))
+    return write_atomic(path, lambda aside: to_pil(array).save(aside, **settings))
 
 
-def as_picture(array: np.ndarray) -> Image.Image:
+def to_pil(array: np.ndarray) -> Image.Image:
     """(C, H, W) uint8 as PIL has it."""
     return Image.fromarray(array[0] if len(array) == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))

@@ -44,7 +44,7 @@ def ssim(output: Tensor, target: Tensor) -> Tensor:
         bottom, right = (max(0, half + 1 - side) for side in output.shape[-2:])
         padded = (F.pad(images, (0, right, 0, bottom), mode="replicate") for images in (output, target))
         output, target = (F.pad(images, (half,) * 4, mode="reflect") for images in padded)
-    luminance, contrast = similarity(output, target)
+    luminance, contrast = ssim_terms(output, target)
     return (luminance * contrast).flatten(1).mean(1)
 
 
@@ -60,13 +60,13 @@ def ms_ssim(output: Tensor, target: Tensor) -> Tensor:
     *finer, coarsest = MS_SSIM_WEIGHTS
     product = output.new_ones(len(output))
     for weight in finer:
-        _, contrast = similarity(output, target)
+        _, contrast = ssim_terms(output, target)
         product = product * contrast.flatten(1).mean(1).relu() ** weight
         output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
     return product * ssim(output, target).relu() ** coarsest
 
 
-def similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The luminance and the contrast-structure terms of SSIM in every whole window, (B, C, H - 10, W - 10) each."""
     mean_x, mean_y, square_x, square_y, product = window_means(torch.stack([x, y, x * x, y * y, x * y]))
     variance_x, variance_y = (square_x - mean_x**2).clamp_min(0), (square_y - mean_y**2).clamp_min(0)
@@ -80,11 +80,11 @@ def window_means(images: Tensor) -> Tensor:
 
     Two products with band matrices: on a CPU a convolution with so few channels takes many times as long.
     """
-    down, across = (bands(side).to(images) for side in images.shape[-2:])
+    down, across = (gaussian_bands(side).to(images) for side in images.shape[-2:])
     return down @ images @ across.mT
 
 
-def bands(side: int) -> Tensor:
+def gaussian_bands(side: int) -> Tensor:
     """The matrix that takes the Gaussian means of the windows of a line, (side - 10, side)."""
     starts = torch.arange(side - SSIM_WINDOW + 1)[:, None]
     offsets = torch.arange(side) - starts - SSIM_WINDOW // 2

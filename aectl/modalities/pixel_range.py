@@ -21,17 +21,17 @@ def as_pixels(parts: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]
     """
     whole = [x for x in parts.values() if x.dtype.kind in "bui"]
     white = 255 if max((int(x.max(initial=0)) for x in whole), default=0) <= 1 else 1
-    return {name: scaled(x, white, where, name) for name, x in parts.items()}
+    return {name: to_pixels(x, white, where, name) for name, x in parts.items()}
 
 
-def scaled(x: np.ndarray, white: int, where: str, name: str) -> np.ndarray:
+def to_pixels(x: np.ndarray, white: int, where: str, name: str) -> np.ndarray:
     """One array in the range; integers are multiplied by `white`."""
     lowest, highest = (x.min(), x.max()) if x.size and x.dtype.kind in "buif" else (0, 0)
     if x.dtype.kind in "bui" and lowest >= 0 and highest <= 255:
         return x if x.dtype == np.uint8 and white == 1 else x.astype(np.uint8) * np.uint8(white)
     if x.dtype.kind == "f" and lowest >= 0 and highest <= 1:  # false where there is a NaN
         return x.astype(np.float32)
-    raise UserError(f"{where}: its {name} part {has(lowest, highest, x.dtype)}")
+    raise UserError(f"{where}: its {name} part {describe_range(lowest, highest, x.dtype)}")
 
 
 def check_range(x: Tensor, where: str, name: str) -> None:
@@ -44,10 +44,12 @@ def check_range(x: Tensor, where: str, name: str) -> None:
         return
     lowest, highest = (float(value) for value in x.aminmax()) if x.numel() else (0.0, 0.0)
     if not (x.is_floating_point() and lowest >= 0 and highest <= 1):
-        raise UserError(f"{where}: its {name} split {has(lowest, highest, str(x.dtype).removeprefix('torch.'))}")
+        raise UserError(
+            f"{where}: its {name} split {describe_range(lowest, highest, str(x.dtype).removeprefix('torch.'))}"
+        )
 
 
-def has(lowest: float, highest: float, dtype: object) -> str:
+def describe_range(lowest: float, highest: float, dtype: object) -> str:
     """What a part of a data set has, and what it should have."""
     return (
         f"has values from {lowest:.6g} to {highest:.6g} ({dtype}); expected uint8, or numbers in [0, 1]: "

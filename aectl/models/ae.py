@@ -6,11 +6,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from aectl.example import Example
-from aectl.models.base import Autoencoder, single
+from aectl.models.base import Autoencoder, at_least_float32
 from aectl.models.nets.base import Net
 from aectl.models.probability.distributions import Dirac
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import Count, Shape
+from aectl.types import PositiveInt, Shape
 
 
 class AE(Autoencoder):
@@ -34,7 +34,9 @@ class AE(Autoencoder):
 
     params_per_latent = 1
 
-    def __init__(self, shape: Shape, input_shape: Shape, latent_dim: Count, net: Net, likelihood: Likelihood) -> None:
+    def __init__(
+        self, shape: Shape, input_shape: Shape, latent_dim: PositiveInt, net: Net, likelihood: Likelihood
+    ) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
@@ -50,12 +52,12 @@ class AE(Autoencoder):
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         """q(z|x, c), elementwise over (B, *latent_shape)."""
-        return Dirac(single(self.encoder(x)))
+        return Dirac(at_least_float32(self.encoder(x)))
 
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
         """p(x|z, c), elementwise over (B, *shape), or over images with other sides where the net takes any size."""
         kept = [slice(side) for side in sides or self.shape[1:]]
-        return self.likelihood(single(self.decoder(z)[(..., *kept)]))
+        return self.likelihood(at_least_float32(self.decoder(z)[(..., *kept)]))
 
     def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
         """What the code is charged besides the nll: named terms, each (B,) nats."""
@@ -70,7 +72,7 @@ class AE(Autoencoder):
         z = q.rsample()
         return self._terms(example, q, z, self.decode(z, example.cond, tuple(example.target.shape[2:])))
 
-    def examine(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
+    def loss_and_reconstruction(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
         q = self.encode(example.input, example.cond)
         z = q.rsample()
         sides = tuple(example.target.shape[2:])
@@ -92,6 +94,6 @@ class AE(Autoencoder):
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         return self.encode(input, cond).mean.flatten(1)
 
-    def render(self, codes: Tensor) -> Tensor:
+    def decode_mean(self, codes: Tensor) -> Tensor:
         """The images of latents that `embed` gave, (N, D) to (N, *shape)."""
         return self.decode(codes.unflatten(1, self.latent_shape)).mean

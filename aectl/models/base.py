@@ -52,7 +52,7 @@ class Autoencoder(nn.Module, ABC):
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         """(B, *input_shape) to the model's best guess of the target, (B, *shape)."""
 
-    def examine(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
+    def loss_and_reconstruction(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
         """What `loss` and `reconstruct` give, for models that can have both for less."""
         return self.loss(example), self.reconstruct(example.input, example.cond)
 
@@ -72,6 +72,6 @@ class Autoencoder(nn.Module, ABC):
         )
 
 
-def single(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
     """In single precision at least: nets may compute in bfloat16, whose two digits are too few for a loss."""
     return x.float() if x.dtype.itemsize < 4 else x

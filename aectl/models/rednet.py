@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from aectl.example import Example
-from aectl.models.base import Autoencoder, single
+from aectl.models.base import Autoencoder, at_least_float32
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import Count, Shape
+from aectl.types import PositiveInt, Shape
 
-FIRST_RESIDUAL = 0.01
+INITIAL_RESIDUAL_SCALE = 0.01
 """Of the usual size, before training."""
 
 
@@ -50,9 +50,9 @@ class RedNet(Autoencoder):
         self,
         shape: Shape,
         input_shape: Shape,
-        features: Count,
-        depth: Count,
-        skip_every: Count,
+        features: PositiveInt,
+        depth: PositiveInt,
+        skip_every: PositiveInt,
         stride: Literal[1, 2],
         likelihood: Likelihood,
     ) -> None:
@@ -74,7 +74,7 @@ class RedNet(Autoencoder):
         )
         with torch.no_grad():
             for parameter in self.last.parameters():
-                parameter.mul_(FIRST_RESIDUAL)
+                parameter.mul_(INITIAL_RESIDUAL_SCALE)
 
     @property
     def latent_size(self) -> int:
@@ -91,7 +91,7 @@ class RedNet(Autoencoder):
                 h = h + maps[-1 - place]
             h = h.relu()
         residual = self.last(h)[..., : self.scale * height, : self.scale * width]
-        return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + single(residual))
+        return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + at_least_float32(residual))
 
     def _maps(self, input: Tensor) -> list[Tensor]:
         """What each convolution gives, (B, features, *cells); sides that do not divide repeat their last pixel."""

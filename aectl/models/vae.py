@@ -5,12 +5,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from aectl.models.ae import AE
-from aectl.models.base import single
+from aectl.models.base import at_least_float32
 from aectl.models.nets.base import Net
 from aectl.models.probability.distributions import normal, standard_normal
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import Count, NonNegative, Shape
+from aectl.types import NonNegativeFloat, PositiveInt, Shape
 
 
 class VAE(AE):
@@ -51,23 +51,23 @@ class VAE(AE):
         self,
         shape: Shape,
         input_shape: Shape,
-        latent_dim: Count,
-        beta: NonNegative,
-        warmup_epochs: NonNegative,
+        latent_dim: PositiveInt,
+        beta: NonNegativeFloat,
+        warmup_epochs: NonNegativeFloat,
         net: Net,
         likelihood: Likelihood,
     ) -> None:
         super().__init__(shape, input_shape, latent_dim, net, likelihood)
         self.beta = beta
         self.warmup_epochs = warmup_epochs
-        self.warmth: Tensor  # the share of beta that counts; a tensor, since a compiled step takes a number for fixed
-        self.register_buffer("warmth", torch.ones(()), persistent=False)
+        self.kl_weight_fraction: Tensor  # a tensor, since torch.compile would take a number for a constant
+        self.register_buffer("kl_weight_fraction", torch.ones(()), persistent=False)
 
     def start_epoch(self, epoch: int) -> None:
-        self.warmth.fill_(min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0)
+        self.kl_weight_fraction.fill_(min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
-        mu, logvar = single(self.encoder(x)).chunk(2, dim=1)
+        mu, logvar = at_least_float32(self.encoder(x)).chunk(2, dim=1)
         return normal(mu, (0.5 * logvar).exp())
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution:
@@ -79,7 +79,7 @@ class VAE(AE):
         return {"kl": kl(q, self.prior(len(z), c))}
 
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
-        beta = self.beta * self.warmth if self.training else self.beta
+        beta = self.beta * self.kl_weight_fraction if self.training else self.beta
         return terms["nll"] + beta * terms["kl"]
 
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from aectl.io.atomic import write
+from aectl.io.atomic import write_atomic
 
 DPI = 150
 INCHES_A_PICTURE = 0.7
@@ -19,12 +19,12 @@ BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "
 """Where a legend hides no point."""
 
 
-def save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
     """Writes the figure as a PNG."""
-    return write(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
+    return write_atomic(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
 
 
-def show(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
+def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
     """One image (C, H, W) in [0, most] without axes; one channel is gray, or in other colours."""
     pixels = image.clip(0, most).transpose(1, 2, 0)
     shown = axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap=colours, vmin=0, vmax=most)
@@ -34,7 +34,7 @@ def show(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0
     return shown
 
 
-def rows(
+def image_rows(
     named: dict[str, np.ndarray],
     title: str,
     heads: Sequence[str] = (),
@@ -49,11 +49,11 @@ def rows(
     most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
     everything = {**named, **errors}
     columns = max(len(images) for images in everything.values())
-    figure, grid = sheet(list(everything), columns, inches)
+    figure, grid = row_axes(list(everything), columns, inches)
     for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
         axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         for axes, image in zip(axes_of_row, images, strict=False):
-            shown = show(axes, image, *(("magma", most) if name in errors else ()))
+            shown = show_image(axes, image, *(("magma", most) if name in errors else ()))
         for axes in axes_of_row[len(images) :]:
             axes.axis("off")
     for axes, head in zip(grid[0], heads, strict=False):
@@ -68,7 +68,7 @@ def rows(
     return figure
 
 
-def sheet(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
+def row_axes(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
     """A figure with room for a row of pictures for each name, and its axes."""
     label_inches = 0.09 * max(map(len, names)) + 0.1
     figure = Figure(figsize=(inches * columns + label_inches, inches * len(names)))
@@ -113,9 +113,9 @@ def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str)
     """A picture (C, H, W) tiled from images decoded at `xs` by `ys`, the second axis pointing up."""
     figure = Figure(figsize=(6.5, 6.5 * picture.shape[1] / picture.shape[2]))
     axes = figure.subplots()
-    show(axes, picture)
-    axes.set_xticks(centres(picture.shape[2], len(xs)), [f"{x:.1f}" for x in xs], fontsize=7)
-    axes.set_yticks(centres(picture.shape[1], len(ys)), [f"{y:.1f}" for y in reversed(ys)], fontsize=7)
+    show_image(axes, picture)
+    axes.set_xticks(cell_centers(picture.shape[2], len(xs)), [f"{x:.1f}" for x in xs], fontsize=7)
+    axes.set_yticks(cell_centers(picture.shape[1], len(ys)), [f"{y:.1f}" for y in reversed(ys)], fontsize=7)
     axes.tick_params(length=0)
     axes.set_xlabel("$z_1$")
     axes.set_ylabel("$z_2$")
@@ -123,6 +123,6 @@ def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str)
     return figure
 
 
-def centres(length: int, parts: int) -> np.ndarray:
+def cell_centers(length: int, parts: int) -> np.ndarray:
     """The middles of equal parts of a length."""
     return (np.arange(parts) + 0.5) * length / parts - 0.5

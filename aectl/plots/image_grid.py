@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from aectl.io.atomic import write
+from aectl.io.atomic import write_atomic
 
 GAP = 2
 COMPRESSION = 1
@@ -19,7 +19,7 @@ def enlarge(images: Tensor, size: tuple[int, int]) -> Tensor:
     return images if tuple(images.shape[-2:]) == tuple(size) else F.interpolate(images, size, mode="nearest")
 
 
-def tile(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
+def tile_images(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
     """(N, C, H, W) in [0, 1] to one white-framed picture (C, H', W'), row by row."""
     rows = -(-len(images) // columns)
     padded = F.pad(images.detach().cpu().float().clamp(0, 1), (0, gap, 0, gap), value=1.0)
@@ -30,15 +30,15 @@ def tile(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
     return F.pad(grid, (gap, 0, gap, 0), value=1.0)
 
 
-def comparison(rows: list[Tensor]) -> Tensor:
+def comparison_grid(rows: list[Tensor]) -> Tensor:
     """One picture (C, H', W') with a row for each batch of images, the small ones enlarged to the size of the last."""
     size = (rows[-1].shape[-2], rows[-1].shape[-1])
-    return tile(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[-1]))
+    return tile_images(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[-1]))
 
 
-def save(picture: Tensor, path: Path, zoom: int = 1) -> Path:
+def save_png(picture: Tensor, path: Path, zoom: int = 1) -> Path:
     """Writes (C, H, W) in [0, 1] as a PNG, each pixel `zoom` pixels wide."""
     array = picture.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
     zoomed = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
-    return write(path, lambda aside: zoomed.save(aside, compress_level=COMPRESSION))
+    return write_atomic(path, lambda aside: zoomed.save(aside, compress_level=COMPRESSION))

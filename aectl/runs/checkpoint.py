@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aectl.errors import UserError, short
-from aectl.io.archives import entries, marked_as_folder
-from aectl.runs.pickles import storages
+from aectl.errors import UserError, shorten
+from aectl.io.archives import has_directory_flag, list_entries
+from aectl.runs.pickles import scan_pickle
 
 MOST_PICKLED = 16 * 2**20
 
@@ -24,18 +24,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UserError: the file is truncated, or no checkpoint.
     """
     while True:
-        looked_at = identity(path)
+        looked_at = file_identity(path)
         try:
-            contents = contents_of(path)
+            contents = load_contents(path)
         except UserError:
-            if identity(path) == looked_at:
+            if file_identity(path) == looked_at:
                 raise
         else:
-            if identity(path) == looked_at:
+            if file_identity(path) == looked_at:
                 return contents
 
 
-def identity(path: Path) -> tuple[int, ...]:
+def file_identity(path: Path) -> tuple[int, ...]:
     """What tells a file from another that takes its name."""
     try:
         found = path.stat()
@@ -44,14 +44,14 @@ def identity(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def contents_of(path: Path) -> dict[str, Any]:
+def load_contents(path: Path) -> dict[str, Any]:
     """The contents of a checkpoint file that stays as it is."""
     try:
         check_archive(path)
         contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises whatever the broken part of the file leads it to
         raise UserError(
-            f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {short(error)})"
+            f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {shorten(error)})"
         ) from error
     if not isinstance(contents, dict) or not isinstance(contents.get("state_dict"), dict):
         raise UserError(f"run={path}: has no weights in it; expected a checkpoint that `aectl train` wrote")
@@ -61,7 +61,7 @@ def contents_of(path: Path) -> dict[str, Any]:
 
 def check_archive(path: Path) -> None:
     """Raises a ValueError where a checkpoint is more than tensors, or less: packed, or of an older format."""
-    found = entries(path)
+    found = list_entries(path)
     check_entries(found)
     if sum(entry.file_size for entry in found) > path.stat().st_size:
         raise ValueError("its entries claim more bytes than the file has")
@@ -69,7 +69,7 @@ def check_archive(path: Path) -> None:
     if len(pickled) != 1 or pickled[0].file_size > MOST_PICKLED:
         raise ValueError(f"it has {len(pickled)} pickles; expected one, of at most {MOST_PICKLED:,} bytes")
     with zipfile.ZipFile(path) as archive:
-        claims = storages(archive.read(pickled[0]))
+        claims = scan_pickle(archive.read(pickled[0]))
     sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in found}
     for key, claimed in claims.items():
         if sizes.get(f"data/{key}") != claimed:
@@ -80,7 +80,7 @@ def check_entries(found: list[zipfile.ZipInfo]) -> None:
     """Raises a ValueError where torch would unpack an entry, or read nothing into the memory that it is to fill."""
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
         raise ValueError("its entries are compressed, which torch.save never does")
-    if any(marked_as_folder(entry) for entry in found):
+    if any(has_directory_flag(entry) for entry in found):
         raise ValueError("an entry is marked as a folder, which torch would leave to chance")
 
 
@@ -104,7 +104,7 @@ def check_tensors(weights: dict[Any, Any], path: Path) -> None:
         raise UserError(f"run={path}: its weights claim {total:,} bytes, more than the file has; not opened")
 
 
-def version_of(contents: dict[str, Any]) -> str | None:
+def stored_version(contents: dict[str, Any]) -> str | None:
     """The version of aectl that wrote a checkpoint, if it says so."""
     stored = contents.get("aectl")
     version = stored.get("version") if isinstance(stored, dict) else None

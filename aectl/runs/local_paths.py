@@ -7,7 +7,7 @@ from typing import Any
 HOME = "~/.cache/aectl"
 
 
-def at_home(dataset: dict[str, Any]) -> dict[str, Any]:
+def use_local_paths(dataset: dict[str, Any]) -> dict[str, Any]:
     """The node of a stored data set, with every folder that it would write into set to one of the reader's own.
 
     The cache of a folder of pictures goes where this machine's caches go. The folder of a data set that would be

@@ -14,7 +14,7 @@ SPARE = 4
 Weights = dict[str, Tensor]
 
 
-def fitting(
+def match_state_dict(
     build: Callable[[], nn.Module], weights: Weights, renamed: Callable[[Weights, Collection[str]], Weights]
 ) -> Weights:
     """Builds the model without memory, no further than its weights reach, and holds the two against each other.

@@ -21,7 +21,7 @@ PUTS, GETS = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
 GLOBALS, OTHER_GLOBALS = ("GLOBAL", "INST"), ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4")
 
 
-def storages(content: bytes) -> dict[str, int]:
+def scan_pickle(content: bytes) -> dict[str, int]:
     """What a pickle of tensors and plain values says of each storage: its name and its bytes.
 
     torch's restricted reader runs no code of the pickle's, but would make a bytearray of any length, or hash tuples

@@ -9,7 +9,7 @@ LONGEST = 100_000
 """Characters; a config has some two thousand."""
 
 
-class Plain(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """Values, lists and mappings: no tags, no anchors, and no deeper than a config is."""
 
     depth = 0
@@ -29,7 +29,7 @@ class Plain(yaml.SafeLoader):
             self.depth -= 1
 
 
-def parse(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
     """What the text says.
 
     Raises:
@@ -38,6 +38,6 @@ def parse(text: str) -> Any:
     if len(text) > LONGEST:
         raise ValueError(f"it is longer than {LONGEST:,} characters")
     try:
-        return yaml.load(text, Plain)
+        return yaml.load(text, StrictLoader)
     except (yaml.YAMLError, TypeError, LookupError, OverflowError) as error:  # PyYAML's constructors meet odd values
         raise ValueError(f"it is not YAML ({' '.join(str(error).split())})") from error

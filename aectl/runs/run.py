@@ -11,17 +11,17 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import plain
+from aectl.config import to_plain
 from aectl.data.loader import Data
-from aectl.errors import UserError, short
-from aectl.io.archives import text_of
-from aectl.io.atomic import newest, write_text
+from aectl.errors import UserError, shorten
+from aectl.io.archives import read_text
+from aectl.io.atomic import newest_file, write_text
 from aectl.models.base import Autoencoder
-from aectl.runs.checkpoint import model_weights, read_checkpoint, version_of
-from aectl.runs.match_weights import fitting
+from aectl.runs.checkpoint import model_weights, read_checkpoint, stored_version
+from aectl.runs.match_weights import match_state_dict
 from aectl.runs.plain_yaml import LONGEST
 from aectl.runs.stored_config import safe_config
-from aectl.runs.upgrades import opening, upgraded_weights
+from aectl.runs.upgrades import name_version_on_error, upgrade_weights
 from aectl.tasks.base import Task
 
 BEST = Path("checkpoints", "best.ckpt")
@@ -45,14 +45,14 @@ class Run:
     @classmethod
     def create(cls, folder: Path, cfg: DictConfig, names: dict[str, str]) -> "Run":
         """Completes a composed config with what the data set decides, and writes it into the folder."""
-        cfg = complete(cfg, names)
+        cfg = complete_config(cfg, names)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg))
         return cls(folder, cfg, folder / BEST)
 
     @classmethod
     def reopen(cls, folder: Path, cfg: DictConfig) -> "Run":
         """The run in a folder, to be trained on with a config that is all but the one it has."""
-        cfg = OmegaConf.create({**plain(cfg), "resume": None})
+        cfg = OmegaConf.create({**to_plain(cfg), "resume": None})
         return cls(folder, cfg, folder / BEST)
 
     @classmethod
@@ -62,7 +62,7 @@ class Run:
         Raises:
             UserError: there is no such run, or it was not trained to its first checkpoint.
         """
-        path = latest(Path(outputs)) if where == "latest" else Path(where)
+        path = latest_run(Path(outputs)) if where == "latest" else Path(where)
         if path.is_file():
             return cls._of_file(path, trust)
         if not path.exists():
@@ -76,10 +76,10 @@ class Run:
                 f"aectl train resume={where}"
             )
         try:
-            text = text_of(path / "config.yaml", LONGEST)
+            text = read_text(path / "config.yaml", LONGEST)
         except ValueError as error:
             raise UserError(f"run={where}: its config.yaml cannot be read: {error}") from error
-        with opening(where, lambda: version_of(read_checkpoint(checkpoint))):
+        with name_version_on_error(where, lambda: stored_version(read_checkpoint(checkpoint))):
             return cls(path, safe_config(text, where, trust), checkpoint)
 
     @classmethod
@@ -94,7 +94,7 @@ class Run:
         folder = home if inside else path.with_suffix("")
         if not inside and folder.is_symlink():
             raise UserError(f"run={path}: {folder}, where its pictures would go, is a link; remove or rename it")
-        with opening(path, lambda: version_of(contents)):
+        with name_version_on_error(path, lambda: stored_version(contents)):
             return cls(folder, safe_config(stored["config"], str(path), trust), path)
 
     @property
@@ -137,15 +137,15 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        return make(self.cfg.task)
+        return instantiate_node(self.cfg.task)
 
     @cached_property
     def data(self) -> Data:
-        return make(self.cfg.data, source=make(self.cfg.dataset))
+        return instantiate_node(self.cfg.data, source=instantiate_node(self.cfg.dataset))
 
     def build(self) -> Autoencoder:
         """The model as the config describes it, with new weights."""
-        return make(self.cfg.model)
+        return instantiate_node(self.cfg.model)
 
     def load(self, device: torch.device) -> Autoencoder:
         """The trained model, in evaluation mode on the device.
@@ -154,23 +154,23 @@ class Run:
             UserError: the checkpoint is damaged, or belongs to another model.
         """
         contents = read_checkpoint(self.checkpoint)
-        with opening(self.checkpoint, lambda: version_of(contents)):
+        with name_version_on_error(self.checkpoint, lambda: stored_version(contents)):
             try:
-                weights = fitting(self.build, model_weights(contents), upgraded_weights)
+                weights = match_state_dict(self.build, model_weights(contents), upgrade_weights)
                 model = self.build()
                 model.load_state_dict(weights)
             except Exception as error:  # a constructor raises whatever an odd value leads it to
-                reason = short(error.__cause__ or error)
+                reason = shorten(error.__cause__ or error)
                 raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
         return model.eval().to(device)
 
     def replaced(self, **given: Any) -> "Run":
         """The same run with other nodes in its config, such as another `dataset`."""
         names = {**self.cfg.names, **given.pop("names", {})}
-        return Run(self.folder, OmegaConf.create({**plain(self.cfg), **given, "names": names}), self.checkpoint)
+        return Run(self.folder, OmegaConf.create({**to_plain(self.cfg), **given, "names": names}), self.checkpoint)
 
 
-def make(node: DictConfig, **given: Any) -> Any:
+def instantiate_node(node: DictConfig, **given: Any) -> Any:
     """What a config node names, built; a UserError of its constructor's comes as it is."""
     try:
         return instantiate(node, _convert_="all", **given)
@@ -180,31 +180,31 @@ def make(node: DictConfig, **given: Any) -> Any:
         raise
 
 
-def complete(cfg: DictConfig, names: dict[str, str]) -> DictConfig:
+def complete_config(cfg: DictConfig, names: dict[str, str]) -> DictConfig:
     """The config resolved, with the shapes that data set and task decide and the names of what was chosen."""
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    shape = make(cfg.dataset).shape
+    shape = instantiate_node(cfg.dataset).shape
     cfg.model.shape = list(shape)
-    cfg.model.input_shape = list(make(cfg.task).input_shape(shape))
+    cfg.model.input_shape = list(instantiate_node(cfg.task).input_shape(shape))
     cfg.names = names
     OmegaConf.resolve(cfg)
     return cfg
 
 
-def latest(outputs: Path) -> Path:
+def latest_run(outputs: Path) -> Path:
     """The run below `outputs` that has a checkpoint and was started last.
 
     Raises:
         UserError: there is none.
     """
     configs = (path for path in outputs.rglob("config.yaml") if path.is_file())
-    config = newest(path for path in configs if (path.parent / BEST).is_file())
+    config = newest_file(path for path in configs if (path.parent / BEST).is_file())
     if config is None:
         raise UserError(f"run=latest: no run in {outputs}/; train one first: aectl train")
     return config.parent
 
 
-def size(model: Autoencoder) -> int:
+def num_parameters(model: Autoencoder) -> int:
     """The trainable parameters of a model."""
     return sum(math.prod(p.shape) for p in model.parameters() if p.requires_grad)

@@ -8,11 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import CONFIGS, check, nodes
-from aectl.errors import UserError, short
-from aectl.runs.local_paths import at_home
-from aectl.runs.plain_yaml import parse
-from aectl.runs.upgrades import upgraded
+from aectl.config import CONFIGS, check, target_nodes
+from aectl.errors import UserError, shorten
+from aectl.runs.local_paths import use_local_paths
+from aectl.runs.plain_yaml import parse_yaml
+from aectl.runs.upgrades import upgrade_config
 
 NEEDED = ("model", "task", "dataset", "data")
 """The parts of a stored config that are built when it is opened."""
@@ -47,22 +47,22 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
         UserError: the text is no config, or names what no config of aectl's does.
     """
     try:
-        plain = parse(text)
+        plain = parse_yaml(text)
         check_parts(plain)
-        plain = upgraded(plain)
+        plain = upgrade_config(plain)
         if not trust:
             check_targets(plain)
             check_text(plain)
             check({key: plain[key] for key in NEEDED}, {})
             check_size(plain["model"])
-            plain["dataset"] = at_home(plain["dataset"])
+            plain["dataset"] = use_local_paths(plain["dataset"])
         return OmegaConf.create(plain)
     except UserError as error:
-        raise UserError(f"run={where}: its config is not one to open: {short(error)}") from error
+        raise UserError(f"run={where}: its config is not one to open: {shorten(error)}") from error
     except ValueError as error:
-        raise UserError(f"run={where}: its config cannot be read: {short(error)}") from error
+        raise UserError(f"run={where}: its config cannot be read: {shorten(error)}") from error
     except Exception as error:
-        raise UserError(f"run={where}: its config makes no sense ({type(error).__name__}: {short(error)})") from error
+        raise UserError(f"run={where}: its config makes no sense ({type(error).__name__}: {shorten(error)})") from error
 
 
 def check_parts(plain: Any) -> None:
@@ -79,7 +79,7 @@ def check_parts(plain: Any) -> None:
 
 def check_targets(plain: dict[str, Any]) -> None:
     """That each node names a class that the shipped configs name, in the place where such a class belongs."""
-    for path, node in nodes(plain):
+    for path, node in target_nodes(plain):
         target, keys = node["_target_"], path.split(".")
         room = ROOMS.get("callbacks" if keys[0] == "callbacks" else keys[-1])
         if not isinstance(target, str) or target not in shipped() or not room or not target.startswith(room):

@@ -15,9 +15,9 @@ T = TypeVar("T")
 Config = dict[str, Any]
 
 MOVED: dict[str, str] = {
-    "aectl.callbacks.diagnosis.Diagnosis": "aectl.training.health.Diagnosis",
+    "aectl.callbacks.diagnosis.Diagnosis": "aectl.training.health.HealthCheck",
     "aectl.callbacks.lesson.LessonLoss": "aectl.training.lesson_loss.LessonLoss",
-    "aectl.callbacks.pictures.Pictures": "aectl.training.previews.Pictures",
+    "aectl.callbacks.pictures.Pictures": "aectl.training.previews.Previews",
     "aectl.callbacks.pictures.Projector": "aectl.training.previews.Projector",
     "aectl.callbacks.stopping.EarlyStopping": "aectl.training.early_stopping.EarlyStopping",
     "aectl.data.batches.Data": "aectl.data.loader.Data",
@@ -46,20 +46,22 @@ ADDED: dict[str, Config] = {
 """For a target the keys that it did not always have, with the value that says what it did without them."""
 
 
-def upgraded(config: Any) -> Any:
+def upgrade_config(config: Any) -> Any:
     """A stored config, plain, as this version would have written it."""
     if isinstance(config, list):
-        return [upgraded(item) for item in config]
+        return [upgrade_config(item) for item in config]
     if not isinstance(config, dict):
         return config
     target = MOVED.get(str(config.get("_target_")), config.get("_target_"))
     names = RENAMED.get(str(target), {})
-    kept = {names.get(str(key), key): upgraded(value) for key, value in config.items() if names.get(str(key), key)}
+    kept = {
+        names.get(str(key), key): upgrade_config(value) for key, value in config.items() if names.get(str(key), key)
+    }
     added = {key: value for key, value in ADDED.get(str(target), {}).items() if key not in kept}
     return {**kept, **added, **({"_target_": target} if "_target_" in config else {})}
 
 
-def upgraded_weights(weights: dict[str, T], expected: Collection[str]) -> dict[str, T]:
+def upgrade_weights(weights: dict[str, T], expected: Collection[str]) -> dict[str, T]:
     """Stored weights under the names that this version expects.
 
     A layer of no weights once stood in the decoder before the last layers, which were counted one higher for it.
@@ -70,7 +72,7 @@ def upgraded_weights(weights: dict[str, T], expected: Collection[str]) -> dict[s
 
 
 @contextmanager
-def opening(where: object, version: Callable[[], str | None]) -> Iterator[None]:
+def name_version_on_error(where: object, version: Callable[[], str | None]) -> Iterator[None]:
     """Lets the error with which a run of another version does not open say which version can.
 
     Arguments:
@@ -87,13 +89,13 @@ def opening(where: object, version: Callable[[], str | None]) -> Iterator[None]:
         if written is None or written == __version__:
             raise
         reason = one_line(error.__cause__ or error).removeprefix(f"run={where}: ")
-        age = "a later" if number(written) > number(__version__) else "an earlier"
+        age = "a later" if version_number(written) > version_number(__version__) else "an earlier"
         raise UserError(
             f"run={where}: {reason}; it was written by aectl {written}, {age} version than this {__version__}: "
             f"open it with aectl {written}"
         ) from error
 
 
-def number(version: str) -> list[int]:
+def version_number(version: str) -> list[int]:
     """A version as numbers that can be compared: `0.10.1` is later than `0.9`."""
     return [int(part) for part in re.findall(r"\d+", version)[:3]]

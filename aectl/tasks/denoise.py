@@ -7,7 +7,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
 from aectl.tasks.baselines.learned import LinearMap
-from aectl.types import NonNegative, Range, Share
+from aectl.types import FloatRange, Fraction, NonNegativeFloat
 
 
 class Denoise(Task):
@@ -25,7 +25,7 @@ class Denoise(Task):
         clip: cut the noisy image to [0, 1], as a file on disk would be.
     """
 
-    def __init__(self, sigma: NonNegative | Range, mean: float, clip: bool) -> None:
+    def __init__(self, sigma: NonNegativeFloat | FloatRange, mean: float, clip: bool) -> None:
         super().__init__()
         self.sigma = sigma
         self.mean = mean
@@ -57,7 +57,7 @@ class DenoiseSaltPepper(Task):
         amount: the share of pixels that die.
     """
 
-    def __init__(self, amount: Share) -> None:
+    def __init__(self, amount: Fraction) -> None:
         super().__init__()
         self.amount = amount
 

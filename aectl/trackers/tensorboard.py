@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 
-def show(picture: Path, name: str, folder: Path) -> None:
+def add_image(picture: Path, name: str, folder: Path) -> None:
     """Puts a PNG into an events file in `folder`, in the place of the one that an earlier call left there."""
     from torch.utils.tensorboard import SummaryWriter
 

@@ -9,12 +9,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from aectl.errors import NonFiniteError
-from aectl.remarks import remark
-from aectl.training.checkpointing import Saver
-from aectl.training.finite import listed
+from aectl.remarks import notify
+from aectl.training.checkpointing import RunSaver
+from aectl.training.finite import format_causes
 
 
-class Best(ModelCheckpoint):
+class BestCheckpoint(ModelCheckpoint):
     """Keeps `best.ckpt`, the epoch with the lowest score; what is not finite is no score, which is said once.
 
     An epoch that a time limit cut short counts only where there is no whole one: a resumed run does not know it.
@@ -25,7 +25,7 @@ class Best(ModelCheckpoint):
         saver: knows whether the epoch was cut short.
     """
 
-    def __init__(self, folder: Path, monitor: str, saver: Saver) -> None:
+    def __init__(self, folder: Path, monitor: str, saver: RunSaver) -> None:
         super().__init__(folder, "best", monitor, auto_insert_metric_name=False, enable_version_counter=False)
         self.saver = saver
         self.refused = False
@@ -43,13 +43,13 @@ class Best(ModelCheckpoint):
             return super().check_monitor_top_k(trainer, current)
         if not self.refused:
             self.refused = True
-            remark(
-                f"{what(trainer)} in the validation of epoch {trainer.current_epoch + 1}: best.ckpt is never chosen by "
-                "such a score; look for NaN and infinity in the validation data, or lower optimizer.lr"
+            notify(
+                f"{nonfinite_terms(trainer)} in the validation of epoch {trainer.current_epoch + 1}: best.ckpt is "
+                "never chosen by such a score; look for NaN and infinity in the validation data, or lower optimizer.lr"
             )
         return False
 
-    def expect_one(self) -> None:
+    def require_best(self) -> None:
         """Makes sure that there is a best checkpoint.
 
         Raises:
@@ -71,9 +71,9 @@ class Best(ModelCheckpoint):
             self.best_k_models = {path: score}
 
 
-def what(trainer: Trainer) -> str:
+def nonfinite_terms(trainer: Trainer) -> str:
     """The terms of the validation loss that are not finite, or the loss itself."""
     scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
     wrong = {name: value for name, value in scores.items() if not math.isfinite(value)}
     terms = {name: value for name, value in wrong.items() if name != "val/loss"} or wrong
-    return listed([f"{name}={value}" for name, value in terms.items()])
+    return format_causes([f"{name}={value}" for name, value in terms.items()])

@@ -31,7 +31,7 @@ class DurableIO(TorchCheckpointIO):
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
-class Sink:
+class ErrorKeepingFile:
     """A file for torch to write to that keeps the first error of the disk, which torch reports as one of its own."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -56,10 +56,10 @@ def write_durably(path: Path, save: Callable[[Any], Any], kept: Path | None = No
         OSError: it could not be written; the former file is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = aside_of(path)
+    aside = temporary_path(path)
     try:
         with aside.open("wb") as file:
-            sink = Sink(file)
+            sink = ErrorKeepingFile(file)
             try:
                 save(sink)
             except Exception as error:
@@ -67,17 +67,17 @@ def write_durably(path: Path, save: Callable[[Any], Any], kept: Path | None = No
             file.flush()
             os.fsync(file.fileno())
         if kept and path.exists():
-            keep(path, kept)
+            keep_copy(path, kept)
         aside.replace(path)
-        flush_folder(path.parent)
+        fsync_folder(path.parent)
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
 
 
-def keep(path: Path, kept: Path) -> None:
+def keep_copy(path: Path, kept: Path) -> None:
     """Gives the file a second name, by a hard link where there are any, so that it never is without one."""
-    aside = aside_of(kept)
+    aside = temporary_path(kept)
     try:
         aside.unlink(missing_ok=True)
         aside.hardlink_to(path)
@@ -88,12 +88,12 @@ def keep(path: Path, kept: Path) -> None:
         aside.unlink(missing_ok=True)  # it stays if both are names of one file already
 
 
-def aside_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """The name of a file while it is written."""
     return path.with_name(f".{path.name}-{os.getpid()}")
 
 
-def flush_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
     """Puts the names in a folder on the disk, where the system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
@@ -103,7 +103,7 @@ def flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def damage(path: Path) -> str | None:
+def find_damage(path: Path) -> str | None:
     """What is wrong with the bytes of a checkpoint, or nothing; reads all of it once."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -114,7 +114,7 @@ def damage(path: Path) -> str | None:
     return f"is damaged: the checksum of {broken} does not fit" if broken else None
 
 
-class Found(NamedTuple):
+class ResumePoint(NamedTuple):
     """A checkpoint to go on from.
 
     Arguments:
@@ -126,7 +126,7 @@ class Found(NamedTuple):
     place: dict[str, Any]
 
 
-def newest_whole(folder: Path) -> tuple[Found | None, list[str]]:
+def newest_intact(folder: Path) -> tuple[ResumePoint | None, list[str]]:
     """The newest checkpoint to go on from, and a line for each that has to be passed over.
 
     Raises:
@@ -134,11 +134,11 @@ def newest_whole(folder: Path) -> tuple[Found | None, list[str]]:
     """
     remarks: list[str] = []
     for path in (folder / LAST, folder / PREVIOUS):
-        if remark := damage(path) if path.is_file() else "is not there":
+        if remark := find_damage(path) if path.is_file() else "is not there":
             remarks.append(f"{path} {remark}")
             continue
         try:
-            return Found(path, placed(path)), remarks
+            return ResumePoint(path, read_resume_state(path)), remarks
         except UserError as error:
             remarks.append(str(error).removeprefix("run="))
     if any((folder / name).is_file() for name in (LAST, PREVIOUS)):
@@ -148,7 +148,7 @@ def newest_whole(folder: Path) -> tuple[Found | None, list[str]]:
     return None, remarks
 
 
-def placed(path: Path) -> dict[str, Any]:
+def read_resume_state(path: Path) -> dict[str, Any]:
     """The place in the run that a checkpoint was written at.
 
     Raises:
@@ -160,10 +160,10 @@ def placed(path: Path) -> dict[str, Any]:
     return contents["place"]
 
 
-def tidy(folder: Path) -> None:
+def clean_up(folder: Path) -> None:
     """Sets a damaged last checkpoint aside, lest it push out the good one, and removes half-written files."""
     for half in folder.glob(".*.ckpt-*"):
         half.unlink(missing_ok=True)
     last = folder / LAST
-    if last.is_file() and damage(last):
+    if last.is_file() and find_damage(last):
         last.replace(folder / "damaged.ckpt")

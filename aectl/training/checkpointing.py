@@ -10,16 +10,24 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from aectl.rng import random_state
+from aectl.rng import get_rng_state
 from aectl.training.checkpoint_io import LAST
-from aectl.training.interrupts import Signals, Stopped
-from aectl.training.resume import Resumable, add, begin_at, follow_schedules, means, skip, sums
+from aectl.training.interrupts import StopSignals, TrainingStopped
+from aectl.training.resume import (
+    ResumableBatches,
+    add_logged_sums,
+    logged_sums,
+    reapply_schedules,
+    set_batch_progress,
+    set_progress,
+    train_means,
+)
 
 SHARE_OF_TIME = 0.05
 """The most that saving at the ends of epochs may take of a run's time."""
 
 
-class Saver(Checkpoint):
+class RunSaver(Checkpoint):
     """Keeps `last.ckpt`: after an epoch unless that would slow training, and in the middle of one when it is to stop.
 
     Arguments:
@@ -34,7 +42,7 @@ class Saver(Checkpoint):
         Stopped: somebody has, and the run is saved.
     """
 
-    def __init__(self, folder: Path, batches: Resumable, signals: Signals) -> None:
+    def __init__(self, folder: Path, batches: ResumableBatches, signals: StopSignals) -> None:
         self.path = folder / LAST
         self.batches = batches
         self.signals = signals
@@ -55,20 +63,20 @@ class Saver(Checkpoint):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         place = checkpoint["place"]
         del checkpoint["loops"]  # Lightning would go on in the middle of an epoch in its own way
-        begin_at(trainer, place)
+        set_progress(trainer, place)
         self.since -= place["seconds"]
         self.sums = place["sums"]
-        means(pl_module).restore(place["means"])
+        train_means(pl_module).restore(place["means"])
         self.epoch_step = place["epoch_step"]
         self.batches.place = place
-        self.batches.skipped = partial(skip, trainer)
+        self.batches.skipped = partial(set_batch_progress, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if place := self.batches.place:
             metrics = {name: torch.tensor(value) for name, value in place["metrics"].items()}
             trainer._logger_connector._callback_metrics.update(metrics)
-            follow_schedules(trainer)
-        self.signals.insist()
+            reapply_schedules(trainer)
+        self.signals.reinstall()
         self.saved = time.monotonic()
 
     @property
@@ -80,7 +88,7 @@ class Saver(Checkpoint):
         if self.at_work and (self.signals.received or time.monotonic() - self.saved > self.pause):
             self.save(trainer)
         if self.at_work and self.signals.received:
-            raise Stopped
+            raise TrainingStopped
         self.at_work = True
         if not self.sums:
             self.epoch_step = trainer.fit_loop.epoch_loop._batches_that_stepped
@@ -89,7 +97,7 @@ class Saver(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.sums:
-            add(trainer, self.sums)
+            add_logged_sums(trainer, self.sums)
             self.sums = {}
         self.wished = self.wished or trainer.should_stop
         if not (self.signals.received or self.wished) or trainer.is_last_batch:
@@ -99,7 +107,7 @@ class Saver(Checkpoint):
             return
         self.save(trainer, batch_idx + 1)
         if self.signals.received:
-            raise Stopped
+            raise TrainingStopped
         self.partial = True
 
     def may_stop(self, batches: int, in_a_step: int) -> bool:
@@ -127,10 +135,10 @@ class Saver(Checkpoint):
             "global_step": trainer.global_step,
             "logged_steps": loop._batches_that_stepped + (batches > 0),
             "epoch_step": self.epoch_step if batches else loop._batches_that_stepped,
-            "began": self.batches.began if batches else random_state(),
-            "random": random_state(),
-            "sums": sums(trainer) if batches else {},
-            "means": means(trainer.lightning_module).state(),
+            "began": self.batches.began if batches else get_rng_state(),
+            "random": get_rng_state(),
+            "sums": logged_sums(trainer) if batches else {},
+            "means": train_means(trainer.lightning_module).state(),
             "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
             "seconds": self.elapsed,
             "done": done,

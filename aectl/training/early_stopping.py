@@ -4,7 +4,7 @@ from typing import Any
 
 from pytorch_lightning import callbacks
 
-from aectl.types import Count, NonNegative
+from aectl.types import NonNegativeFloat, PositiveInt
 
 
 class EarlyStopping(callbacks.EarlyStopping):
@@ -15,7 +15,7 @@ class EarlyStopping(callbacks.EarlyStopping):
         min_delta: how much lower counts as a new best, in nats.
     """
 
-    def __init__(self, patience: Count, min_delta: NonNegative) -> None:
+    def __init__(self, patience: PositiveInt, min_delta: NonNegativeFloat) -> None:
         super().__init__("val/loss", min_delta=min_delta, patience=patience)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ AT_ONCE = 1_000
 """Steps whose terms wait on their device; to add them up one by one would cost as much as a small net's arithmetic."""
 
 
-class Means:
+class EpochMeans:
     """The means of named terms over all examples, each step weighed by how many it had.
 
     Arguments:

@@ -13,7 +13,7 @@ NAMED = 3
 """Numbers that a message names, at most."""
 
 
-def sound(terms: Mapping[str, Tensor], gradients: Iterable[Tensor]) -> bool:
+def all_finite(terms: Mapping[str, Tensor], gradients: Iterable[Tensor]) -> bool:
     """Whether all terms of a loss are finite and all gradients small enough for an optimizer that squares them.
 
     Reads from the device. A sum is not finite where one of its terms is not, and takes half the time of a norm; the
@@ -24,19 +24,19 @@ def sound(terms: Mapping[str, Tensor], gradients: Iterable[Tensor]) -> bool:
     return all(abs(g.sum().item()) < LARGE or math.isfinite(g.norm().item()) for g in gradients)
 
 
-def overview(input: Tensor, target: Tensor, terms: Mapping[str, Tensor], gradients: list[Tensor]) -> Tensor:
+def summarize(input: Tensor, target: Tensor, terms: Mapping[str, Tensor], gradients: list[Tensor]) -> Tensor:
     """A number for each of these, on their device, finite where all of it is; nothing is read from the device."""
     losses = [term.detach().float() for term in terms.values()]
     norms = torch._foreach_norm(gradients) if gradients else []
     return torch.stack([input.detach().sum().float(), target.detach().sum().float(), *losses, *norms])
 
 
-def bad(values: Tensor) -> Tensor:
+def has_nonfinite(values: Tensor) -> Tensor:
     """1 where a term or a gradient of an overview is not finite, else 0, on the device: `found_inf` of an optimizer."""
     return (~values[2:].isfinite().all()).float()
 
 
-def blame(values: Sequence[float], terms: Iterable[str], parameters: Iterable[str]) -> list[str]:
+def find_culprit(values: Sequence[float], terms: Iterable[str], parameters: Iterable[str]) -> list[str]:
     """What of an overview is not finite and comes first: the data, else the terms, else the gradients."""
     terms = list(terms)
     data, losses, norms = values[:2], values[2 : 2 + len(terms)], values[2 + len(terms) :]
@@ -51,7 +51,7 @@ def blame(values: Sequence[float], terms: Iterable[str], parameters: Iterable[st
     return [f"the gradient of {name} (its norm is {value})" for name, value in pairs if not math.isfinite(value)]
 
 
-def advice(causes: Sequence[str], lr: float, clip: float | None, precision: str) -> str:
+def suggest_remedy(causes: Sequence[str], lr: float, clip: float | None, precision: str) -> str:
     """What to try, most promising first."""
     if causes and causes[0] in ("the input", "the target"):
         return "look for NaN and infinity in the data, and in what the task makes of them"
@@ -61,7 +61,7 @@ def advice(causes: Sequence[str], lr: float, clip: float | None, precision: str)
     return f"try {', '.join(ways)}; trainer.detect_anomaly=true names the operation"
 
 
-def listed(causes: Sequence[str]) -> str:
+def format_causes(causes: Sequence[str]) -> str:
     """The first few of them in a row."""
     more = len(causes) - NAMED
     return ", ".join(causes[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -12,19 +12,19 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from aectl.config import plain
+from aectl.config import to_plain
 from aectl.errors import NonFiniteError, UserError
 from aectl.io.atomic import write_json
-from aectl.io.run_lock import claimed
-from aectl.runs.run import Run, make
-from aectl.training.best_checkpoint import Best
-from aectl.training.checkpoint_io import DurableIO, Found, tidy
-from aectl.training.checkpointing import Saver
-from aectl.training.interrupts import Signals, Stopped
-from aectl.training.nonfinite import FiniteGuard
+from aectl.io.run_lock import run_lock
+from aectl.runs.run import Run, instantiate_node
+from aectl.training.best_checkpoint import BestCheckpoint
+from aectl.training.checkpoint_io import DurableIO, ResumePoint, clean_up
+from aectl.training.checkpointing import RunSaver
+from aectl.training.interrupts import StopSignals, TrainingStopped
+from aectl.training.nonfinite import NonFiniteGuard
 from aectl.training.progress import ProgressBar
-from aectl.training.records import History, Hyperparameters, Provenance
-from aectl.training.resume import Resumable, position, where_to_go_on
+from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable
+from aectl.training.resume import ResumableBatches, find_resume_point, format_position
 from aectl.training.system import System
 from aectl.training.trainer import TrainerConfig
 
@@ -51,29 +51,31 @@ def fit(run: Run, resume: bool = False) -> float:
         UserError: another process trains it, or the disk is full.
         NonFiniteError: a loss or a gradient was not finite, or the loss of every validation.
     """
-    with claimed(run.folder), Signals() as signals:
-        quiet()
-        found = where_to_go_on(run) if resume else None
+    with run_lock(run.folder), StopSignals() as signals:
+        silence_lightning()
+        found = find_resume_point(run) if resume else None
         seed_everything(run.cfg.seed, verbose=False)
-        tidy(run.checkpoints)
-        settings: TrainerConfig = make(run.cfg.trainer)
+        clean_up(run.checkpoints)
+        settings: TrainerConfig = instantiate_node(run.cfg.trainer)
         if why := settings.precision()[1]:
             print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
         train = run.data.batches("train").on(settings.device())
         if (n := len(train.split.x)) < train.batch_size:
             print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
-        saver = Saver(run.checkpoints, Resumable(train), signals)
-        best = Best(run.checkpoints, MONITOR, saver)
-        trainer = assemble(run, settings, saver, best, found.place if found else START)
-        conclude(run, trainer, best, "running")
-        train_on(run, trainer, system(run, settings), saver, best, found)
-        return score_of(best)
+        saver = RunSaver(run.checkpoints, ResumableBatches(train), signals)
+        best = BestCheckpoint(run.checkpoints, MONITOR, saver)
+        trainer = build_trainer(run, settings, saver, best, found.place if found else START)
+        write_summary(run, trainer, best, "running")
+        run_trainer(run, trainer, build_system(run, settings), saver, best, found)
+        return best_score(best)
 
 
-def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place: dict[str, Any]) -> Trainer:
+def build_trainer(
+    run: Run, settings: TrainerConfig, saver: RunSaver, best: BestCheckpoint, place: dict[str, Any]
+) -> Trainer:
     """The trainer with all that a run keeps; what was written after the place that it goes on from is taken back."""
-    history = History(run.metrics)
-    history.forget(place["epoch"])
+    history = MetricsTable(run.metrics)
+    history.truncate(place["epoch"])
     logger = TensorBoard(
         str(run.folder), name="", version="", default_hp_metric=False, purge_step=place["epoch_step"] + 1
     )
@@ -81,13 +83,13 @@ def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place:
         logger=logger,
         plugins=[DurableIO()],
         callbacks=[
-            FiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
+            NonFiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
             best,
-            Provenance(run.config_text),
+            ConfigInCheckpoint(run.config_text),
             history,
             Hyperparameters(hyperparameters(run), best),
             ProgressBar(),
-            *extras(run),
+            *extra_callbacks(run),
             saver,
         ],
         enable_progress_bar=False,
@@ -98,16 +100,18 @@ def assemble(run: Run, settings: TrainerConfig, saver: Saver, best: Best, place:
     )
 
 
-def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Best, found: Found | None) -> None:
+def run_trainer(
+    run: Run, trainer: Trainer, system: System, saver: RunSaver, best: BestCheckpoint, found: ResumePoint | None
+) -> None:
     """Trains to the end, to the wish to stop or to a failure, and says in the summary which of them it was."""
     status, more = "interrupted", {}
     try:
-        saver.at_end = lambda: conclude(run, trainer, best, "done", saver.elapsed)
+        saver.at_end = lambda: write_summary(run, trainer, best, "done", saver.elapsed)
         val = run.data.batches("val").on(saver.batches.batches.split.x.device)
         trainer.fit(system, saver.batches, val, ckpt_path=found and found.path)
-        best.expect_one()
+        best.require_best()
         status = "interrupted" if saver.partial else "done"
-    except Stopped:
+    except TrainingStopped:
         pass
     except NonFiniteError as error:
         log.info("stopped: %s", error)
@@ -122,20 +126,20 @@ def train_on(run: Run, trainer: Trainer, system: System, saver: Saver, best: Bes
         ) from error
     finally:
         with suppress(OSError):
-            conclude(run, trainer, best, status, saver.elapsed, **more)
+            write_summary(run, trainer, best, status, saver.elapsed, **more)
     if status == "interrupted":
-        print(f"saved at {position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
+        print(f"saved at {format_position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
     if saver.signals.received:
         raise SystemExit(saver.signals.status)
 
 
-def system(run: Run, settings: TrainerConfig) -> System:
+def build_system(run: Run, settings: TrainerConfig) -> System:
     """The model, task and optimizer of a run, new."""
     return System(
         model=run.build(),
         task=run.task,
-        optimizer=make(run.cfg.optimizer),
-        schedule=make(run.cfg.schedule),
+        optimizer=instantiate_node(run.cfg.optimizer),
+        schedule=instantiate_node(run.cfg.schedule),
         clip=settings.clip,
         seed=run.cfg.seed,
         compile=run.data.batch_size if settings.compile else 0,
@@ -143,22 +147,24 @@ def system(run: Run, settings: TrainerConfig) -> System:
     )
 
 
-def extras(run: Run) -> list[Callback]:
+def extra_callbacks(run: Run) -> list[Callback]:
     """The callbacks that the config names."""
-    return [make(node) for node in run.cfg.callbacks.values() if node]
+    return [instantiate_node(node) for node in run.cfg.callbacks.values() if node]
 
 
-def score_of(best: Best) -> float:
+def best_score(best: BestCheckpoint) -> float:
     """The lowest validation loss so far."""
     return math.nan if best.best_model_score is None else float(best.best_model_score)
 
 
-def conclude(run: Run, trainer: Trainer, best: Best, status: str, seconds: float = 0.0, **more: str) -> None:
+def write_summary(
+    run: Run, trainer: Trainer, best: BestCheckpoint, status: str, seconds: float = 0.0, **more: str
+) -> None:
     """Writes how far the run is: running, interrupted, failed or done."""
     summary = {
         "status": status,
         "monitor": MONITOR,
-        "best": score_of(best),
+        "best": best_score(best),
         "epochs": trainer.current_epoch,
         "seconds": round(seconds, 1),
         **more,
@@ -171,13 +177,13 @@ def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
     groups = ("names", "model", "net", "task", "dataset", "likelihood", "optimizer", "schedule", "data", "trainer")
     flat: dict[str, str | int | float | bool] = {"seed": run.cfg.seed}
     for group in groups:
-        for key, value in plain(run.cfg[group]).items():
+        for key, value in to_plain(run.cfg[group]).items():
             if not key.startswith("_") and key not in DERIVED and not isinstance(value, dict) and value is not None:
                 flat[f"{group}.{key}"] = str(value) if isinstance(value, list | bool) else value
     return flat
 
 
-def quiet() -> None:
+def silence_lightning() -> None:
     """Leaves what Lightning says of itself to the log file, and drops its hints that do not hold here."""
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
         logger = logging.getLogger(name)

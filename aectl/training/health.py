@@ -8,24 +8,24 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aectl.evaluation.active_units import unit_variances
 from aectl.models.ae import AE
-from aectl.remarks import remark
-from aectl.rng import same_draws
+from aectl.remarks import notify
+from aectl.rng import seeded_rng
 from aectl.training.health_checks import (
-    collapsed_posterior,
     constant_output,
     dead_codes,
+    posterior_collapse,
+    saturated_discriminator,
     saturated_outputs,
-    winning_discriminator,
 )
-from aectl.training.previews import first
+from aectl.training.previews import first_examples
 from aectl.training.system import System
-from aectl.types import Count
+from aectl.types import PositiveInt
 
 ADVERSARY = "discriminator"
 """In the name of a player who says which of two kinds something is, and scores it in nats."""
 
 
-class Diagnosis(Callback):
+class HealthCheck(Callback):
     """Looks at codes and outputs of a few validation examples, and at the losses of discriminators, after every epoch.
 
     Arguments:
@@ -33,7 +33,7 @@ class Diagnosis(Callback):
         n: validation examples that are looked at.
     """
 
-    def __init__(self, patience: Count, n: Count) -> None:
+    def __init__(self, patience: PositiveInt, n: PositiveInt) -> None:
         self.patience = patience
         self.n = n
         self.in_a_row: Counter[str] = Counter()
@@ -41,29 +41,29 @@ class Diagnosis(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
-            for name, line in self.symptoms(trainer, cast(System, pl_module)).items():
+            for name, line in self.find_problems(trainer, cast(System, pl_module)).items():
                 self._note(trainer, name, line)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for player in cast(System, pl_module).model.players:
             loss = trainer.callback_metrics.get(f"train/{player}/loss")
             if ADVERSARY in player and loss is not None:
-                self._note(trainer, player, winning_discriminator(player, float(loss)))
+                self._note(trainer, player, saturated_discriminator(player, float(loss)))
 
-    def symptoms(self, trainer: Trainer, system: System) -> dict[str, str | None]:
+    def find_problems(self, trainer: Trainer, system: System) -> dict[str, str | None]:
         """What there is to say of the model now, by symptom."""
         model = system.model
         model.eval()
-        batch = first(trainer, system, self.n)
+        batch = first_examples(trainer, system, self.n)
         if len(batch["x"]) < 2:
             return {}
-        with torch.inference_mode(), same_draws(system.seed, system.device):
+        with torch.inference_mode(), seeded_rng(system.seed, system.device):
             example = system.task(**batch)
             output = model.reconstruct(example.input, example.cond)
             codes = model.embed(example.input, example.cond)
         found: dict[str, str | None] = {}
         if isinstance(model, AE):
-            found["code"] = collapsed_posterior(codes) if model.generative else dead_codes(unit_variances(codes))
+            found["code"] = posterior_collapse(codes) if model.generative else dead_codes(unit_variances(codes))
         found["saturated"] = saturated_outputs(output, example.target)
         follows = found.get("code") or found["saturated"]
         found["constant"] = None if follows else constant_output(output, example.target)
@@ -73,7 +73,7 @@ class Diagnosis(Callback):
         self.in_a_row[name] = self.in_a_row[name] + 1 if line else 0
         if line and self.in_a_row[name] >= self.patience and name not in self.said:
             self.said.add(name)
-            remark(f"epoch {trainer.current_epoch + 1}: {line}")
+            notify(f"epoch {trainer.current_epoch + 1}: {line}")
 
     def state_dict(self) -> dict[str, Any]:
         return {"in_a_row": dict(self.in_a_row), "said": sorted(self.said)}

@@ -19,7 +19,7 @@ ALWAYS_RIGHT = 0.05
 """Nats a decision: right with a probability of 95 %, where a guess costs 0.69."""
 
 
-def collapsed_posterior(means: Tensor) -> str | None:
+def posterior_collapse(means: Tensor) -> str | None:
     """Whether next to no unit of q(z|x) says anything of x; its means are (N, D)."""
     units, active = means.shape[1], active_units(means, generative=True)
     if active > COLLAPSED_SHARE * units:
@@ -73,7 +73,7 @@ def constant_output(output: Tensor, target: Tensor) -> str | None:
     )
 
 
-def winning_discriminator(player: str, loss: float) -> str | None:
+def saturated_discriminator(player: str, loss: float) -> str | None:
     """Whether a player who tells two kinds of things apart is always right; its loss is in nats a decision."""
     if loss > ALWAYS_RIGHT:
         return None

@@ -12,7 +12,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 SHOW_CURSOR = b"\x1b[?25h"
 
 
-class Signals:
+class StopSignals:
     """Takes note of the first signal; the second ends the process at once.
 
     Attributes:
@@ -23,14 +23,14 @@ class Signals:
         self.received: int | None = None
         self.former: dict[int, Any] = {}
 
-    def __enter__(self) -> "Signals":
+    def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
                 if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                     self.former[number] = signal.signal(number, self.handle)
         return self
 
-    def insist(self) -> None:
+    def reinstall(self) -> None:
         """Takes the signals back from a library that has set handlers of its own since."""
         for number in self.former:
             signal.signal(number, self.handle)
@@ -46,17 +46,17 @@ class Signals:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
-            say(SHOW_CURSOR if sys.stderr.isatty() else b"")
+            write_stderr(SHOW_CURSOR if sys.stderr.isatty() else b"")
             os._exit(128 + number)
         self.received = number
-        say(b"\naectl train: stops after this step and saves; once more ends at once\n")
+        write_stderr(b"\naectl train: stops after this step and saves; once more ends at once\n")
 
 
-def say(text: bytes) -> None:
+def write_stderr(text: bytes) -> None:
     """Writes to standard error from within a signal handler, where print may not be called; it may be gone."""
     with suppress(OSError):
         os.write(2, text)
 
 
-class Stopped(Exception):  # noqa: N818
+class TrainingStopped(Exception):  # noqa: N818
     """Training was asked to stop, and has saved."""

@@ -50,4 +50,4 @@ class LessonLoss(Callback):
     def in_lesson_units(self, loss: Tensor, model: AE) -> Tensor:
         """A loss in nats per example as the lesson would print it."""
         size = math.prod(model.shape)
-        return (loss - model.likelihood.constant(model.shape)) / (size if self.per_pixel else 1)
+        return (loss - model.likelihood.nll_floor(model.shape)) / (size if self.per_pixel else 1)

@@ -12,10 +12,10 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from aectl.errors import NonFiniteError
-from aectl.remarks import remark
-from aectl.training.finite import advice, bad, blame, listed, overview, sound
-from aectl.training.snapshot import Moment
-from aectl.training.system import System, Turn
+from aectl.remarks import notify
+from aectl.training.finite import all_finite, find_culprit, format_causes, has_nonfinite, suggest_remedy, summarize
+from aectl.training.snapshot import Snapshot
+from aectl.training.system import PlayerStep, System
 from aectl.training.trainer import OnNonFinite
 
 MOST_IN_A_ROW = 10
@@ -47,7 +47,7 @@ class Step(NamedTuple):
     optimizer: Optimizer
 
 
-class FiniteGuard(Callback):
+class NonFiniteGuard(Callback):
     """Looks at the loss and the gradients before every step of an optimizer, which never sees one that is not finite.
 
     A fused Adam on a GPU is told on the device to leave weights and moments alone, and the numbers are read when they
@@ -71,16 +71,16 @@ class FiniteGuard(Callback):
         self.in_a_row = self.dropped = self.steps = 0
         self.waiting: deque[Step] = deque()
         self.lowest = math.inf
-        self.good: Moment
+        self.good: Snapshot
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.parameters = {id(o): [p for group in o.param_groups for p in group["params"]] for o in trainer.optimizers}
         self.scaler = getattr(trainer.precision_plugin, "scaler", None)
         on_gpu = pl_module.device.type == "cuda" if self.on_device is None else self.on_device
-        self.tells = {id(o) for o in trainer.optimizers if on_gpu and not self.scaler and fused(o)}
+        self.tells = {id(o) for o in trainer.optimizers if on_gpu and not self.scaler and is_fused(o)}
         if self.policy == "rollback":
             best = self.folder / "best.ckpt"
-            self.good = Moment.stored(best) if math.isfinite(self.lowest) and best.is_file() else Moment.of(trainer)
+            self.good = Snapshot.stored(best) if math.isfinite(self.lowest) and best.is_file() else Snapshot.of(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in COUNTED}
@@ -89,7 +89,7 @@ class FiniteGuard(Callback):
         vars(self).update(state_dict)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        turn = cast(Turn, cast(System, pl_module).turn)
+        turn = cast(PlayerStep, cast(System, pl_module).turn)
         parameters = [p for p in self.parameters[id(optimizer)] if p.grad is not None]
         gradients = [cast(Tensor, p.grad) for p in parameters]
         self.steps += 1
@@ -99,13 +99,13 @@ class FiniteGuard(Callback):
         if told and self._look(trainer, pl_module, to_have=MOST_WAITING):
             optimizer.zero_grad(set_to_none=True)  # they are of weights that are gone
             return
-        if not told and sound(turn.terms, gradients):
+        if not told and all_finite(turn.terms, gradients):
             self._praise()
             return
-        values = overview(turn.example.input, turn.example.target, turn.terms, gradients)
-        step = sent(values, where(trainer, turn), turn, parameters, optimizer)
+        values = summarize(turn.example.input, turn.example.target, turn.terms, gradients)
+        step = send_to_cpu(values, describe_step(trainer, turn), turn, parameters, optimizer)
         if told:
-            cast(Any, optimizer).found_inf = bad(values)
+            cast(Any, optimizer).found_inf = has_nonfinite(values)
             self.waiting.append(step)
             return
         self._drop(trainer, pl_module, step)
@@ -125,7 +125,7 @@ class FiniteGuard(Callback):
                     return False
                 step.arrived.synchronize()
             self.waiting.popleft()
-            if bad(step.values):
+            if has_nonfinite(step.values):
                 self._drop(trainer, pl_module, step)
                 if self.policy == "rollback":
                     return True
@@ -146,19 +146,21 @@ class FiniteGuard(Callback):
         self.in_a_row += 1
         self.dropped += 1
         names = {id(p): name.removeprefix("model.") for name, p in pl_module.named_parameters()}
-        causes = blame(step.values.tolist(), step.terms, [names[id(p)] for p in step.parameters])
-        what = f"{listed(causes)} at {step.where}"
+        causes = find_culprit(step.values.tolist(), step.terms, [names[id(p)] for p in step.parameters])
+        what = f"{format_causes(causes)} at {step.where}"
         group = step.optimizer.param_groups[0]
-        way = advice(causes, group.get("initial_lr", group["lr"]), cast(System, pl_module).clip, str(trainer.precision))
+        way = suggest_remedy(
+            causes, group.get("initial_lr", group["lr"]), cast(System, pl_module).clip, str(trainer.precision)
+        )
         if self.policy == "stop" or self.in_a_row > MOST_IN_A_ROW:
             self._stop(trainer, what, way)
         if self.policy == "rollback":
             self.good.restore(trainer)
             self.waiting.clear()
             whose = "the best validation" if math.isfinite(self.lowest) else "the beginning"
-            remark(f"{what}: went back to the weights of {whose}, with half the learning rate")
+            notify(f"{what}: went back to the weights of {whose}, with half the learning rate")
         elif self.dropped == 1:
-            remark(f"{what}: skipped, and so will be others like it; {way}")
+            notify(f"{what}: skipped, and so will be others like it; {way}")
 
     def _stop(self, trainer: Trainer, what: str, way: str) -> None:
         path = self.folder / STOPPED
@@ -174,26 +176,28 @@ class FiniteGuard(Callback):
         if self.policy == "rollback" and score < self.lowest and math.isfinite(score):
             self.lowest = score
             self.in_a_row = 0
-            self.good = Moment.of(trainer)
+            self.good = Snapshot.of(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._look(trainer, pl_module)
         if self.dropped and self.policy == "skip":
-            remark(f"{self.dropped:,} of {self.steps:,} steps were skipped: their loss or gradient was not finite")
+            notify(f"{self.dropped:,} of {self.steps:,} steps were skipped: their loss or gradient was not finite")
 
 
-def fused(optimizer: Optimizer) -> bool:
+def is_fused(optimizer: Optimizer) -> bool:
     """Whether all of a step is one kernel, which can be told on the device to do nothing."""
     return all(group.get("fused") for group in optimizer.param_groups)
 
 
-def where(trainer: Trainer, turn: Turn) -> str:
+def describe_step(trainer: Trainer, turn: PlayerStep) -> str:
     """The epoch, the step and the player, in words."""
     step = f"step {trainer.fit_loop.batch_idx + 1} of {trainer.num_training_batches}"
     return f"epoch {trainer.current_epoch + 1}, {step}, player {turn.player}"
 
 
-def sent(values: Tensor, where: str, turn: Turn, parameters: list[Parameter], optimizer: Optimizer) -> Step:
+def send_to_cpu(
+    values: Tensor, where: str, turn: PlayerStep, parameters: list[Parameter], optimizer: Optimizer
+) -> Step:
     """A step whose numbers are sent to the CPU, without waiting for them."""
     arrived = None
     on_cpu = values.to("cpu", non_blocking=values.is_cuda)

@@ -7,7 +7,7 @@ from annotated_types import Len
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from aectl.types import NonNegative, Positive, Share
+from aectl.types import Fraction, NonNegativeFloat, PositiveFloat
 
 
 class Adam:
@@ -25,7 +25,11 @@ class Adam:
     """
 
     def __init__(
-        self, lr: Positive, betas: Annotated[list[Share], Len(2, 2)], weight_decay: NonNegative, fused: bool = False
+        self,
+        lr: PositiveFloat,
+        betas: Annotated[list[Fraction], Len(2, 2)],
+        weight_decay: NonNegativeFloat,
+        fused: bool = False,
     ) -> None:
         self.lr = lr
         self.betas = betas
@@ -58,7 +62,7 @@ class RMSprop:
         alpha: the decay rate of the mean square.
     """
 
-    def __init__(self, lr: Positive, alpha: Share) -> None:
+    def __init__(self, lr: PositiveFloat, alpha: Fraction) -> None:
         self.lr = lr
         self.alpha = alpha
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from aectl.errors import UserError
-from aectl.types import size_of
+from aectl.types import format_bytes
 
 FILES = 4
 """Checkpoints that there may be at once: the best, the last, the one before it, and one that is being written."""
@@ -21,10 +21,10 @@ def checkpoint_bytes(model: nn.Module, optimizer: Callable[[list[nn.Parameter]],
     """What a checkpoint will take: the weights, and what the optimizer keeps of each parameter."""
     weights = sum(value.nbytes for value in model.state_dict().values())
     trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
-    return weights + round(trained * moments(optimizer))
+    return weights + round(trained * optimizer_state_ratio(optimizer))
 
 
-def moments(optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> float:
+def optimizer_state_ratio(optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> float:
     """The values that an optimizer keeps of a parameter after a step, as a multiple of it: two for Adam."""
     probe = nn.Parameter(torch.zeros(PROBED))
     probe.grad = torch.zeros(PROBED)
@@ -33,7 +33,7 @@ def moments(optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> float:
     return sum(value.nbytes for value in stepped.state[probe].values() if torch.is_tensor(value)) / probe.nbytes
 
 
-def check_room(folder: Path, checkpoint: int) -> None:
+def check_disk_space(folder: Path, checkpoint: int) -> None:
     """Says in a line on standard error that the disk is short of room for the checkpoints.
 
     Arguments:
@@ -48,8 +48,9 @@ def check_room(folder: Path, checkpoint: int) -> None:
     if free >= FILES * checkpoint:
         return
     line = (
-        f"outputs: {size_of(free)} free on the disk of {there}; checkpoints take {size_of(FILES * checkpoint)}, "
-        f"{FILES} times {size_of(checkpoint)}; free some, or give another disk: outputs=FOLDER"
+        f"outputs: {format_bytes(free)} free on the disk of {there}; "
+        f"checkpoints take {format_bytes(FILES * checkpoint)}, {FILES} times {format_bytes(checkpoint)}; "
+        "free some, or give another disk: outputs=FOLDER"
     )
     if free < checkpoint:
         raise UserError(line)

@@ -10,14 +10,14 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from aectl.data.loader import Batch, Batches, as_float
-from aectl.plots.image_grid import comparison, tile
-from aectl.rng import same_draws
+from aectl.data.loader import Batch, Batches, to_float
+from aectl.plots.image_grid import comparison_grid, tile_images
+from aectl.rng import seeded_rng
 from aectl.training.system import System
-from aectl.types import Count
+from aectl.types import PositiveInt
 
 
-class Pictures(Callback):
+class Previews(Callback):
     """Rows of input, output and target, and samples of a generative model, every few epochs.
 
     Arguments:
@@ -25,7 +25,7 @@ class Pictures(Callback):
         n: examples in a picture.
     """
 
-    def __init__(self, every_n_epochs: Count, n: Count) -> None:
+    def __init__(self, every_n_epochs: PositiveInt, n: PositiveInt) -> None:
         self.every_n_epochs = every_n_epochs
         self.n = n
         self.drawn = -1
@@ -42,14 +42,14 @@ class Pictures(Callback):
         self.drawn = trainer.global_step
         step = trainer.global_step // len(trainer.optimizers)  # as the curves count: once a batch, not once a player
         system.model.eval()
-        batch = first(trainer, system, self.n)
-        with torch.inference_mode(), same_draws(system.seed, system.device):
+        batch = first_examples(trainer, system, self.n)
+        with torch.inference_mode(), seeded_rng(system.seed, system.device):
             example = system.task(**batch)
             rows = [example.input, system.model.reconstruct(example.input, example.cond), example.target]
-            writer(trainer).add_image("input, output, target", comparison(rows), step)
+            writer(trainer).add_image("input, output, target", comparison_grid(rows), step)
             if system.model.generative:
                 samples = system.model.sample(self.n, example.cond)
-                writer(trainer).add_image("samples from the prior", tile(samples, columns=8), step)
+                writer(trainer).add_image("samples from the prior", tile_images(samples, columns=8), step)
 
 
 class Projector(Callback):
@@ -59,23 +59,23 @@ class Projector(Callback):
         n: how many, at most.
     """
 
-    def __init__(self, n: Count) -> None:
+    def __init__(self, n: PositiveInt) -> None:
         self.n = n
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         system = cast(System, pl_module)
         system.model.eval()
-        batch = first(trainer, system, self.n)
-        with torch.inference_mode(), same_draws(system.seed, system.device):
+        batch = first_examples(trainer, system, self.n)
+        with torch.inference_mode(), seeded_rng(system.seed, system.device):
             example = system.task(**batch)
             latents = system.model.embed(example.input, example.cond)
-        split = batches(trainer).split
+        split = validation_batches(trainer).split
         labels = [split.classes[i] for i in batch["y"].tolist()] if split.classes and "y" in batch else None
         writer(trainer).add_embedding(latents, labels, thumbnails(example.target), tag="latents")
-        tidy(Path(writer(trainer).log_dir))
+        rename_projector_files(Path(writer(trainer).log_dir))
 
 
-def tidy(run: Path) -> None:
+def rename_projector_files(run: Path) -> None:
     """Gives the Projector's files, which torch names after the step, a folder with a name that says what they are."""
     folder, config = run / "projector", run / "projector_config.pbtxt"
     shutil.rmtree(folder, ignore_errors=True)
@@ -83,16 +83,16 @@ def tidy(run: Path) -> None:
     config.write_text(config.read_text().replace('"00000/', '"projector/'))
 
 
-def batches(trainer: Trainer) -> Batches:
+def validation_batches(trainer: Trainer) -> Batches:
     """The validation split of this run."""
     return cast(Batches, trainer.val_dataloaders)
 
 
-def first(trainer: Trainer, system: System, n: int) -> Batch:
+def first_examples(trainer: Trainer, system: System, n: int) -> Batch:
     """The first `n` validation examples, on the model's device, as the model gets them."""
-    split = batches(trainer)
+    split = validation_batches(trainer)
     batch = split.take(torch.arange(min(n, len(split.split.x))))
-    return as_float({name: value.to(system.device) for name, value in batch.items()})
+    return to_float({name: value.to(system.device) for name, value in batch.items()})
 
 
 def thumbnails(images: Tensor) -> Tensor:

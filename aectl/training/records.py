@@ -13,7 +13,7 @@ from aectl import __version__
 from aectl.io.atomic import write_text
 
 
-class Provenance(Callback):
+class ConfigInCheckpoint(Callback):
     """Puts the config, as plain YAML text, into every checkpoint, so that a lone file can be opened.
 
     Arguments:
@@ -27,7 +27,7 @@ class Provenance(Callback):
         checkpoint["aectl"] = {"version": __version__, "config": self.config}
 
 
-class History(Callback):
+class MetricsTable(Callback):
     """Writes the metrics of every epoch to a CSV file, the learning rate among them.
 
     Arguments:
@@ -47,7 +47,7 @@ class History(Callback):
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
         self._write([*read_rows(self.path), row])
 
-    def forget(self, epoch: int) -> None:
+    def truncate(self, epoch: int) -> None:
         """Drops the rows of this epoch and those after it, which will be trained again."""
         rows = read_rows(self.path)
         if len(kept := [row for row in rows if int(row["epoch"]) < epoch]) < len(rows):

@@ -15,14 +15,14 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from aectl.data.loader import Batch, Batches
 from aectl.io.atomic import write_text
-from aectl.rng import random_state, set_random_state
+from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.run import Run
-from aectl.training.checkpoint_io import Found, newest_whole
-from aectl.training.epoch_means import Means
+from aectl.training.checkpoint_io import ResumePoint, newest_intact
+from aectl.training.epoch_means import EpochMeans
 from aectl.training.system import System
 
 
-class Resumable:
+class ResumableBatches:
     """An epoch of batches that can begin in its middle.
 
     Arguments:
@@ -46,18 +46,18 @@ class Resumable:
     def __iter__(self) -> Iterator[Batch]:
         place, self.place = self.place, None
         if place:
-            set_random_state(place["began"])
-        self.began = random_state()
+            set_rng_state(place["began"])
+        self.began = get_rng_state()
         epoch = iter(self.batches)
         if place and place["batches"]:
             self.skipped(place["batches"])
             for _ in islice(epoch, place["batches"]):
                 pass
-            set_random_state(place["random"])
+            set_rng_state(place["random"])
         yield from epoch
 
 
-def begin_at(trainer: Trainer, place: dict[str, Any]) -> None:
+def set_progress(trainer: Trainer, place: dict[str, Any]) -> None:
     """Sets Lightning's counters as if the epochs before this place had just been trained."""
     loop = trainer.fit_loop
     for count in (loop.epoch_progress.current, loop.epoch_progress.total):
@@ -68,7 +68,7 @@ def begin_at(trainer: Trainer, place: dict[str, Any]) -> None:
     inner.manual_optimization.optim_step_progress.total.completed = place["global_step"]
 
 
-def follow_schedules(trainer: Trainer) -> None:
+def reapply_schedules(trainer: Trainer) -> None:
     """Sets the learning rates to what the schedules say here, which is new where `max_epochs` is."""
     for config in trainer.lr_scheduler_configs:
         schedule = cast(LambdaLR, config.scheduler)
@@ -78,7 +78,7 @@ def follow_schedules(trainer: Trainer) -> None:
             group["lr"] = lr * factor(schedule.last_epoch)
 
 
-def skip(trainer: Trainer, batches: int) -> None:
+def set_batch_progress(trainer: Trainer, batches: int) -> None:
     """Sets Lightning's counters as if this many batches of the epoch had just been trained."""
     loop = trainer.fit_loop
     vars(loop.epoch_loop.batch_progress.current).update(
@@ -87,18 +87,18 @@ def skip(trainer: Trainer, batches: int) -> None:
     cast(Any, loop)._data_fetcher.fetched = batches
 
 
-def means(pl_module: LightningModule) -> Means:
+def train_means(pl_module: LightningModule) -> EpochMeans:
     """The terms of the running epoch."""
     return cast(System, pl_module).means["train"]
 
 
-def sums(trainer: Trainer) -> dict[str, list[torch.Tensor]]:
+def logged_sums(trainer: Trainer) -> dict[str, list[torch.Tensor]]:
     """What the means that callbacks log are of so far: sum and count by name."""
     logged = trainer.fit_loop.epoch_loop._results
     return {name: [each.value.cpu(), each.cumulated_batch_size.cpu()] for name, each in logged.items()}
 
 
-def add(trainer: Trainer, former: dict[str, list[torch.Tensor]]) -> None:
+def add_logged_sums(trainer: Trainer, former: dict[str, list[torch.Tensor]]) -> None:
     """Takes what was summed before the run was stopped into the means of the first batch after."""
     for name, mean in trainer.fit_loop.epoch_loop._results.items():
         if name in former:
@@ -109,14 +109,14 @@ def add(trainer: Trainer, former: dict[str, list[torch.Tensor]]) -> None:
             mean._computed = None
 
 
-def where_to_go_on(run: Run) -> Found | None:
+def find_resume_point(run: Run) -> ResumePoint | None:
     """The checkpoint to go on from, or none for a run that was stopped before its first; says which it is.
 
     Raises:
         SystemExit: there is nothing left to do.
         UserError: no checkpoint is whole.
     """
-    found, remarks = newest_whole(run.checkpoints)
+    found, remarks = newest_intact(run.checkpoints)
     if found is None:
         print("no checkpoint yet: starts over, in the same folder")
         return None
@@ -128,12 +128,12 @@ def where_to_go_on(run: Run) -> Found | None:
         raise SystemExit(0)
     for remark in remarks:
         print(f"{remark}; goes on from {found.path.name}, the one before")
-    place = position(found.place, math.ceil(len(run.data.split("train").x) / run.data.batch_size))
+    place = format_position(found.place, math.ceil(len(run.data.split("train").x) / run.data.batch_size))
     print(f"goes on at {place}; what came after it is trained again")
     write_text(path, run.config_text)
     return found
 
 
-def position(place: dict[str, Any], batches: int) -> str:
+def format_position(place: dict[str, Any], batches: int) -> str:
     """Where in the run a place is."""
     return f"epoch {place['epoch'] + 1}, batch {place['batches']} of {batches}"

@@ -2,7 +2,7 @@
 
 import math
 
-from aectl.types import Share
+from aectl.types import Fraction
 
 
 class Constant:
@@ -26,7 +26,7 @@ class Cosine:
         floor: the factor at the end.
     """
 
-    def __init__(self, warmup: Share, floor: Share) -> None:
+    def __init__(self, warmup: Fraction, floor: Fraction) -> None:
         self.warmup = warmup
         self.floor = floor
 

@@ -11,7 +11,7 @@ from aectl.runs.checkpoint import model_weights, read_checkpoint
 from aectl.training.system import System
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """A model and its optimizers as they were.
 
     Arguments:
@@ -23,13 +23,13 @@ class Moment(NamedTuple):
     moments: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, trainer: Trainer) -> "Moment":
+    def of(cls, trainer: Trainer) -> "Snapshot":
         """The present one."""
         model = cast(System, trainer.lightning_module).model
         return cls(*copy.deepcopy((model.state_dict(), [each.state_dict() for each in trainer.optimizers])))
 
     @classmethod
-    def stored(cls, checkpoint: Path) -> "Moment":
+    def stored(cls, checkpoint: Path) -> "Snapshot":
         """The one that a checkpoint was written at."""
         contents = read_checkpoint(checkpoint)
         return cls(model_weights(contents), contents["optimizer_states"])

@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from aectl.data.loader import Batch, as_float
+from aectl.data.loader import Batch, to_float
 from aectl.example import Example
 from aectl.models.base import Autoencoder
-from aectl.rng import same_draws
+from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
 from aectl.training.compile import Compiled
-from aectl.training.epoch_means import Means
+from aectl.training.epoch_means import EpochMeans
 
 
-class Turn(NamedTuple):
+class PlayerStep(NamedTuple):
     """What a player's step is made from.
 
     Arguments:
@@ -69,8 +69,8 @@ class System(LightningModule):
         self.channels_last = channels_last
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
-        self.means = {"train": Means(only_finite=True), "val": Means()}
-        self.turn: Turn | None = None
+        self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
+        self.turn: PlayerStep | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Without torch's search for parameters where Lightning notes which hook it is in, some forty times a step."""
@@ -87,7 +87,7 @@ class System(LightningModule):
             self.model.to(memory_format=torch.channels_last)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        batch = as_float(batch)
+        batch = to_float(batch)
         if self.channels_last and batch["x"].ndim == 4:
             batch["x"] = batch["x"].contiguous(memory_format=torch.channels_last)
         return batch
@@ -111,7 +111,7 @@ class System(LightningModule):
         return None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        with same_draws(self.seed + batch_idx, self.device):
+        with seeded_rng(self.seed + batch_idx, self.device):
             example = self.task(**batch)
             terms = self.model.loss(example)
             self.means["val"].add(terms, len(example.target))
@@ -133,7 +133,7 @@ class System(LightningModule):
     def _score(self, example: Example, player: str, prefix: str = "") -> Tensor:
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
         terms = loss(example, player)
-        self.turn = Turn(player, example, terms)
+        self.turn = PlayerStep(player, example, terms)
         self.means["train"].add({prefix + name: term for name, term in terms.items()}, len(example.target))
         return terms["loss"]
 

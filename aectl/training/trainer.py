@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator
 
 from aectl.errors import UserError
-from aectl.types import Count, Positive
+from aectl.types import PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     import torch
     from pytorch_lightning import Trainer
 
 
-def is_duration(text: str) -> str:
+def check_duration(text: str) -> str:
     """Raises a ValueError for what is not days, hours, minutes and seconds."""
     if not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", text):
         raise ValueError("DD:HH:MM:SS, such as 00:00:05:00 for five minutes")
     return text
 
 
-Duration = Annotated[str, AfterValidator(is_duration)]
+Duration = Annotated[str, AfterValidator(check_duration)]
 OnNonFinite = Literal["stop", "skip", "rollback"]
 
 
@@ -51,13 +51,13 @@ class TrainerConfig:
         self,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
         precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"],
-        max_epochs: Count,
+        max_epochs: PositiveInt,
         max_time: Duration | None,
-        gradient_clip_val: Positive | None,
-        accumulate_grad_batches: Count,
-        check_val_every_n_epoch: Count,
-        limit_train_batches: Count | None,
-        limit_val_batches: Count | None,
+        gradient_clip_val: PositiveFloat | None,
+        accumulate_grad_batches: PositiveInt,
+        check_val_every_n_epoch: PositiveInt,
+        limit_train_batches: PositiveInt | None,
+        limit_val_batches: PositiveInt | None,
         deterministic: bool | Literal["warn"],
         detect_anomaly: bool,
         compile: bool = False,

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from aectl.data.folder.source import Folder
-from aectl.data.loader import Batches, as_float
+from aectl.data.loader import Batches, to_float
 from aectl.data.source import Split
 from tests.benchmarks.processes import number, quietly, timed
 from tests.benchmarks.timing import Row, Watch, alternated, row, seconds
@@ -105,7 +105,7 @@ def epoch(batches: Batches) -> None:
     net = torch.nn.Sequential(torch.nn.Linear(size, 32), torch.nn.ReLU(), torch.nn.Linear(32, size))
     optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
     for batch in batches:
-        x = as_float(batch)["x"].flatten(1)
+        x = to_float(batch)["x"].flatten(1)
         loss = (net(x) - x).square().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -48,8 +48,8 @@ def first_step(folder: str) -> None:
             print("first step at", time.time())
             sys.exit()
 
-    extras = fit.extras
-    fit.extras = lambda run: [*extras(run), First()]
+    extras = fit.extra_callbacks
+    fit.extra_callbacks = lambda run: [*extras(run), First()]
     main(["train", "dataset=fashion_mnist", f"hydra.run.dir='{folder}'"])
 
 
@@ -77,8 +77,8 @@ def second_job(folder: Path) -> Row:
         finally:
             ends.append(time.perf_counter())
 
-    watch, extras = Watch(), fit.extras
-    fit.extras = lambda run: [*extras(run), Clock()]
+    watch, extras = Watch(), fit.extra_callbacks
+    fit.extra_callbacks = lambda run: [*extras(run), Clock()]
     train.main = partial(ending, train.main)
     seeds = ",".join("0" * JOBS)
     with (folder / "said").open("w") as said, redirect_stderr(said), redirect_stdout(said):

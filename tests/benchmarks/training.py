@@ -67,14 +67,14 @@ class Paused:
 def by_turns(overrides: list[str], peer: Peer, folder: Path, block: int = BLOCK) -> list[Any]:
     """Pairs of seconds, ours with logging and the bar on, and the peer's."""
     turns = Turns(peer, block)
-    extras = fit.extras
-    fit.extras = lambda run: [*extras(run), turns]
+    extras = fit.extra_callbacks
+    fit.extra_callbacks = lambda run: [*extras(run), turns]
     terminal = patch.dict(os.environ, TTY_COMPATIBLE="1")  # the bar is drawn, as in a terminal
     try:
         with terminal, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere), redirect_stdout(nowhere):
             main(["train", *overrides, "trainer.limit_val_batches=1", f"hydra.run.dir='{folder}'"])
     finally:
-        fit.extras = extras
+        fit.extra_callbacks = extras
     if len(turns.pairs) < PAIRS:
         sys.exit(f"only {len(turns.pairs)} of {PAIRS} pairs: the epoch is too short")
     return turns.pairs

@@ -7,7 +7,7 @@ import torch
 from aectl.cli.commands.sample import sample
 from aectl.evaluation.measure import measure
 from aectl.inference.sampling import BATCH_SIZE
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.runs.run import Run
 from tests.benchmarks.processes import quietly
 from tests.benchmarks.timing import Row, Watch, alternated, row
@@ -16,12 +16,12 @@ IMAGES = 10_000
 CPU = torch.device("cpu")
 
 
-def opened(model: str, folder: Path) -> Opened:
+def opened(model: str, folder: Path) -> TrainedRun:
     """A model a few steps old; what it costs does not depend on how good it is."""
     short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1"]
     quietly("train", "dataset=fashion_mnist", f"model={model}", *short, f"hydra.run.dir='{folder / 'run'}'")
     run = Run.open(str(folder / "run"), "outputs")
-    return Opened(run, run.load(CPU), CPU, seed=0)
+    return TrainedRun(run, run.load(CPU), CPU, seed=0)
 
 
 def evaluation(folder: Path) -> Row:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import aectl as package
-from aectl.cli.main import VERBS, main, rewritten
+from aectl.cli.main import VERBS, main, normalize_arguments
 from aectl.errors import UserError
 from tests.conftest import QUICK, Aectl, run_folder
 
@@ -100,8 +100,8 @@ def test_help_takes_less_than_a_fifth_of_a_second() -> None:
 
 
 def test_flags_go_before_the_overrides_wherever_they_were_typed() -> None:
-    assert rewritten("train", ["model=ae,vae", "-m", "seed=1,2"]) == ["-m", "model=ae,vae", "seed=1,2"]
-    assert rewritten("train", ["seed=1", "--cfg", "job"]) == ["--cfg", "job", "seed=1"]
+    assert normalize_arguments("train", ["model=ae,vae", "-m", "seed=1,2"]) == ["-m", "model=ae,vae", "seed=1,2"]
+    assert normalize_arguments("train", ["seed=1", "--cfg", "job"]) == ["--cfg", "job", "seed=1"]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_flags_go_before_the_overrides_wherever_they_were_typed() -> None:
 )
 def test_several_runs_data_sets_or_tasks_of_eval_are_several_evaluations(typed: str, meant: str) -> None:
     verb, *words = typed.split()
-    assert rewritten(verb, words) == meant.split()
+    assert normalize_arguments(verb, words) == meant.split()
 
 
 @pytest.mark.parametrize("path", ["outputs/x", "a=b/c,d", "it's here", "back\\slash", "[x]"])
@@ -133,7 +133,7 @@ def test_a_run_s_path_may_hold_any_sign(path: str, aectl: Aectl, tmp_path: Path)
 
 def test_a_second_bare_word_is_refused() -> None:
     with pytest.raises(UserError, match="expected KEY=VALUE"):
-        rewritten("eval", ["latest", "n=1", "other"])
+        normalize_arguments("eval", ["latest", "n=1", "other"])
 
 
 @pytest.mark.parametrize(

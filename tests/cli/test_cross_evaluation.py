@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from aectl.cli.cross_evaluation import Matrix
+from aectl.cli.cross_evaluation import CrossEvaluation
 from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
 from tests.test_eval import Table, tables
 
@@ -129,6 +129,6 @@ def test_two_matrices_of_one_second_have_folders_of_their_own(tmp_path: Path) ->
     folders = []
     for _ in range(2):
         config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "eval")}, "overrides": {"hydra": []}}})
-        Matrix().on_multirun_start(config)
+        CrossEvaluation().on_multirun_start(config)
         folders.append(config.hydra.sweep.dir)
     assert folders == [str(tmp_path / "eval"), str(tmp_path / "eval-2")]

@@ -65,7 +65,7 @@ class TestDisk:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         leave(monkeypatch, preflight.FILES * 1_000)
-        preflight.check_room(tmp_path / "not" / "yet", 1_000)
+        preflight.check_disk_space(tmp_path / "not" / "yet", 1_000)
         assert capsys.readouterr().err == ""
 
 
@@ -112,13 +112,13 @@ class TestLines:
 
     @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), UserError("a: b"), ValueError("out of memory")])
     def test_another_error_comes_as_it_is(self, error: Exception) -> None:
-        with pytest.raises(type(error)) as raised, memory.explained(lambda: memory.at_work(TRAIN)):
+        with pytest.raises(type(error)) as raised, memory.user_error_on_oom(lambda: memory.advice_while_running(TRAIN)):
             raise error
         assert raised.value is error
 
 
 def said(error: Exception, config: dict[str, Any]) -> str:
-    with pytest.raises(UserError) as raised, memory.explained(lambda: memory.at_work(config)):
+    with pytest.raises(UserError) as raised, memory.user_error_on_oom(lambda: memory.advice_while_running(config)):
         raise error
     return str(raised.value)
 

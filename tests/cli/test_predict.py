@@ -12,7 +12,7 @@ from PIL import Image
 import aectl as package
 from aectl.errors import UserError
 from aectl.io import latent_tables
-from aectl.io.latent_tables import Table
+from aectl.io.latent_tables import LatentTable
 from aectl.modalities import image_files
 from aectl.modalities.image_metrics import psnr
 from tests.conftest import Aectl
@@ -38,9 +38,9 @@ def test_a_picture_of_any_size_comes_out_whole(
     source = photo(tmp_path / "in" / "a.png", size)
     result = aectl("predict", runs[run], f"input={source}", "output=out")
     assert result.status == 0, result.err
-    array = image_files.read(tmp_path / "out" / "a.png")
+    array = image_files.read_image(tmp_path / "out" / "a.png")
     assert array.shape == (3, scale * size[0], scale * size[1])
-    x = torch.from_numpy(image_files.read(source)).float().div(255).unsqueeze(0)
+    x = torch.from_numpy(image_files.read_image(source)).float().div(255).unsqueeze(0)
     expected = package.open(str(runs[run]), accelerator="cpu").reconstruct(x)[0]
     assert np.abs(array - 255 * expected.numpy()).max() <= 0.51
 
@@ -49,7 +49,7 @@ def test_tiles_agree_with_the_whole_away_from_their_edges(aectl: Aectl, runs: di
     source = photo(tmp_path / "in" / "a.png", (150, 180))
     aectl("predict", runs["rednet"], f"input={source}", "output=whole")
     aectl("predict", runs["rednet"], f"input={source}", "output=tiled", "tile=96")
-    whole, tiled = (image_files.read(tmp_path / name / "a.png").astype(int) for name in ("whole", "tiled"))
+    whole, tiled = (image_files.read_image(tmp_path / name / "a.png").astype(int) for name in ("whole", "tiled"))
     assert whole.shape == tiled.shape
     assert np.abs(whole - tiled).mean() < 0.5
     assert not np.array_equal(whole[:, :40, :40], 0)
@@ -58,7 +58,7 @@ def test_tiles_agree_with_the_whole_away_from_their_edges(aectl: Aectl, runs: di
 def test_a_model_of_one_size_sees_blended_tiles(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
     source = photo(tmp_path / "in" / "a.png", (21, 37), channels=1)
     assert aectl("predict", runs["vector"], f"input={source}", "output=out").status == 0
-    assert image_files.read(tmp_path / "out" / "a.png").shape == (1, 21, 37)
+    assert image_files.read_image(tmp_path / "out" / "a.png").shape == (1, 21, 37)
 
 
 def test_names_folders_and_formats_stay_and_nothing_is_written_twice(
@@ -92,10 +92,10 @@ def test_what_cannot_be_read_is_reported_and_the_rest_done(aectl: Aectl, runs: d
 def test_a_reference_is_measured_and_shown(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
     source = photo(tmp_path / "in" / "a.png", (40, 40))
     result = aectl(*("predict", runs["rednet"], "input=in", "output=out"), "reference=in", "compare=true")
-    output, truth = (image_files.read(path) for path in (tmp_path / "out" / "a.png", source))
+    output, truth = (image_files.read_image(path) for path in (tmp_path / "out" / "a.png", source))
     expected = psnr(*(torch.from_numpy(array).float().div(255).unsqueeze(0) for array in (output, truth)))
     assert f"{float(expected):.2f} dB" in result.out
-    assert image_files.read(tmp_path / "out" / "a-compared.png").shape[2] > 4 * 40
+    assert image_files.read_image(tmp_path / "out" / "a-compared.png").shape[2] > 4 * 40
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_mistakes_end_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-TABLE = Table(["a", "b/c"], np.array([[1.5, -2.25, 1e-7], [0.1, 3e8, -0.0]], np.float32), ["x", "y, z"])
+TABLE = LatentTable(["a", "b/c"], np.array([[1.5, -2.25, 1e-7], [0.1, 3e8, -0.0]], np.float32), ["x", "y, z"])
 
 
 @pytest.mark.parametrize("suffix", latent_tables.SUFFIXES)
@@ -153,7 +153,7 @@ def test_encode_and_decode_are_the_model(aectl: Aectl, runs: dict[str, Path], tm
     result = aectl("decode", runs["vector"], f"latents=z{suffix}", "output=out")
     assert result.status == 0, result.err
     expected = package.open(str(runs["vector"]), accelerator="cpu").decode(table.codes[:1])[0]
-    found = image_files.read(tmp_path / "out" / f"{table.names[0]}.png")
+    found = image_files.read_image(tmp_path / "out" / f"{table.names[0]}.png")
     assert np.abs(found - 255 * expected.numpy()).max() <= 0.51
     assert aectl("decode", runs["vector"], f"latents=z{suffix}", "output=out").status == 2
 
@@ -164,7 +164,7 @@ def test_pictures_are_encoded_under_their_names(aectl: Aectl, runs: dict[str, Pa
     assert aectl("encode", runs["vector"], "input=in").status == 0
     table = latent_tables.load(runs["vector"] / "latents" / "latents.npz")
     assert table.names == ["a.png", "b/c.png"]
-    x = image_files.read(tmp_path / "in" / "a.png", 1)
+    x = image_files.read_image(tmp_path / "in" / "a.png", 1)
     expected = package.open(str(runs["vector"]), accelerator="cpu").encode(x)
     np.testing.assert_allclose(table.codes[:1], expected.numpy(), rtol=1e-5, atol=1e-6)
 

@@ -14,7 +14,7 @@ import torch
 
 from aectl.cli.main import main
 from aectl.errors import UserError
-from aectl.io.run_lock import claimed
+from aectl.io.run_lock import run_lock
 from aectl.training.system import System
 from tests.conftest import Aectl
 from tests.faults import FACTOR
@@ -138,11 +138,11 @@ def test_a_sweep_resumes_nothing(done: Aectl) -> None:
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(done: Aectl) -> None:
-    with claimed(Path("outputs/run")):
+    with run_lock(Path("outputs/run")):
         result = done("train", "resume=latest", "trainer.max_epochs=3")
     assert result.status == 2
     assert f"resume=outputs/run: process {os.getpid()} is training it" in result.err
-    with claimed(Path("outputs/run")):
+    with run_lock(Path("outputs/run")):
         pass
 
 
@@ -172,5 +172,9 @@ def test_a_run_moved_elsewhere_keeps_its_best_score(done: Aectl) -> None:
 
 
 def test_a_claim_is_refused_with_the_number_of_its_holder(tmp_path: Path) -> None:
-    with claimed(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()} is training it"), claimed(tmp_path):
+    with (
+        run_lock(tmp_path),
+        pytest.raises(UserError, match=f"process {os.getpid()} is training it"),
+        run_lock(tmp_path),
+    ):
         pass

@@ -12,8 +12,8 @@ import pytest
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Timer
 
-from aectl.training.checkpointing import Saver
-from aectl.training.records import History
+from aectl.training.checkpointing import RunSaver
+from aectl.training.records import MetricsTable
 from tests.conftest import Aectl
 from tests.kills import differences
 from tests.stops import BATCHES, SMALL, epochs, on_step, place, press, summary
@@ -108,7 +108,7 @@ def test_a_time_limit_in_the_first_epoch_leaves_weights_to_work_with(
     assert differences(Path("whole"), Path("run")) == []
 
 
-@pytest.mark.parametrize("writer", [(Saver, "save"), (History, "on_train_epoch_end")])
+@pytest.mark.parametrize("writer", [(RunSaver, "save"), (MetricsTable, "on_train_epoch_end")])
 def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(
     writer: tuple[type, str], aectl: Aectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,15 +149,15 @@ def test_other_errors_of_the_system_are_not_called_a_full_disk(aectl: Aectl, mon
 
 
 def test_killed_after_its_last_checkpoint_a_run_is_done_in_its_summary_too(aectl: Aectl) -> None:
-    save = Saver.save
+    save = RunSaver.save
 
-    def last_words(self: Saver, trainer: Trainer, batches: int = 0, done: bool = False) -> None:
+    def last_words(self: RunSaver, trainer: Trainer, batches: int = 0, done: bool = False) -> None:
         save(self, trainer, batches, done)
         if done:
             os._exit(9)
 
     if (child := os.fork()) == 0:
-        Saver.save = last_words  # type: ignore[method-assign]
+        RunSaver.save = last_words  # type: ignore[method-assign]
         aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

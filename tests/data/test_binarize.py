@@ -6,7 +6,7 @@ from torch import Tensor
 
 from aectl.data import loader as module
 from aectl.data.digits import Digits
-from aectl.data.loader import Batches, Binarize, Data, as_float, binary, drawn
+from aectl.data.loader import Batches, Binarize, Data, binarize_images, sample_binary, to_float
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.runs.run import Run
@@ -80,7 +80,7 @@ def test_there_is_black_and_white_alone_and_classes_stay(how: Binarize, name: Sp
     assert split.y is not None
     assert torch.equal(split.y, torch.arange(NUM_EXAMPLES))
     assert split.classes == ["a"]
-    assert as_float({"x": split.x})["x"].unique().tolist() == [0, 1]
+    assert to_float({"x": split.x})["x"].unique().tolist() == [0, 1]
 
 
 def test_threshold_is_white_above_half() -> None:
@@ -97,11 +97,11 @@ def test_a_pixel_is_white_with_the_chance_of_its_gray_value(how: Binarize, name:
 @pytest.mark.parametrize(("gray", "always"), [(0, 0), (255, 255)])
 def test_black_and_white_stay_what_they_are(gray: int, always: int) -> None:
     x = torch.full((50, 1, 100, 100), gray, dtype=torch.uint8)
-    assert drawn(x).unique().tolist() == binary(x, "fixed").unique().tolist() == [always]
+    assert sample_binary(x).unique().tolist() == binarize_images(x, "fixed").unique().tolist() == [always]
 
 
 def test_pixels_are_drawn_for_themselves() -> None:
-    x = drawn(torch.full((2_000, 3, 4, 4), 127, dtype=torch.uint8)).double().flatten(1)
+    x = sample_binary(torch.full((2_000, 3, 4, 4), 127, dtype=torch.uint8)).double().flatten(1)
     correlations = x.T.corrcoef() - torch.eye(48)
     assert correlations.abs().max() < 0.12
 
@@ -156,7 +156,7 @@ def test_dynamic_validation_and_test_are_drawn_once(name: SplitName) -> None:
 
 def test_draws_do_not_repeat_from_one_part_of_many_images_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DRAWN_AT_ONCE", 150)
-    x = binary(Ramps().split("train").x, "fixed")
+    x = binarize_images(Ramps().split("train").x, "fixed")
     assert x.shape == (NUM_EXAMPLES, 1, SIDE, SIDE)
     assert not torch.equal(x[:150], x[150:300])
     assert_chances_are_the_gray_values(x)
@@ -190,7 +190,7 @@ def test_a_run_trains_and_is_evaluated_on_black_and_white(aectl: Aectl, monkeypa
     folder = run_folder(result)
     stored = Run.open(str(folder), "outputs")
     assert stored.data.binarize == "dynamic"
-    assert torch.equal(stored.data.split("test").x, binary(Digits().split("test").x, "fixed"))
+    assert torch.equal(stored.data.split("test").x, binarize_images(Digits().split("test").x, "fixed"))
 
     seen.clear()
     rest = ("baselines=false", "embeddings=false", "samples=0", "importance_samples=2", "likelihood_images=20")

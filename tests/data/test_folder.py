@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from aectl.data.folder.resize import frames
+from aectl.data.folder.resize import make_frames
 from aectl.data.folder.source import Folder
-from aectl.data.folder.splitting import SPLITS, parted
+from aectl.data.folder.splitting import SPLITS, split_files
 from aectl.errors import UserError
 
 Pictures = dict[str, tuple[int, int]]
@@ -100,7 +100,7 @@ def test_parting_keeps_every_content_on_one_side(seed: int) -> None:
     rng = np.random.default_rng(seed)
     content = {f"f{index}": str(rng.integers(0, 20)) for index in range(60)}
     folders = {name: SPLITS[rng.integers(0, 3)] for name in content if rng.random() < 0.5}
-    splits = parted(content, folders, {"val": 0.2, "test": 0.2}, seed)
+    splits = split_files(content, folders, {"val": 0.2, "test": 0.2}, seed)
     sides: dict[str, set[str]] = {}
     for name, split in splits.items():
         if split:
@@ -138,15 +138,15 @@ def test_crop_takes_the_middle_and_fit_keeps_it_all() -> None:
     wide = np.zeros((1, 10, 30), np.uint8)
     wide[:, :, 10:20] = 255
     rng = np.random.default_rng(0)
-    assert (frames(wide, (10, 10), "crop", 1, rng) == 255).all()
-    fitted = frames(np.repeat(np.repeat(wide, 3, 1), 3, 2), (30, 30), "fit", 1, rng)[0, 0]
+    assert (make_frames(wide, (10, 10), "crop", 1, rng) == 255).all()
+    fitted = make_frames(np.repeat(np.repeat(wide, 3, 1), 3, 2), (30, 30), "fit", 1, rng)[0, 0]
     assert (fitted[:, 0] == 0).all()
     assert (fitted[:, 15] == 255).all()
 
 
 def test_patches_are_places_of_the_picture_at_full_resolution() -> None:
     large = np.arange(40 * 60, dtype=np.uint32).reshape(1, 40, 60)
-    found = frames(large, (8, 12), "patches", 50, np.random.default_rng(0))
+    found = make_frames(large, (8, 12), "patches", 50, np.random.default_rng(0))
     assert found.shape == (50, 1, 8, 12)
     for patch in found[:, 0]:
         top, left = divmod(int(patch[0, 0]), 60)
@@ -164,8 +164,8 @@ def test_patches_of_a_picture_lie_in_one_split(tmp_path: Path) -> None:
 def test_a_second_start_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fill(tmp_path / "photos", numbered(10))
     first = everything(folder(root)).clone()
-    monkeypatch.setattr("aectl.modalities.image_files.read", lambda *_: pytest.fail("decoded again"))
-    monkeypatch.setattr("aectl.modalities.image_files.header", lambda *_: pytest.fail("probed again"))
+    monkeypatch.setattr("aectl.modalities.image_files.read_image", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("aectl.modalities.image_files.read_header", lambda *_: pytest.fail("probed again"))
     assert torch.equal(everything(folder(root)), first)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from aectl.data import photos
 from aectl.data.digits import Digits
 from aectl.data.folder.memmap import Entry, Store
-from aectl.data.loader import Batches, Data, as_float, let_go
+from aectl.data.loader import Batches, Data, release_pages, to_float
 from aectl.data.photos import PHOTOS, Photos
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
@@ -151,14 +151,14 @@ def test_an_empty_split_is_refused() -> None:
 
 
 def test_bytes_become_floats_in_which_255_is_one() -> None:
-    batch = as_float({"x": torch.tensor([0, 51, 255], dtype=torch.uint8), "y": torch.tensor([1, 2, 3])})
+    batch = to_float({"x": torch.tensor([0, 51, 255], dtype=torch.uint8), "y": torch.tensor([1, 2, 3])})
     assert batch["x"].dtype == torch.float32
     assert batch["x"].tolist() == pytest.approx([0.0, 0.2, 1.0])
     assert batch["y"].tolist() == [1, 2, 3]
 
 
 def test_floats_stay_as_they_are() -> None:
-    assert as_float({"x": torch.tensor([0.5, 3.0])})["x"].tolist() == [0.5, 3.0]
+    assert to_float({"x": torch.tensor([0.5, 3.0])})["x"].tolist() == [0.5, 3.0]
 
 
 def test_on_a_gpu_with_room_the_whole_split_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ def test_pages_of_a_mapped_file_are_let_go_and_read_again(tmp_path: Path, monkey
     split = store.split("train")
     calls: list[object] = []
     monkeypatch.setattr("aectl.data.loader.RESIDENT", 10_000)
-    monkeypatch.setattr("aectl.data.loader.let_go", lambda mapped: calls.append(mapped) or let_go(mapped))
+    monkeypatch.setattr("aectl.data.loader.release_pages", lambda mapped: calls.append(mapped) or release_pages(mapped))
     batches = Batches(split, 2, shuffle=False)
     assert torch.equal(torch.cat([batch["x"] for batch in batches]), values)
     assert calls == [split.mapped] * 5

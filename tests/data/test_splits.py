@@ -15,9 +15,9 @@ from aectl.data.arrays import Idx, Npz
 from aectl.data.loader import Batches, Data
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
-from aectl.evaluation.baseline_comparison import Contest, Pairs
+from aectl.evaluation.baseline_comparison import BaselineComparison, Pairs
 from aectl.evaluation.cache import Cache
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.runs.run import Run
 from aectl.tasks.baselines.base import State
 from tests.conftest import BARE, Aectl, run_folder
@@ -142,17 +142,17 @@ def fits_on(run: Path, cache: Path) -> tuple[dict[str, State], np.ndarray]:
     """What every baseline is fitted to for a comparison on the test split, and all images that it was fitted on."""
     opened = Run.open(str(run), "outputs")
     cpu = torch.device("cpu")
-    home = Opened(opened, opened.load(cpu), cpu, seed=0)
+    home = TrainedRun(opened, opened.load(cpu), cpu, seed=0)
     seen: list[np.ndarray] = []
-    pairs = Contest._pairs
+    pairs = BaselineComparison._pairs
 
-    def noted(self: Contest, name: SplitName, n: int) -> Pairs:
+    def noted(self: BaselineComparison, name: SplitName, n: int) -> Pairs:
         found = pairs(self, name, n)
         seen.append(found.target)
         return found
 
-    with patch.object(Contest, "_pairs", noted):
-        contest = Contest(home, home, Cache(cache), slow_images=5)
+    with patch.object(BaselineComparison, "_pairs", noted):
+        contest = BaselineComparison(home, home, Cache(cache), slow_images=5)
         rows = contest.rows(Batches(opened.data.split("test"), 10, shuffle=False), latent_size=4)
         fits = {row.baseline.name: contest.fitted(row.baseline) for row in rows if row.error is None}
     return fits, np.concatenate(seen)

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from aectl.config import CONFIGS
 from aectl.data.source import Source
 from aectl.errors import UserError
-from aectl.runs.run import make
+from aectl.runs.run import instantiate_node
 
 MNISTS = {"mnist": "MNIST", "kmnist": "KMNIST"}
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -23,7 +23,7 @@ MNIST_FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in 
 def shipped(dataset: str, **given: Any) -> Source:
     """The data set that a shipped config names, with `AECTL_DATA` as it stands."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return make(compose("train", [f"dataset={dataset}"]).dataset, **given)
+        return instantiate_node(compose("train", [f"dataset={dataset}"]).dataset, **given)
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -17,12 +17,12 @@ from aectl.data.digits import Digits
 from aectl.data.loader import Batches, Data
 from aectl.data.source import Split, SplitName
 from aectl.evaluation import baseline_comparison
-from aectl.evaluation.baseline_comparison import Contest, Row, best_of
+from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
 from aectl.evaluation.cache import Arrays, Cache
 from aectl.evaluation.measure import measure
 from aectl.evaluation.scores import Scores, score
 from aectl.example import Example
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Pairs, State, Untouched
@@ -114,17 +114,17 @@ class Remembered(Cache):
         return {"psnr": np.zeros(3)}
 
 
-def opened(*overrides: str, seed: int = 0, source: Any = None, task: Task | None = None) -> Opened:
+def opened(*overrides: str, seed: int = 0, source: Any = None, task: Task | None = None) -> TrainedRun:
     run = run_of(config(*(overrides or ("task=denoise",))))
     if source:
         run.__dict__["data"] = Data(source, batch_size=32)
     if task:
         run.__dict__["task"] = task
-    return Opened(run, Same(), CPU, seed)
+    return TrainedRun(run, Same(), CPU, seed)
 
 
-def contest(tmp_path: Path, opened: Opened, slow_images: int = 1000) -> Contest:
-    return Contest(opened, opened, Cache(tmp_path), slow_images)
+def contest(tmp_path: Path, opened: TrainedRun, slow_images: int = 1000) -> BaselineComparison:
+    return BaselineComparison(opened, opened, Cache(tmp_path), slow_images)
 
 
 def some_digits(n: int = NUM_TESTED, batch_size: int = BATCH_SIZE) -> Batches:
@@ -141,7 +141,7 @@ def alike(one: Scores, other: Scores) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def scores_of(row: Row) -> Scores:
+def scores_of(row: BaselineRow) -> Scores:
     assert row.scores is not None, row.error
     return row.scores
 
@@ -156,7 +156,7 @@ def test_every_baseline_of_every_task_has_scores(tmp_path: Path, task: str) -> N
         assert row.error is None
         assert row.n == (7 if row.baseline.slow else 12)
         assert all(np.isfinite(values).all() for values in scores_of(row).values())
-    assert best_of(rows, scores_of(rows[0])) in rows
+    assert best_baseline(rows, scores_of(rows[0])) in rows
 
 
 @pytest.mark.parametrize(("seed", "batch_size"), [(0, 25), (0, 60), (7, 25)])
@@ -181,7 +181,7 @@ def test_slow_baselines_run_on_the_first_images_and_the_lead_is_over_exactly_the
     assert sum(map(len, slow._seen)) < NUM_TESTED
     model = {"psnr": np.random.default_rng(0).normal(20, 2, NUM_TESTED)}
     for row in (some, whole):
-        lead = row.lead_of(model)
+        lead = row.margin(model)
         paired = stats.ttest_rel(model["psnr"][: row.n], scores_of(row)["psnr"]).confidence_interval(0.95)
         assert lead is not None
         assert (lead.low, lead.high) == pytest.approx((paired.low, paired.high))
@@ -193,7 +193,7 @@ def test_slow_images_may_be_more_than_there_are(tmp_path: Path, monkeypatch: pyt
     assert row.n == 3
 
 
-def fits_of(tmp_path: Path, opened: Opened) -> dict[str, State]:
+def fits_of(tmp_path: Path, opened: TrainedRun) -> dict[str, State]:
     """What each baseline of the task was fitted to."""
     made = contest(tmp_path, opened)
     return {baseline.name: made.fitted(baseline) for baseline in opened.run.task.baselines(4)}
@@ -259,7 +259,7 @@ def test_what_was_computed_once_is_not_computed_again(tmp_path: Path, monkeypatc
     probe = Probe("probe")
     against(monkeypatch, probe)
 
-    def run(opened: Opened, batches: Batches | None = None) -> tuple[int, int]:
+    def run(opened: TrainedRun, batches: Batches | None = None) -> tuple[int, int]:
         """Fits and calls so far."""
         contest(tmp_path, opened).rows(batches or some_digits(), 4)
         return probe._fits, len(probe._seen)
@@ -287,7 +287,7 @@ def test_another_model_is_compared_without_computing_anything(tmp_path: Path, mo
 def key() -> dict[str, Any]:
     """What the fit of a Gaussian blur is kept by."""
     run, remembered = opened(), Remembered()
-    Contest(run, run, remembered, 10).fitted(Gaussian())
+    BaselineComparison(run, run, remembered, 10).fitted(Gaussian())
     return remembered.keys[0]
 
 
@@ -308,7 +308,7 @@ def test_scores_are_kept_for_each_kind_of_device_that_draws_the_noise(monkeypatc
     for device in ("cpu", "cuda"):
         run, remembered = opened(), Remembered()
         against(monkeypatch, Probe("probe"))
-        Contest(run, replace(run, device=torch.device(device)), remembered, 10).rows(some_digits(), 4)
+        BaselineComparison(run, replace(run, device=torch.device(device)), remembered, 10).rows(some_digits(), 4)
         kept.append(remembered.keys)
     (fit, scores), (other_fit, other_scores) = kept
     assert fit == other_fit
@@ -355,9 +355,9 @@ def test_a_baseline_that_fails_is_a_row_that_says_why_and_the_others_stand(
     assert bad.error is not None
     assert said in bad.error
     assert "\n" not in bad.error
-    assert (bad.scores, bad.n, bad.lead_of(scores_of(first))) == (None, 0, None)
+    assert (bad.scores, bad.n, bad.margin(scores_of(first))) == (None, 0, None)
     assert alike(scores_of(first), scores_of(last))
-    assert best_of([bad, first, last], scores_of(first)) is first
+    assert best_baseline([bad, first, last], scores_of(first)) is first
 
 
 class Mute(Probe):
@@ -420,7 +420,7 @@ def test_baselines_are_fitted_where_the_model_was_trained_and_tested_where_it_is
     home = opened("task=reconstruct")
     away = opened("task=reconstruct", source=Watched(train=torch.zeros_like, val=torch.zeros_like))
     x = 255 - Digits().split("test").x[:NUM_TESTED]
-    row = Contest(home, away, Cache(tmp_path), 10).rows(Batches(Split(x), BATCH_SIZE, shuffle=False), 4)[0]
+    row = BaselineComparison(home, away, Cache(tmp_path), 10).rows(Batches(Split(x), BATCH_SIZE, shuffle=False), 4)[0]
     assert isinstance(row.baseline, MeanImage)
     mean = (Digits().split("train").x / 255.0).mean(dim=0)
     assert scores_of(row)["psnr"] == pytest.approx(score(mean.expand(x.shape), x / 255.0)["psnr"], rel=1e-4)
@@ -428,13 +428,13 @@ def test_baselines_are_fitted_where_the_model_was_trained_and_tested_where_it_is
 
 def test_the_linear_map_denoises_digits_better_than_their_input(tmp_path: Path) -> None:
     rows = {type(row.baseline): row for row in contest(tmp_path, opened()).rows(some_digits(), 4)}
-    lead = rows[Untouched].lead_of(scores_of(rows[LinearMap]))
+    lead = rows[Untouched].margin(scores_of(rows[LinearMap]))
     assert lead is not None
     assert lead.low > 2
 
 
-def row(name: str, *psnr: float) -> Row:
-    return Row(Probe(name), {"psnr": np.array(psnr)})
+def row(name: str, *psnr: float) -> BaselineRow:
+    return BaselineRow(Probe(name), {"psnr": np.array(psnr)})
 
 
 def test_the_best_is_the_one_that_the_model_leads_by_least() -> None:
@@ -442,21 +442,21 @@ def test_the_best_is_the_one_that_the_model_leads_by_least() -> None:
     rows = [
         row("ahead on few", 21, 21),  # led by -1
         row("highest mean", 19, 19, 29.5, 30),  # led by 0.625
-        Row(Probe("failed"), error="no"),
+        BaselineRow(Probe("failed"), error="no"),
         row("lowest", 5, 5, 5, 5),
     ]
-    assert best_of(rows, model) is rows[0]
-    assert best_of(rows[1:], model) is rows[1]
-    assert best_of(rows[2:], model) is rows[3]
-    assert best_of([rows[3], rows[1]], model) is rows[1]
+    assert best_baseline(rows, model) is rows[0]
+    assert best_baseline(rows[1:], model) is rows[1]
+    assert best_baseline(rows[2:], model) is rows[3]
+    assert best_baseline([rows[3], rows[1]], model) is rows[1]
 
 
 def test_none_is_best_where_none_could_be_had() -> None:
-    assert best_of([], {"psnr": np.zeros(3)}) is None
-    assert best_of([Row(Probe("failed"), error="no")], {"psnr": np.zeros(3)}) is None
+    assert best_baseline([], {"psnr": np.zeros(3)}) is None
+    assert best_baseline([BaselineRow(Probe("failed"), error="no")], {"psnr": np.zeros(3)}) is None
 
 
 def test_a_single_image_has_a_lead_without_an_interval() -> None:
-    lead = row("one", 12).lead_of({"psnr": np.array([13.5, 99])})
+    lead = row("one", 12).margin({"psnr": np.array([13.5, 99])})
     assert lead is not None
     assert (lead.mean, lead.low, lead.high) == (1.5, 1.5, 1.5)

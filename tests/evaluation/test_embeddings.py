@@ -13,9 +13,17 @@ from aectl.data.source import Split, SplitName
 from aectl.evaluation import embeddings
 from aectl.evaluation.active_units import active_units
 from aectl.evaluation.cache import Cache
-from aectl.evaluation.embeddings import classify, embed, inputs, note, rivals, settings, squeezes
-from aectl.evaluation.scores import mean_of
-from aectl.inference.latents import Latents, encode
+from aectl.evaluation.embeddings import (
+    classify,
+    competing_features,
+    describe_inactive,
+    embedding_protocol,
+    has_bottleneck,
+    inputs,
+    score_embeddings,
+)
+from aectl.evaluation.scores import mean_ci
+from aectl.inference.latents import Latents, encode_split
 from aectl.models.ae import AE
 from aectl.models.rednet import RedNet
 from tests.small import first, identity, linear_ae, linear_vae, opened
@@ -124,7 +132,7 @@ def test_without_a_prior_units_are_held_against_the_largest_whatever_their_scale
 
 @pytest.mark.parametrize("generative", [True, False])
 def test_there_is_nothing_to_say_when_every_unit_is_active(generative: bool) -> None:
-    assert note(8, 8, generative) == ""
+    assert describe_inactive(8, 8, generative) == ""
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,7 @@ def test_there_is_nothing_to_say_when_every_unit_is_active(generative: bool) -> 
     ids=["partial", "whole", "autoencoder", "dead autoencoder"],
 )
 def test_unused_units_are_counted_and_explained(active: int, generative: bool, said: list[str], unsaid: str) -> None:
-    text = note(8, active, generative)
+    text = describe_inactive(8, active, generative)
     assert all(part in text for part in said)
     assert unsaid not in text
 
@@ -182,7 +190,7 @@ def test_fewer_examples_than_neighbours_can_be_learned_from() -> None:
 
 
 def test_principal_components_as_latents_are_worth_what_pca_is(cache: Cache) -> None:
-    found = embed(opened(principal(8)), "test", cache)
+    found = score_embeddings(opened(principal(8)), "test", cache)
     assert list(found.accuracy) == ["latents", "PCA-8", "pixels"]
     for kind in ("knn", "probe"):
         ours, theirs = found.accuracy["latents"][kind], found.accuracy["PCA-8"][kind]
@@ -194,15 +202,15 @@ def test_principal_components_as_latents_are_worth_what_pca_is(cache: Cache) -> 
 
 def test_accuracy_is_that_of_the_named_split(cache: Cache) -> None:
     trained = opened(principal(4))
-    train, val = (encode(trained, name, 2_000) for name in ("train", "val"))
+    train, val = (encode_split(trained, name, 2_000) for name in ("train", "val"))
     right = classify(train.codes.numpy(), val.codes.numpy(), train, val)
-    found = embed(trained, "val", cache)
-    assert found.accuracy["latents"] == {kind: mean_of(values) for kind, values in right.items()}
+    found = score_embeddings(trained, "val", cache)
+    assert found.accuracy["latents"] == {kind: mean_ci(values) for kind, values in right.items()}
     assert len(right["knn"]) == 144
 
 
 def test_a_code_that_is_the_same_for_every_digit_is_worth_a_guess(cache: Cache) -> None:
-    found = embed(opened(linear_vae(SHAPE, 5, identity())), "test", cache)
+    found = score_embeddings(opened(linear_vae(SHAPE, 5, identity())), "test", cache)
     assert all(accuracy.mean < 0.2 for accuracy in found.accuracy["latents"].values())
     assert found.accuracy["PCA-5"]["knn"].mean > 0.6
     assert (found.units, found.active) == (5, 0)
@@ -212,42 +220,46 @@ def test_a_code_that_is_the_same_for_every_digit_is_worth_a_guess(cache: Cache) 
 def test_dead_units_among_living_ones_are_found(cache: Cache) -> None:
     model = principal(6, generative=True)
     first(model).weight[[1, 4]] *= 1e-3
-    found = embed(opened(model, "tests.test_embeddings.Unlabelled"), "test", cache)
+    found = score_embeddings(opened(model, "tests.test_embeddings.Unlabelled"), "test", cache)
     assert (found.units, found.active) == (6, 4)
     assert found.note.startswith("2 of 6 latent units (33%)")
 
 
 @pytest.mark.parametrize("source", ["Unlabelled", "OfOneClass"])
 def test_without_two_classes_there_is_no_accuracy(source: str, cache: Cache) -> None:
-    found = embed(opened(principal(3), f"tests.test_embeddings.{source}"), "test", cache)
+    found = score_embeddings(opened(principal(3), f"tests.test_embeddings.{source}"), "test", cache)
     assert found.accuracy == {}
     assert (found.units, found.active) == (3, 3)
 
 
 def test_what_was_classified_once_is_not_classified_again(cache: Cache, classified: list[int]) -> None:
-    found = embed(opened(principal(4)), "test", cache)
+    found = score_embeddings(opened(principal(4)), "test", cache)
     assert classified == [4, 4, 64]
-    assert embed(opened(principal(4)), "test", cache) == found
+    assert score_embeddings(opened(principal(4)), "test", cache) == found
     assert classified == [4, 4, 64]
     other = principal(4)
     first(other).weight[0] *= 2
-    assert embed(opened(other), "test", cache).accuracy["pixels"] == found.accuracy["pixels"]
+    assert score_embeddings(opened(other), "test", cache).accuracy["pixels"] == found.accuracy["pixels"]
     assert classified == [4, 4, 64, 4]
-    assert embed(opened(principal(4)), "val", cache) != found
+    assert score_embeddings(opened(principal(4)), "val", cache) != found
     assert classified == [4, 4, 64, 4, 4, 4, 64]
 
 
 def test_the_same_images_with_other_classes_are_classified_anew(cache: Cache, classified: list[int]) -> None:
-    real = embed(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
-    shuffled = embed(opened(principal(4), "tests.test_embeddings.Reversed"), "test", cache).accuracy["pixels"]["knn"]
+    real = score_embeddings(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
+    shuffled = score_embeddings(opened(principal(4), "tests.test_embeddings.Reversed"), "test", cache).accuracy[
+        "pixels"
+    ]["knn"]
     assert len(classified) == 6
     assert real.mean > 0.9
     assert shuffled.mean < 0.3
 
 
 def test_other_test_images_are_classified_anew(cache: Cache, classified: list[int]) -> None:
-    real = embed(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
-    inverted = embed(opened(principal(4), "tests.test_embeddings.Inverted"), "test", cache).accuracy["pixels"]["knn"]
+    real = score_embeddings(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
+    inverted = score_embeddings(opened(principal(4), "tests.test_embeddings.Inverted"), "test", cache).accuracy[
+        "pixels"
+    ]["knn"]
     assert len(classified) == 6
     assert inverted.mean < real.mean - 0.3
 
@@ -257,14 +269,14 @@ def test_rivals_see_the_inputs_that_the_latents_are_of() -> None:
     first(model).weight.copy_(torch.eye(64))
     noisy = opened(model, sigma=0.3, mean=0.0, clip=True)
     x = inputs(noisy, "test")
-    assert np.array_equal(x, encode(noisy, "test", 1_000).codes.numpy())
+    assert np.array_equal(x, encode_split(noisy, "test", 1_000).codes.numpy())
     clean = Digits().split("test").x.flatten(1).numpy() / 255
     assert np.allclose(inputs(opened(model), "test"), clean)
     assert 0.05 < np.abs(x - clean).mean() < 0.3
 
 
 def test_pca_has_as_many_components_as_the_code_or_as_there_can_be() -> None:
-    few, many = (rivals(opened(linear_ae(SHAPE, 1)), "val", units) for units in (3, 1_000))
+    few, many = (competing_features(opened(linear_ae(SHAPE, 1)), "val", units) for units in (3, 1_000))
     assert list(few) == ["PCA-3", "pixels"]
     assert few["PCA-3"][0].shape == (1294, 3)
     assert few["PCA-3"][1].shape == (144, 3)
@@ -273,16 +285,16 @@ def test_pca_has_as_many_components_as_the_code_or_as_there_can_be() -> None:
 
 @pytest.mark.parametrize(("units", "smaller"), [(1, True), (63, True), (64, False), (65, False)])
 def test_a_model_squeezes_when_its_code_is_smaller_than_its_input(units: int, smaller: bool) -> None:
-    assert squeezes(opened(linear_ae(SHAPE, units))) == smaller
+    assert has_bottleneck(opened(linear_ae(SHAPE, units))) == smaller
 
 
 def test_a_model_with_skip_connections_squeezes_nothing() -> None:
     rednet = RedNet(SHAPE, SHAPE, features=8, depth=2, skip_every=1, stride=2, likelihood=identity())
-    assert not squeezes(opened(rednet))
+    assert not has_bottleneck(opened(rednet))
 
 
 def test_protocol_says_when_a_unit_is_active() -> None:
-    told = [settings(opened(model)) for model in (linear_ae(SHAPE, 2), linear_vae(SHAPE, 2, identity()))]
+    told = [embedding_protocol(opened(model)) for model in (linear_ae(SHAPE, 2), linear_vae(SHAPE, 2, identity()))]
     assert [told[0]["active"], told[1]["active"]] == [
         "variance over the split above 0.0001 of the largest",
         "variance of the mean over the split above 0.01",

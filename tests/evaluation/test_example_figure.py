@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
     """Every figure of rows that is drawn."""
     seen: list[Drawn] = []
-    rows = figures.rows
+    rows = figures.image_rows
 
     def watched(
         named: dict[str, np.ndarray], title: str, heads: Sequence[str] = (), errors: dict[str, np.ndarray] | None = None

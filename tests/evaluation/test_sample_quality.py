@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from aectl.evaluation.sample_quality import Features, SampleScores, frechet, nearest, neighbourhoods, radii
+from aectl.evaluation.sample_quality import Features, SampleScores, frechet, nearest_neighbours, neighbourhoods, radii
 
 NEIGHBOURS = 5
 FLOATS = [np.float32, np.float64]
@@ -173,7 +173,7 @@ class TestNeighbourhoods:
 class TestNearest:
     def test_it_is_the_least_root_mean_square_difference(self, rng: np.random.Generator) -> None:
         train, images = rng.random((70, 12)), rng.random((9, 12))
-        found, which = nearest(train, images)
+        found, which = nearest_neighbours(train, images)
         expected = [[math.sqrt(np.mean((image - other) ** 2)) for other in train] for image in images]
         assert found.tolist() == pytest.approx([min(row) for row in expected])
         assert which.tolist() == [row.index(min(row)) for row in expected]
@@ -181,7 +181,7 @@ class TestNearest:
     @pytest.mark.parametrize("values", [1, 64, 784])
     def test_it_is_in_units_of_a_pixel_whatever_their_number(self, values: int) -> None:
         train = np.array([0.0, 1.0])[:, None] * np.ones(values)
-        found, which = nearest(train, np.full((1, values), 0.9))
+        found, which = nearest_neighbours(train, np.full((1, values), 0.9))
         assert found == pytest.approx([0.1])
         assert which.tolist() == [1]
 

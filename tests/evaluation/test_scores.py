@@ -7,14 +7,14 @@ import pytest
 import torch
 from scipy import stats
 
-from aectl.evaluation.example_figure import MOST, chosen, error_map
-from aectl.evaluation.scores import Mean, first, joined, mean_of, means, score
-from aectl.evaluation.verdict import outcome, sentence, way_on
+from aectl.evaluation.example_figure import MOST, choose_examples, error_map
+from aectl.evaluation.scores import MeanCI, concatenate_scores, first_scores, mean_ci, mean_scores, score
+from aectl.evaluation.verdict import outcome, sentence, suggest_improvement
 from aectl.modalities.image_metrics import mse, psnr, ssim
 from aectl.models.base import Autoencoder
 from tests.test_contract import composed, opened
 
-LEADS = [Mean(0.5, 0.1, 0.9), Mean(0.5, -0.1, 1.1), Mean(-0.5, -0.9, -0.1)]
+LEADS = [MeanCI(0.5, 0.1, 0.9), MeanCI(0.5, -0.1, 1.1), MeanCI(-0.5, -0.9, -0.1)]
 
 
 def pair(n: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,17 +36,17 @@ def test_an_output_is_scored_as_a_file_of_it_would_be() -> None:
 def test_scores_of_parts_are_those_of_the_whole() -> None:
     output, target = pair()
     whole = score(output, target)
-    parts = joined([score(output[:2], target[:2]), score(output[2:], target[2:])])
+    parts = concatenate_scores([score(output[:2], target[:2]), score(output[2:], target[2:])])
     assert parts.keys() == whole.keys()
     for name, values in whole.items():
         assert parts[name] == pytest.approx(values, rel=1e-5)
-        assert np.array_equal(first(whole, 3)[name], values[:3])
+        assert np.array_equal(first_scores(whole, 3)[name], values[:3])
 
 
 @pytest.mark.parametrize("n", [2, 3, 30, 1000])
 def test_an_interval_is_that_of_scipy(n: int) -> None:
     values = np.random.default_rng(n).gamma(2, 3, n)
-    mean = mean_of(values)
+    mean = mean_ci(values)
     expected = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
     assert (mean.mean, mean.low, mean.high) == pytest.approx((values.mean(), *expected))
     assert mean.half_width == pytest.approx(mean.mean - mean.low)
@@ -55,20 +55,20 @@ def test_an_interval_is_that_of_scipy(n: int) -> None:
 @pytest.mark.parametrize("n", [4, 25])
 def test_an_interval_holds_the_true_mean_95_times_in_100(n: int) -> None:
     drawn = np.random.default_rng(0).normal(1.7, 2.5, (3000, n))
-    held = np.mean([mean.low <= 1.7 <= mean.high for mean in map(mean_of, drawn)])
+    held = np.mean([mean.low <= 1.7 <= mean.high for mean in map(mean_ci, drawn)])
     assert held == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 3000))
 
 
 def test_a_single_value_and_equal_values_have_no_width() -> None:
-    assert mean_of(np.array([2.5])) == Mean(2.5, 2.5, 2.5)
-    assert mean_of(np.full(9, 2.5)) == Mean(2.5, 2.5, 2.5)
+    assert mean_ci(np.array([2.5])) == MeanCI(2.5, 2.5, 2.5)
+    assert mean_ci(np.full(9, 2.5)) == MeanCI(2.5, 2.5, 2.5)
 
 
 def test_the_negative_of_a_mean_is_the_mean_of_the_negatives() -> None:
     values = np.random.default_rng(0).gamma(2, 3, 10)
-    negative, expected = mean_of(values).negative(), mean_of(-values)
+    negative, expected = mean_ci(values).negative(), mean_ci(-values)
     assert (negative.mean, negative.low, negative.high) == pytest.approx((expected.mean, expected.low, expected.high))
-    assert means({"a": values}) == {"a": mean_of(values)}
+    assert mean_scores({"a": values}) == {"a": mean_ci(values)}
 
 
 def test_the_outcome_is_that_of_a_paired_t_test() -> None:
@@ -78,18 +78,18 @@ def test_the_outcome_is_that_of_a_paired_t_test() -> None:
         difference = rng.normal(shift, 1, 20)
         test = stats.ttest_1samp(difference, 0)
         expected = "ties" if test.pvalue > 0.05 else "beats" if test.statistic > 0 else "loses"
-        assert outcome(mean_of(difference)) == expected
+        assert outcome(mean_ci(difference)) == expected
         seen.add(expected)
     assert seen == {"beats", "ties", "loses"}
 
 
 def test_the_outcome_is_decided_where_the_interval_touches_zero() -> None:
     assert [outcome(lead) for lead in LEADS] == ["beats", "ties", "loses"]
-    assert outcome(Mean(1, 0, 2)) == outcome(Mean(-1, -2, 0)) == outcome(Mean(0, 0, 0)) == "ties"
+    assert outcome(MeanCI(1, 0, 2)) == outcome(MeanCI(-1, -2, 0)) == outcome(MeanCI(0, 0, 0)) == "ties"
 
 
 def test_a_model_that_gives_no_numbers_loses() -> None:
-    assert outcome(mean_of(np.array([np.nan, 30.0, 31.0]))) == "loses"
+    assert outcome(mean_ci(np.array([np.nan, 30.0, 31.0]))) == "loses"
 
 
 def test_the_sentence_says_by_how_much_over_what_and_the_way_on_unless_it_won() -> None:
@@ -124,14 +124,14 @@ VECTOR, GRID, REDNET = ("model=ae", "net.latent=vector"), ("model=vae", "net.lat
 def test_the_way_on_depends_on_the_model(
     overrides: tuple[str, ...], restores: bool, advised: list[str], never: list[str]
 ) -> None:
-    said = way_on(built(*overrides), restores, "digits", "digits")
+    said = suggest_improvement(built(*overrides), restores, "digits", "digits")
     assert all(words in said for words in advised), said
     assert not any(words in said for words in never), said
 
 
 @pytest.mark.parametrize("overrides", [VECTOR, REDNET])
 def test_a_model_of_other_images_is_told_to_train_on_these(overrides: tuple[str, ...]) -> None:
-    said = way_on(built(*overrides), True, "mnist", "kmnist")
+    said = suggest_improvement(built(*overrides), True, "mnist", "kmnist")
     assert said == "It has learned mnist alone: for images like these, train on them (dataset=kmnist)."
 
 
@@ -139,7 +139,7 @@ def test_a_model_of_other_images_is_told_to_train_on_these(overrides: tuple[str,
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 11, 12, 13, 100])
 def test_examples_are_chosen_once_and_from_best_to_worst(n: int, each: int) -> None:
     values = np.random.default_rng(n).permutation(n).astype(float)
-    kinds = chosen(values, each)
+    kinds = choose_examples(values, each)
     places = [place for group in kinds.values() for place in group]
     assert list(kinds) == ["best", "median", "worst"]
     assert len(places) == len(set(places)) == min(n, 3 * min(each, max(1, n // 3)))
@@ -149,8 +149,8 @@ def test_examples_are_chosen_once_and_from_best_to_worst(n: int, each: int) -> N
 
 def test_the_best_the_middle_and_the_worst_are_what_they_are_called() -> None:
     values = np.array([3.0, 9, 1, 7, 5, 8, 2, 6, 4])
-    assert chosen(values, 2) == {"best": [1, 5], "median": [7, 4], "worst": [6, 2]}
-    assert chosen(values, 1) == {"best": [1], "median": [4], "worst": [2]}
+    assert choose_examples(values, 2) == {"best": [1, 5], "median": [7, 4], "worst": [6, 2]}
+    assert choose_examples(values, 1) == {"best": [1], "median": [4], "worst": [2]}
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_the_best_the_middle_and_the_worst_are_what_they_are_called() -> None:
     ],
 )
 def test_one_two_and_three_examples_are_enough(n: int, kinds: dict[str, list[int]]) -> None:
-    assert chosen(np.arange(n).astype(float), 4) == kinds
+    assert choose_examples(np.arange(n).astype(float), 4) == kinds
 
 
 def test_equal_examples_keep_their_order_and_no_number_is_worst() -> None:
-    assert chosen(np.zeros(9), 2) == {"best": [0, 1], "median": [3, 4], "worst": [7, 8]}
-    assert chosen(np.array([np.nan, 1, 2]), 1)["worst"] == [0]
+    assert choose_examples(np.zeros(9), 2) == {"best": [0, 1], "median": [3, 4], "worst": [7, 8]}
+    assert choose_examples(np.array([np.nan, 1, 2]), 1)["worst"] == [0]
 
 
 def test_an_error_map_is_the_mean_absolute_error_of_the_channels() -> None:
@@ -179,5 +179,5 @@ def test_an_error_map_is_the_mean_absolute_error_of_the_channels() -> None:
 
 
 def test_a_picture_has_no_more_columns_than_a_page() -> None:
-    kinds = chosen(np.arange(1000.0), 500)
+    kinds = choose_examples(np.arange(1000.0), 500)
     assert [len(places) for places in kinds.values()] == [MOST, MOST, MOST]

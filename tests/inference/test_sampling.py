@@ -10,7 +10,7 @@ from aectl.data.digits import Digits
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.inference import sampling
-from aectl.inference.sampling import Sampler, generate, natural, parts
+from aectl.inference.sampling import Sampler, batch_sizes, default_sampler, generate
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder, NotGenerativeError
 from aectl.models.rednet import RedNet
@@ -75,7 +75,7 @@ def drawn(
 
 @pytest.mark.parametrize("n", [1, 499, 500, 501, 1_001])
 def test_parts_add_up_and_none_is_too_large_or_empty(n: int) -> None:
-    sizes = parts(n)
+    sizes = batch_sizes(n)
     assert sum(sizes) == n
     assert all(0 < size <= sampling.BATCH_SIZE for size in sizes)
 
@@ -168,8 +168,8 @@ def test_more_components_than_codes_are_refused_and_as_many_are_not() -> None:
 
 
 def test_a_prior_is_drawn_from_where_there_is_one() -> None:
-    assert natural(prior()) == "prior"
-    assert natural(mirror()) == "gaussian"
+    assert default_sampler(prior()) == "prior"
+    assert default_sampler(mirror()) == "gaussian"
     with pytest.raises(NotGenerativeError, match="sampler=prior: AE has no prior"):
         drawn(mirror(), "prior")
 

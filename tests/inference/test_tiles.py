@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aectl.inference.tiles import by_tiles, places, ramps
+from aectl.inference.tiles import apply_tiled, blend_weights, tile_starts
 
 RNG = np.random.default_rng(0)
 
@@ -17,7 +17,7 @@ def test_a_function_of_single_pixels_gives_the_same_in_tiles(
     shape: tuple[int, int, int], tile: tuple[int, int], overlap: int, scale: int
 ) -> None:
     image = RNG.integers(0, 256, shape, dtype=np.uint8)
-    found = by_tiles(image, lambda x: x.repeat(scale, 2).repeat(scale, 3), tile, overlap, scale)
+    found = apply_tiled(image, lambda x: x.repeat(scale, 2).repeat(scale, 3), tile, overlap, scale)
     np.testing.assert_array_equal(found, image.repeat(scale, 1).repeat(scale, 2))
 
 
@@ -28,14 +28,14 @@ def test_every_tile_has_the_size_that_was_asked_for() -> None:
         seen.add(x.shape)
         return x
 
-    by_tiles(np.zeros((3, 100, 37), np.uint8), note, (28, 40), 10, 1)
+    apply_tiled(np.zeros((3, 100, 37), np.uint8), note, (28, 40), 10, 1)
     assert seen == {(1, 3, 28, 40)}
 
 
 def test_there_is_no_seam_between_tiles_that_disagree() -> None:
     levels = iter(np.tile([0.2, 0.8], 100))
     image = np.zeros((1, 32, 200), np.uint8)
-    found = by_tiles(image, lambda x: np.full_like(x, next(levels)), (32, 48), 24, 1).astype(int)
+    found = apply_tiled(image, lambda x: np.full_like(x, next(levels)), (32, 48), 24, 1).astype(int)
     assert found.max() - found.min() > 100
     assert np.abs(np.diff(found[0], axis=1)).max() < 12
 
@@ -45,8 +45,8 @@ def test_there_is_no_seam_between_tiles_that_disagree() -> None:
 def test_places_cover_the_axis_with_the_overlap_and_weights_add_up(length: int, side: int, overlap: int) -> None:
     side = min(side, length)
     overlap = min(overlap, side - 1)
-    starts = places(length, side, overlap)
+    starts = tile_starts(length, side, overlap)
     assert starts[0] == 0
     assert starts[-1] == length - side
     assert all(0 < after - before <= side - overlap for before, after in pairwise(starts))
-    np.testing.assert_allclose(ramps(length, side, starts).sum(axis=0), 1, rtol=1e-6)
+    np.testing.assert_allclose(blend_weights(length, side, starts).sum(axis=0), 1, rtol=1e-6)

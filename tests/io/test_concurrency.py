@@ -61,25 +61,25 @@ class TestLocks:
         holder.start()
         while not (tmp_path / "holds").exists():
             time.sleep(0.01)
-        with locks.held(tmp_path / "map", "decodes photos/"):
+        with locks.file_lock(tmp_path / "map", "decodes photos/"):
             assert capsys.readouterr().err == "waiting for another process, which decodes photos/\n"
         holder.join()
 
     def test_the_lock_of_a_dead_process_is_free(self, tmp_path: Path) -> None:
         killed(hold, tmp_path / "map", tmp_path / "holds", 60.0, when=(tmp_path / "holds").exists)
         started = time.monotonic()
-        with locks.held(tmp_path / "map", "works"):
+        with locks.file_lock(tmp_path / "map", "works"):
             assert time.monotonic() - started < 1
 
 
 def count_up(path: Path) -> None:
     for _ in range(10):
-        with locks.held(path, "counts"):
+        with locks.file_lock(path, "counts"):
             path.write_text(str(int(path.read_text() if path.exists() else 0) + 1))
 
 
 def hold(path: Path, sign: Path, seconds: float) -> None:
-    with locks.held(path, "waits"):
+    with locks.file_lock(path, "waits"):
         sign.touch()
         time.sleep(seconds)
 
@@ -154,14 +154,14 @@ class TestMaps:
 
 def decoded(root: Path, log: Path, seconds: float = 0.0) -> str:
     """What the splits of a folder come to; each file that is decoded is noted."""
-    read = image_files.read
+    read = image_files.read_image
 
     def noted(path: Path, channels: int | None = None) -> np.ndarray:
         note(log, path.name)
         time.sleep(seconds)
         return read(path, channels)
 
-    with patch("aectl.modalities.image_files.read", noted):
+    with patch("aectl.modalities.image_files.read_image", noted):
         return fingerprint(everything(folder(root)))
 
 

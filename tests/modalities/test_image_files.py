@@ -21,31 +21,31 @@ LOSSLESS = {"png": {}, "webp": {"lossless": True}, "tif": {}, "tiff": {}, "bmp":
 def test_colour_comes_in_exactly_from_every_lossless_format(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(COLOUR).save(path, **LOSSLESS[suffix])
-    assert image_files.header(path) == (11, 17, 3)
-    np.testing.assert_array_equal(image_files.read(path), COLOUR.transpose(2, 0, 1))
+    assert image_files.read_header(path) == (11, 17, 3)
+    np.testing.assert_array_equal(image_files.read_image(path), COLOUR.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "gif"])
 def test_gray_comes_in_exactly_and_as_one_channel(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(GRAY).save(path)
-    assert image_files.header(path)[2] == 1
-    np.testing.assert_array_equal(image_files.read(path), GRAY[None])
+    assert image_files.read_header(path)[2] == 1
+    np.testing.assert_array_equal(image_files.read_image(path), GRAY[None])
 
 
 def test_jpeg_comes_in_nearly_exactly(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 32 * 32).reshape(32, 32).astype(np.uint8)
     Image.fromarray(np.stack([smooth] * 3, 2)).save(tmp_path / "a.jpeg", quality=95)
-    assert np.abs(image_files.read(tmp_path / "a.jpeg").astype(int) - smooth).max() <= 4
+    assert np.abs(image_files.read_image(tmp_path / "a.jpeg").astype(int) - smooth).max() <= 4
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:
     image = Image.fromarray(COLOUR).quantize(32)
     image.save(tmp_path / "a.png")
     np.testing.assert_array_equal(
-        image_files.read(tmp_path / "a.png"), np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+        image_files.read_image(tmp_path / "a.png"), np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     )
-    assert image_files.header(tmp_path / "a.png")[2] == 3
+    assert image_files.read_header(tmp_path / "a.png")[2] == 3
 
 
 def test_transparency_lies_over_white(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_transparency_lies_over_white(tmp_path: Path) -> None:
     rgba[:, :2, 3] = 255
     rgba[:, 2, 3] = 128
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    row = image_files.read(tmp_path / "a.png")[0, 0]
+    row = image_files.read_image(tmp_path / "a.png")[0, 0]
     assert list(row[:2]) == [0, 0]
     assert row[2] == pytest.approx(127, abs=1)
     assert list(row[3:]) == [255, 255]
@@ -61,25 +61,25 @@ def test_transparency_lies_over_white(tmp_path: Path) -> None:
 
 def test_gray_with_transparency_and_a_transparent_colour(tmp_path: Path) -> None:
     Image.fromarray(np.stack([GRAY, np.zeros_like(GRAY)], 2), "LA").save(tmp_path / "la.png")
-    assert (image_files.read(tmp_path / "la.png") == 255).all()
+    assert (image_files.read_image(tmp_path / "la.png") == 255).all()
     palette = Image.new("P", (4, 4), 3)
     palette.putpalette([0, 0, 0] * 256)
     palette.save(tmp_path / "p.gif", transparency=3)
-    assert (image_files.read(tmp_path / "p.gif", 3) == 255).all()
+    assert (image_files.read_image(tmp_path / "p.gif", 3) == 255).all()
 
 
 def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
     values = np.array([[0, 257, 32_896, 65_535]], np.uint16)
     for suffix in ("png", "tif"):
         Image.fromarray(values).save(tmp_path / f"a.{suffix}")
-        assert image_files.read(tmp_path / f"a.{suffix}").tolist() == [[[0, 1, 128, 255]]]
+        assert image_files.read_image(tmp_path / f"a.{suffix}").tolist() == [[[0, 1, 128, 255]]]
 
 
 def test_floating_point_and_one_bit(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(tmp_path / "f.tif")
-    assert image_files.read(tmp_path / "f.tif").tolist() == [[[0, 128, 255]]]
+    assert image_files.read_image(tmp_path / "f.tif").tolist() == [[[0, 128, 255]]]
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "b.png")
-    assert image_files.read(tmp_path / "b.png").tolist() == [[[255, 0]]]
+    assert image_files.read_image(tmp_path / "b.png").tolist() == [[[255, 0]]]
 
 
 @pytest.mark.parametrize("worst", [7.0, -0.5, np.nan, np.inf])
@@ -88,12 +88,12 @@ def test_floating_point_outside_0_to_1_is_named_and_not_cut(tmp_path: Path, wors
     with pytest.raises(
         image_files.UnreadableError, match=r"f\.tif: values from .*; expected floating point from 0 to 1$"
     ):
-        image_files.read(tmp_path / "f.tif")
+        image_files.read_image(tmp_path / "f.tif")
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "a.tif")
-    assert image_files.read(tmp_path / "a.tif")[:, 0, 0].tolist() == [255, 0, 0]
+    assert image_files.read_image(tmp_path / "a.tif")[:, 0, 0].tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -114,21 +114,21 @@ def test_exif_turns_the_picture_as_it_is_shown(tmp_path: Path, orientation: int)
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.png", exif=exif)
-    assert image_files.header(tmp_path / "a.png") == (8, 16, 1)
-    np.testing.assert_array_equal(image_files.read(tmp_path / "a.png")[0], shown)
+    assert image_files.read_header(tmp_path / "a.png") == (8, 16, 1)
+    np.testing.assert_array_equal(image_files.read_image(tmp_path / "a.png")[0], shown)
 
 
 def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
     frames = [Image.new("L", (5, 5), value) for value in (10, 200)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert (image_files.read(tmp_path / "a.gif") == 10).all()
+    assert (image_files.read_image(tmp_path / "a.gif") == 10).all()
 
 
 def test_channels_can_be_asked_for(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "c.png")
     Image.fromarray(GRAY).save(tmp_path / "g.png")
-    assert image_files.read(tmp_path / "c.png", 1).shape == (1, 11, 17)
-    np.testing.assert_array_equal(image_files.read(tmp_path / "g.png", 3), np.stack([GRAY] * 3))
+    assert image_files.read_image(tmp_path / "c.png", 1).shape == (1, 11, 17)
+    np.testing.assert_array_equal(image_files.read_image(tmp_path / "g.png", 3), np.stack([GRAY] * 3))
 
 
 def bomb(path: Path) -> None:
@@ -155,14 +155,14 @@ def test_what_is_no_whole_picture_is_named_with_the_reason(tmp_path: Path, kind:
         content = path.read_bytes()
         path.write_bytes({"empty": b"", "text": b"a letter", "cut": content[: len(content) // 2]}[kind])
     with pytest.raises(UnreadableError, match=rf"a\.png: .*{said}"):
-        image_files.read(path)
+        image_files.read_image(path)
 
 
 def test_pictures_are_found_at_any_depth_and_hidden_ones_left_alone(tmp_path: Path) -> None:
     for name in ("b.PNG", "a/c.jpg", "a/b/d.webp", ".hidden/e.png", "notes.txt", "a/.f.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert [str(path.relative_to(tmp_path)) for path in image_files.find(tmp_path)] == [
+    assert [str(path.relative_to(tmp_path)) for path in image_files.find_images(tmp_path)] == [
         "a/b/d.webp",
         "a/c.jpg",
         "b.PNG",
@@ -173,5 +173,5 @@ def test_pictures_are_found_at_any_depth_and_hidden_ones_left_alone(tmp_path: Pa
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_written_comes_back(tmp_path: Path, suffix: str, channels: int) -> None:
     array = RNG.integers(0, 256, (channels, 9, 14), dtype=np.uint8)
-    path = image_files.save(array, tmp_path / "deep" / f"a.{suffix}")
-    np.testing.assert_array_equal(image_files.read(path, channels), array)
+    path = image_files.write_image(array, tmp_path / "deep" / f"a.{suffix}")
+    np.testing.assert_array_equal(image_files.read_image(path, channels), array)

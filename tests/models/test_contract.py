@@ -9,11 +9,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.config import CONFIGS, options
-from aectl.data.loader import as_float
+from aectl.data.loader import to_float
 from aectl.models.ae import AE
 from aectl.models.base import NotGenerativeError
-from aectl.rng import same_draws
-from aectl.runs.run import Run, complete
+from aectl.rng import seeded_rng
+from aectl.runs.run import Run, complete_config
 
 COMBINATIONS = list(itertools.product(options("model"), options("task"), options("net")))
 NUM_EXAMPLES = 5
@@ -22,7 +22,7 @@ NUM_EXAMPLES = 5
 def composed(*overrides: str) -> DictConfig:
     """A training config, complete with shapes."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return complete(compose("train", list(overrides)), {})
+        return complete_config(compose("train", list(overrides)), {})
 
 
 def opened(cfg: DictConfig) -> Run:
@@ -33,7 +33,7 @@ def opened(cfg: DictConfig) -> Run:
 def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
     torch.manual_seed(0)
     run = opened(composed(f"model={model}", f"task={task}", f"net={net}"))
-    batch = as_float(run.data.batches("val").take(torch.arange(NUM_EXAMPLES)))
+    batch = to_float(run.data.batches("val").take(torch.arange(NUM_EXAMPLES)))
     example = run.task(**batch)
     built = run.build()
     assert tuple(example.target.shape[1:]) == built.shape
@@ -73,10 +73,10 @@ def test_conv_takes_colour_and_sides_that_do_not_divide(model: str, task: str, l
 def test_examine_is_loss_and_reconstruct(model: str, latent: str) -> None:
     run = opened(composed(f"model={model}", "task=super-res", f"net.latent={latent}"))
     built = run.build().eval()
-    example = run.task(**as_float(run.data.batches("val").take(torch.arange(5))))
-    with same_draws(0, torch.device("cpu")):
-        terms, output = built.examine(example)
-    with same_draws(0, torch.device("cpu")):
+    example = run.task(**to_float(run.data.batches("val").take(torch.arange(5))))
+    with seeded_rng(0, torch.device("cpu")):
+        terms, output = built.loss_and_reconstruction(example)
+    with seeded_rng(0, torch.device("cpu")):
         expected = built.loss(example)
     assert terms == expected
     assert torch.equal(output, built.reconstruct(example.input))
@@ -88,12 +88,12 @@ def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> Non
     torch.manual_seed(0)
     run = opened(composed(f"model={model}", f"likelihood={likelihood}", "task=denoise", "net=mlp"))
     built = run.build()
-    example = run.task(**as_float(run.data.batches("train").take(torch.arange(64))))
+    example = run.task(**to_float(run.data.batches("train").take(torch.arange(64))))
     optimizer = torch.optim.Adam(built.parameters(), 3e-3)
     losses = []
     for step in range(80):
         optimizer.zero_grad()
-        with same_draws(step, torch.device("cpu")):
+        with seeded_rng(step, torch.device("cpu")):
             loss = built.loss(example)["loss"]
         loss.backward()
         optimizer.step()

@@ -14,7 +14,7 @@ from aectl.models.probability.likelihoods import (
     Laplace,
     Likelihood,
     Link,
-    Located,
+    LocationScale,
 )
 
 LOGITS = [-30.0, -5.0, -1.0, -0.01, 0.0, 0.01, 1.0, 5.0, 30.0]
@@ -54,7 +54,7 @@ def test_mean_of_continuous_bernoulli_is_its_first_moment(logit: float) -> None:
 @pytest.mark.parametrize("scale", [0.05, 0.7])
 @pytest.mark.parametrize("family", [Gaussian, Laplace])
 def test_located_densities_integrate_to_one_around_the_sigmoid_of_the_logit(
-    family: type[Located], logit: float, scale: float
+    family: type[LocationScale], logit: float, scale: float
 ) -> None:
     mu = 1 / (1 + math.exp(-logit))
     x, density = over_range(family(scale, learn_scale=False), logit, mu - 12 * scale, mu + 12 * scale)
@@ -73,10 +73,10 @@ def test_gaussian_nll_is_the_squared_error_in_its_units_and_the_constant(scale: 
     likelihood = Gaussian(scale, learn_scale=False)
     h, x = torch.randn(4, 3, 5, 7), torch.rand(4, 3, 5, 7)
     squared_error = (x - h.sigmoid()).square().flatten(1).sum(1)
-    expected = squared_error / (2 * scale**2) + likelihood.constant((3, 5, 7))
+    expected = squared_error / (2 * scale**2) + likelihood.nll_floor((3, 5, 7))
     torch.testing.assert_close(likelihood.nll(likelihood(h), x), expected)
     exact = likelihood.nll(likelihood(h), h.sigmoid())
-    torch.testing.assert_close(exact, torch.full((4,), likelihood.constant((3, 5, 7))))
+    torch.testing.assert_close(exact, torch.full((4,), likelihood.nll_floor((3, 5, 7))))
 
 
 @pytest.mark.parametrize("link", ["sigmoid", "identity"])
@@ -86,7 +86,7 @@ def test_laplace_nll_is_the_absolute_error_in_its_units_and_the_constant(link: L
     mu = h.sigmoid() if link == "sigmoid" else h
     constant = 105 * math.log(2 * 0.2)
     torch.testing.assert_close(likelihood.nll(likelihood(h), x), (x - mu).abs().flatten(1).sum(1) / 0.2 + constant)
-    assert likelihood.constant((3, 5, 7)) == pytest.approx(constant, rel=1e-5)
+    assert likelihood.nll_floor((3, 5, 7)) == pytest.approx(constant, rel=1e-5)
 
 
 def test_bernoulli_nll_is_the_binary_cross_entropy_summed() -> None:
@@ -94,7 +94,7 @@ def test_bernoulli_nll_is_the_binary_cross_entropy_summed() -> None:
     h, x = 3 * torch.randn(4, 1, 5, 7), torch.rand(4, 1, 5, 7)
     expected = F.binary_cross_entropy_with_logits(h, x, reduction="none").sum((1, 2, 3))
     torch.testing.assert_close(likelihood.nll(likelihood(h), x), expected)
-    assert likelihood.constant((1, 5, 7)) == 0
+    assert likelihood.nll_floor((1, 5, 7)) == 0
 
 
 @pytest.mark.parametrize("likelihood", FAMILIES, ids=lambda family: type(family).__name__)
@@ -121,7 +121,7 @@ def test_weight_masks_what_does_not_count(likelihood: Likelihood) -> None:
 
 
 @pytest.mark.parametrize("family", [Gaussian, Laplace])
-def test_learned_scale_is_best_at_the_size_of_the_errors(family: type[Located]) -> None:
+def test_learned_scale_is_best_at_the_size_of_the_errors(family: type[LocationScale]) -> None:
     h, x = torch.randn(8, 1, 6, 6), torch.rand(8, 1, 6, 6)
     errors = x - h.sigmoid()
     best = (errors.square().mean().sqrt() if family is Gaussian else errors.abs().mean()).item()

@@ -14,7 +14,7 @@ from aectl.models.nets.base import Net
 from aectl.models.nets.conv import Conv, PadTo
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
-from aectl.runs.run import Run, complete, make, size
+from aectl.runs.run import Run, complete_config, instantiate_node, num_parameters
 from aectl.training.optimizers import Uncaptured
 from aectl.types import Shape
 
@@ -42,7 +42,7 @@ def lesson(experiment: str) -> Run:
     """The run that an experiment of the lesson would be; its data is not read."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("train", [f"experiment=lesson/{experiment}"])
-    return Run(CONFIGS, complete(cfg, {}), CONFIGS)
+    return Run(CONFIGS, complete_config(cfg, {}), CONFIGS)
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -138,15 +138,15 @@ def test_lesson_is_trained_as_the_lesson_says(
     experiment: str, parameters: int, epochs: int, optimizer: type[Optimizer]
 ) -> None:
     run = lesson(experiment)
-    assert size(run.build()) == parameters
+    assert num_parameters(run.build()) == parameters
     assert run.cfg.trainer.max_epochs == epochs
     assert run.cfg.data.batch_size == 256
     assert run.cfg.dataset.name == "MNIST"
-    made = make(run.cfg.optimizer)(list(run.build().parameters()))
+    made = instantiate_node(run.cfg.optimizer)(list(run.build().parameters()))
     assert type(made) is optimizer
     assert [group["lr"] for group in made.param_groups] == [1e-3]
     assert [group["weight_decay"] for group in made.param_groups] == [0]
-    assert {make(run.cfg.schedule)(t) for t in (0.0, 0.01, 0.5, 1.0)} == {1.0}
+    assert {instantiate_node(run.cfg.schedule)(t) for t in (0.0, 0.01, 0.5, 1.0)} == {1.0}
 
 
 @pytest.mark.parametrize(("experiment", "input_side"), [("conv_ae", 28), ("denoise", 28), ("super_res", 14)])
@@ -173,7 +173,7 @@ def test_lesson_vae_loss_is_the_squared_error_and_the_kl() -> None:
     x = torch.rand(3, 1, 28, 28)
     p = model.decode(torch.randn(3, 2))
     squared_error = (x - p.mean).square().sum((1, 2, 3))
-    nll = model.likelihood.nll(p, x) - model.likelihood.constant(model.shape)
+    nll = model.likelihood.nll(p, x) - model.likelihood.nll_floor(model.shape)
     torch.testing.assert_close(nll, squared_error, rtol=1e-4, atol=1e-3)
     assert math.prod(model.latent_shape) == 2
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aectl.io.atomic import write, write_json, write_text
-from aectl.plots.image_grid import comparison, enlarge, save, tile
+from aectl.io.atomic import write_atomic, write_json, write_text
+from aectl.plots.image_grid import comparison_grid, enlarge, save_png, tile_images
 
 
 def flat(n: int, channels: int = 1, height: int = 3, width: int = 4) -> Tensor:
@@ -26,7 +26,7 @@ def cell(picture: Tensor, row: int, column: int, gap: int = 2, height: int = 3, 
 @pytest.mark.parametrize("gap", [1, 2])
 def test_tile_lays_images_row_by_row_in_a_white_frame(channels: int, gap: int) -> None:
     images = torch.rand(6, channels, 3, 4) * 0.9
-    picture = tile(images, columns=3, gap=gap)
+    picture = tile_images(images, columns=3, gap=gap)
     assert picture.shape == (channels, gap + 2 * (3 + gap), gap + 3 * (4 + gap))
     for index, image in enumerate(images):
         assert torch.equal(cell(picture, *divmod(index, 3), gap=gap), image)
@@ -34,14 +34,14 @@ def test_tile_lays_images_row_by_row_in_a_white_frame(channels: int, gap: int) -
 
 
 def test_cells_without_an_image_are_white() -> None:
-    picture = tile(flat(4), columns=3)
+    picture = tile_images(flat(4), columns=3)
     assert torch.equal(cell(picture, 1, 0), flat(4)[3])
     assert (cell(picture, 1, 1) == 1).all()
     assert (cell(picture, 1, 2) == 1).all()
 
 
 def test_tile_cuts_values_to_the_pixel_range() -> None:
-    picture = tile(torch.tensor([-3.0, 3.0]).view(2, 1, 1, 1), columns=2, gap=1)
+    picture = tile_images(torch.tensor([-3.0, 3.0]).view(2, 1, 1, 1), columns=2, gap=1)
     assert picture[0].tolist() == [[1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [1, 1, 1, 1, 1]]
 
 
@@ -54,7 +54,7 @@ def test_enlarge_repeats_each_pixel() -> None:
 
 def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> None:
     small, large = torch.rand(3, 1, 2, 2), torch.rand(3, 1, 4, 4)
-    picture = comparison([small, large])
+    picture = comparison_grid([small, large])
     for column in range(3):
         shown = cell(picture, 0, column, height=4, width=4)
         assert torch.equal(shown, small[column].repeat_interleave(2, 1).repeat_interleave(2, 2))
@@ -65,7 +65,7 @@ def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> Non
 @pytest.mark.parametrize("zoom", [1, 3])
 def test_saved_png_reads_back(tmp_path: Path, channels: int, mode: str, zoom: int) -> None:
     picture = torch.rand(channels, 5, 7)
-    path = save(picture, tmp_path / "new" / "picture.png", zoom)
+    path = save_png(picture, tmp_path / "new" / "picture.png", zoom)
     with Image.open(path) as image:
         assert (image.format, image.mode, image.size) == ("PNG", mode, (7 * zoom, 5 * zoom))
         pixels = np.asarray(image).reshape(5 * zoom, 7 * zoom, channels)
@@ -81,7 +81,7 @@ def test_write_leaves_the_old_file_whole_when_saving_fails(tmp_path: Path) -> No
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        write(path, breaks_off)
+        write_atomic(path, breaks_off)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -95,7 +95,7 @@ def test_write_shows_nothing_under_the_name_before_all_is_written(tmp_path: Path
         assert aside.suffix == path.suffix
         assert path.read_text() == "old"
 
-    assert write(path, looks) == path
+    assert write_atomic(path, looks) == path
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -156,8 +156,8 @@ def test_the_image_folder_reader(tmp_path: Path) -> None:
         for number, (suffix, content) in enumerate(files):
             path = folder / f"{number}{suffix}"
             path.write_bytes(content)
-            ends_well(lambda path=path: image_files.header(path))
-            ends_well(lambda path=path: image_files.read(path))
+            ends_well(lambda path=path: image_files.read_header(path))
+            ends_well(lambda path=path: image_files.read_image(path))
         source = Folder(str(folder), **settings, val=0.1, test=0.1, split_seed=0, strict=False, cache=str(tmp_path))  # type: ignore[arg-type]
         ends_well(lambda: source.split("train"))
 
@@ -165,7 +165,7 @@ def test_the_image_folder_reader(tmp_path: Path) -> None:
 
 
 def test_the_readers_of_arrays_and_latents(tmp_path: Path) -> None:
-    table = latent_tables.Table(["a", "b"], np.ones((2, 3), np.float32), ["x", "y"])
+    table = latent_tables.LatentTable(["a", "b"], np.ones((2, 3), np.float32), ["x", "y"])
     idx = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (2, 3, 4)) + bytes(24)
     np.savez(tmp_path / "b.npz", x_train=np.zeros((4, 3, 3), np.uint8), y_train=np.arange(4))
     whole = [(".npz", (tmp_path / "b.npz").read_bytes()), (".idx", idx)]

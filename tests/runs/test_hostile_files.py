@@ -279,27 +279,27 @@ def png(width: int, height: int, data: bytes = b"", *chunks: tuple[bytes, bytes]
 class TestPictures:
     def test_a_program_in_postscript_is_not_given_to_an_interpreter(self, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) print\nshowpage\n%%EOF\n")
-        refused(lambda: image_files.read(tmp_path / "a.png"), "not a picture")
-        refused(lambda: image_files.header(tmp_path / "a.png"), "not a picture")
+        refused(lambda: image_files.read_image(tmp_path / "a.png"), "not a picture")
+        refused(lambda: image_files.read_header(tmp_path / "a.png"), "not a picture")
 
     @pytest.mark.parametrize("sides", [(12_000, 12_000), (2**31 - 1, 2**31 - 1), (2**31 - 1, 1), (1, 10**9)], ids=str)
     def test_bombs(self, tmp_path: Path, sides: tuple[int, int]) -> None:
         rows = zlib.compress(bytes((sides[0] + 1) * sides[1])) if sides[0] == 12_000 else b""
         (tmp_path / "a.png").write_bytes(png(*sides, rows))
-        refused(lambda: image_files.read(tmp_path / "a.png"), "too large")
+        refused(lambda: image_files.read_image(tmp_path / "a.png"), "too large")
 
     def test_text_that_unpacks_to_a_gigabyte(self, tmp_path: Path) -> None:
         text = b"a\0\0" + zlib.compress(bytes(GIGABYTE // 2))
         (tmp_path / "a.png").write_bytes(png(1, 1, zlib.compress(bytes(2)), *[(b"zTXt", text)] * 3))
-        refused(lambda: image_files.read(tmp_path / "a.png"), "damaged")
+        refused(lambda: image_files.read_image(tmp_path / "a.png"), "damaged")
 
     def test_what_is_no_file_is_not_found_and_not_read(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "a.png")
         (tmp_path / "b.png").symlink_to("/dev/zero")
         (tmp_path / "c").symlink_to(tmp_path)
-        assert image_files.find(tmp_path) == []
+        assert image_files.find_images(tmp_path) == []
         for name in ("a.png", "b.png", "d.png"):
-            refused(lambda name=name: image_files.read(tmp_path / name))
+            refused(lambda name=name: image_files.read_image(tmp_path / name))
 
 
 def test_no_source_reads_a_pickle() -> None:

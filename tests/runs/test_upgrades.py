@@ -24,8 +24,8 @@ from aectl import __version__
 from aectl.config import check, locate
 from aectl.errors import UserError
 from aectl.runs import upgrades
-from aectl.runs.checkpoint import version_of
-from aectl.runs.upgrades import ADDED, RENAMED, number, upgraded, upgraded_weights
+from aectl.runs.checkpoint import stored_version
+from aectl.runs.upgrades import ADDED, RENAMED, upgrade_config, upgrade_weights, version_number
 from tests.conftest import BARE, Aectl, report_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -66,7 +66,7 @@ def test_a_run_of_an_earlier_version_is_evaluated(aectl: Aectl, tmp_path: Path, 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_whole_config_of_an_earlier_version_passes_the_checks_of_this_one(name: str) -> None:
-    check(upgraded(yaml.safe_load((FIXTURES / name / "config.yaml").read_text())), {})
+    check(upgrade_config(yaml.safe_load((FIXTURES / name / "config.yaml").read_text())), {})
 
 
 class TestTables:
@@ -93,20 +93,20 @@ class TestTables:
             "link": "sigmoid",
             "net": {"_target_": "a.New", "link": "tanh", "features": 1},
         }
-        assert upgraded(stored) == {"x": [expected]}
+        assert upgrade_config(stored) == {"x": [expected]}
 
     def test_what_is_up_to_date_stays_as_it_is(self) -> None:
-        stored = upgraded(yaml.safe_load((FIXTURES / "run-0.1" / "config.yaml").read_text()))
-        assert upgraded(stored) == stored
+        stored = upgrade_config(yaml.safe_load((FIXTURES / "run-0.1" / "config.yaml").read_text()))
+        assert upgrade_config(stored) == stored
 
     def test_a_layer_that_left_the_decoder_is_counted_no_more(self) -> None:
         former = {"encoder.1.weight": 0, "decoder.5.weight": 1, "decoder.10.weight": 2, "decoder.10.bias": 3}
         now = ("encoder.1.weight", "decoder.5.weight", "decoder.9.weight", "decoder.9.bias")
-        assert upgraded_weights(former, now) == dict(zip(now, range(4), strict=True))
+        assert upgrade_weights(former, now) == dict(zip(now, range(4), strict=True))
 
     def test_weights_of_another_net_are_not_made_to_fit(self) -> None:
         other = {"decoder.3.weight": 0, "decoder.4.weight": 1}
-        assert upgraded_weights(other, ("decoder.3.weight", "decoder.5.weight")) == other
+        assert upgrade_weights(other, ("decoder.3.weight", "decoder.5.weight")) == other
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -175,8 +175,8 @@ class TestVersions:
         assert "task._target_=aectl.tasks.inpaint.Inpaint is none of aectl's own classes" in result.err
 
     def test_versions_are_compared_by_their_numbers(self) -> None:
-        assert number("0.10.1") > number("0.9") > number("0.9.dev1")[:1]
+        assert version_number("0.10.1") > version_number("0.9") > version_number("0.9.dev1")[:1]
 
     @pytest.mark.parametrize("version", [None, 3, "", "\x1b[2J", "1" * 99, "0.1\n0.2"])
     def test_what_is_no_version_is_not_repeated(self, version: Any) -> None:
-        assert version_of({"aectl": {"version": version}}) is None
+        assert stored_version({"aectl": {"version": version}}) is None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aectl.errors import UserError
-from aectl.rng import same_draws
+from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Pairs
 from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
@@ -101,7 +101,7 @@ def test_same_draws_repeats_the_noise_and_leaves_the_generator_untouched(task: s
     before = torch.get_rng_state()
     drawn = []
     for seed in (1, 1, 2):
-        with same_draws(seed, CPU):
+        with seeded_rng(seed, CPU):
             drawn.append(NOISY[task].degrade(gray()))
         assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(drawn[0], drawn[1])
@@ -110,7 +110,7 @@ def test_same_draws_repeats_the_noise_and_leaves_the_generator_untouched(task: s
 
 def test_same_draws_leaves_the_generator_untouched_after_an_error() -> None:
     before = torch.get_rng_state()
-    with pytest.raises(ZeroDivisionError), same_draws(1, CPU):
+    with pytest.raises(ZeroDivisionError), seeded_rng(1, CPU):
         torch.rand(1).item() / 0
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -15,7 +15,7 @@ import torch
 
 from aectl.errors import UserError
 from aectl.runs.checkpoint import read_checkpoint
-from aectl.training.checkpoint_io import DurableIO, damage, newest_whole, tidy, write_durably
+from aectl.training.checkpoint_io import DurableIO, clean_up, find_damage, newest_intact, write_durably
 from tests.faults import FACTOR
 
 KILLS = 30 * FACTOR
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def epoch_of(folder: Path) -> int:
-    found, _ = newest_whole(folder)
+    found, _ = newest_intact(folder)
     assert found
     return found.place["epoch"]
 
@@ -70,15 +70,15 @@ def test_killing_the_writer_leaves_a_whole_checkpoint(
         written = 1 + len(os.read(started, 10_000))
         os.close(started)
         struck += any(path.name.startswith(".") for path in tmp_path.iterdir())
-        found, remarks = newest_whole(tmp_path)
+        found, remarks = newest_intact(tmp_path)
         assert found
         assert not remarks
         number = found.place["epoch"]
         assert begun + written - 1 <= number <= begun + written
         assert torch.equal(DurableIO().load_checkpoint(found.path)["state_dict"]["w"], torch.full((300_000,), number))
-        assert damage(tmp_path / "previous.ckpt") is None or number == begun
+        assert find_damage(tmp_path / "previous.ckpt") is None or number == begun
         begun = number + 1
-        tidy(tmp_path)
+        clean_up(tmp_path)
         assert {path.name for path in tmp_path.iterdir()} <= {"last.ckpt", "previous.ckpt"}
     assert struck > KILLS // 5  # kills came in the middle of writing
 
@@ -142,7 +142,7 @@ def test_every_changed_bit_is_noticed_or_changes_nothing(
     for place, bit in (divmod(index, 8) for index in bits):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
         try:
-            found, _ = newest_whole(tmp_path)
+            found, _ = newest_intact(tmp_path)
         except UserError:
             noticed += 1
             continue
@@ -160,7 +160,7 @@ def test_weights_marked_as_a_folder_are_noticed_for_torch_would_leave_them_to_ch
     entry = content.index(b"archive/data/0", content.index(b"PK\x01\x02")) - 46
     content[entry + 38] |= 0x10  # of the attributes of a file in MS-DOS
     path.write_bytes(content)
-    assert "marked as a folder" in str(damage(path))
+    assert "marked as a folder" in str(find_damage(path))
     with pytest.raises(UserError, match="marked as a folder"):
         read_checkpoint(path)
 
@@ -169,12 +169,12 @@ def test_weights_marked_as_a_folder_are_noticed_for_torch_would_leave_them_to_ch
 def test_a_truncated_last_checkpoint_gives_way_to_the_one_before(share: float, folder: Path) -> None:
     last = folder / "last.ckpt"
     last.write_bytes(last.read_bytes()[: int(share * last.stat().st_size)])
-    found, remarks = newest_whole(folder)
+    found, remarks = newest_intact(folder)
     assert found
     assert found.path.name == "previous.ckpt"
     assert len(remarks) == 1
     assert "last.ckpt is truncated or damaged" in remarks[0]
-    tidy(folder)
+    clean_up(folder)
     DurableIO().save_checkpoint(checkpoint(6), last)
     last.unlink()
     assert epoch_of(folder) == 4, "a damaged file must not push out the good one"
@@ -184,18 +184,18 @@ def test_nothing_whole_is_refused_and_nothing_at_all_is_a_new_beginning(folder: 
     for path in folder.iterdir():
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"last\.ckpt is truncated.*previous\.ckpt is truncated.*expected one whole"):
-        newest_whole(folder)
+        newest_intact(folder)
     for path in folder.iterdir():
         path.unlink()
-    assert newest_whole(folder)[0] is None
+    assert newest_intact(folder)[0] is None
 
 
 def test_a_foreign_checkpoint_is_told_from_a_damaged_one(folder: Path) -> None:
     torch.save({"state_dict": {}, "epoch": 3}, folder / "last.ckpt")
-    assert damage(folder / "last.ckpt") is None
-    found, remarks = newest_whole(folder)
+    assert find_damage(folder / "last.ckpt") is None
+    found, remarks = newest_intact(folder)
     assert found
     assert found.place == {"epoch": 4}
     assert "last.ckpt is foreign: without random state" in remarks[0]
     (folder / "last.ckpt").write_bytes(b"PK, but no archive")
-    assert "last.ckpt is truncated or damaged" in newest_whole(folder)[1][0]
+    assert "last.ckpt is truncated or damaged" in newest_intact(folder)[1][0]

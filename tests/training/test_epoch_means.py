@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from aectl.training import epoch_means
-from aectl.training.epoch_means import Means
+from aectl.training.epoch_means import EpochMeans
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 1000])
 def test_each_step_weighs_as_much_as_it_has_examples(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr(epoch_means, "AT_ONCE", at_once)
     losses, sizes = torch.rand(7), [4, 4, 4, 4, 4, 4, 1]
-    found = Means()
+    found = EpochMeans()
     for loss, n in zip(losses, sizes, strict=True):
         found.add({"loss": loss, "kl": 2 * loss}, n)
     expected = sum(float(loss) * n for loss, n in zip(losses, sizes, strict=True)) / 25
@@ -21,7 +21,7 @@ def test_each_step_weighs_as_much_as_it_has_examples(monkeypatch: pytest.MonkeyP
 
 
 def test_terms_of_two_players_are_kept_apart() -> None:
-    found = Means()
+    found = EpochMeans()
     for step in range(4):
         found.add({"autoencoder/loss": torch.tensor(1.0 + step)}, 2)
         found.add({"critic/loss": torch.tensor(10.0), "critic/gap": torch.tensor(-1.0)}, 2)
@@ -29,6 +29,6 @@ def test_terms_of_two_players_are_kept_apart() -> None:
 
 
 def test_a_graph_is_not_kept() -> None:
-    found = Means()
+    found = EpochMeans()
     found.add({"loss": torch.ones((), requires_grad=True) * 3}, 1)
     assert not found._waiting[0][1].requires_grad

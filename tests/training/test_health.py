@@ -18,13 +18,13 @@ from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.models.nets.mlp import MLP
 from aectl.tasks.reconstruct import Reconstruct
-from aectl.training.health import Diagnosis
+from aectl.training.health import HealthCheck
 from aectl.training.health_checks import (
-    collapsed_posterior,
     constant_output,
     dead_codes,
+    posterior_collapse,
+    saturated_discriminator,
     saturated_outputs,
-    winning_discriminator,
 )
 from aectl.training.optimizers import Adam
 from aectl.training.schedules import Constant
@@ -61,7 +61,7 @@ def codes(scales: list[float], n: int = 1000) -> Tensor:
     ],
 )
 def test_a_posterior_has_collapsed_when_next_to_no_mean_varies(scales: list[float], collapsed: bool) -> None:
-    said = collapsed_posterior(codes(scales) + 3)
+    said = posterior_collapse(codes(scales) + 3)
     assert (said is not None) == collapsed
     if said:
         active = sum(scale > 0.1 for scale in scales)
@@ -125,7 +125,7 @@ class TestOutputs:
 
 @pytest.mark.parametrize(("loss", "wins"), [(0.0, True), (0.03, True), (0.06, False), (0.69, False), (3.0, False)])
 def test_a_discriminator_wins_when_it_is_next_to_never_wrong(loss: float, wins: bool) -> None:
-    said = winning_discriminator("discriminator", loss)
+    said = saturated_discriminator("discriminator", loss)
     assert (said is not None) == wins
     assert not said or "player discriminator always wins" in said
 
@@ -162,9 +162,9 @@ class Adversarial(Autoencoder):
         return self.net(input.flatten(1))
 
 
-def trained(model: Autoencoder, epochs: int, folder: Path, lr: float = 0.0) -> Diagnosis:
+def trained(model: Autoencoder, epochs: int, folder: Path, lr: float = 0.0) -> HealthCheck:
     """The callback after so many epochs; with a learning rate of next to 0 the model stays as it is."""
-    diagnosis = Diagnosis(patience=3, n=64)
+    diagnosis = HealthCheck(patience=3, n=64)
     split = Split(torch.rand(64, *SHAPE, generator=torch.Generator().manual_seed(0)))
     batches = Batches(split, 32, shuffle=False)
     bare_trainer(
@@ -232,7 +232,7 @@ def test_a_discriminator_that_always_wins_is_said_once(
 def test_what_was_said_is_not_said_again_when_a_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = trained(thawed(linear_ae(SHAPE, 5)), 3, tmp_path)
     capsys.readouterr()
-    after = Diagnosis(patience=3, n=64)
+    after = HealthCheck(patience=3, n=64)
     after.load_state_dict(before.state_dict())
     trainer = SimpleNamespace(current_epoch=4)
     after._note(cast(Trainer, trainer), "code", "dead")
@@ -244,7 +244,7 @@ def test_what_was_said_is_not_said_again_when_a_run_goes_on(tmp_path: Path, caps
 
 
 def test_a_symptom_that_comes_and_goes_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
-    diagnosis = Diagnosis(patience=2, n=64)
+    diagnosis = HealthCheck(patience=2, n=64)
     for line in ("ill", None, "ill", None, "ill"):
         diagnosis._note(cast(Trainer, SimpleNamespace(current_epoch=0)), "code", line)
     assert capsys.readouterr().err == ""
@@ -256,7 +256,7 @@ def test_looking_does_not_change_the_training(tmp_path: Path) -> None:
         model = AE(SHAPE, SHAPE, 3, MLP([8]), identity())
         with pytest.MonkeyPatch.context() as patch:
             if not patience:
-                patch.setattr(Diagnosis, "on_validation_epoch_end", nothing)
+                patch.setattr(HealthCheck, "on_validation_epoch_end", nothing)
             trained(model, 3, tmp_path, lr=1e-2)
         return [p.detach() for p in model.parameters()]
 

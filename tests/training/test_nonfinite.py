@@ -24,12 +24,12 @@ from aectl.example import Example
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.tasks.reconstruct import Reconstruct
-from aectl.training.epoch_means import Means
-from aectl.training.finite import advice, bad, blame, overview, sound
-from aectl.training.nonfinite import MOST_IN_A_ROW, FiniteGuard
+from aectl.training.epoch_means import EpochMeans
+from aectl.training.finite import all_finite, find_culprit, has_nonfinite, suggest_remedy, summarize
+from aectl.training.nonfinite import MOST_IN_A_ROW, NonFiniteGuard
 from aectl.training.optimizers import Adam, RMSprop
 from aectl.training.schedules import Constant
-from aectl.training.snapshot import Moment
+from aectl.training.snapshot import Snapshot
 from aectl.training.system import System
 from aectl.training.trainer import OnNonFinite
 from tests.conftest import Aectl, run_folder
@@ -179,7 +179,7 @@ def fit(
     trainer = bare_trainer(
         epochs,
         num_sanity_val_steps=0,
-        callbacks=[FiniteGuard(policy, folder, "val/loss", on_device or None), watch],
+        callbacks=[NonFiniteGuard(policy, folder, "val/loss", on_device or None), watch],
         **flags,
     )
     system = System(model, Reconstruct(), make, Constant(), clip, seed=0)
@@ -228,13 +228,13 @@ def test_each_of_two_players_is_kept_from_its_own_bad_step_alone(
 def test_where_all_is_finite_nothing_is_changed_by_the_guard_and_nothing_said(
     kind: type[Solo], make: Make, on_device: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Blind(FiniteGuard):
+    class Blind(NonFiniteGuard):
         def on_before_optimizer_step(self, *args: Any) -> None:
             pass
 
     with pytest.MonkeyPatch.context() as patch:
         guarded = fit(kind(), tmp_path, make=make, on_device=on_device, epochs=2).states
-        patch.setitem(globals(), "FiniteGuard", Blind)
+        patch.setitem(globals(), "NonFiniteGuard", Blind)
         free = fit(kind(), tmp_path, make=make, epochs=2).states
     assert all(equal(a, b) for a, b in zip(guarded, free, strict=True))
     assert capsys.readouterr().err == ""
@@ -347,54 +347,54 @@ class TestOverview:
         wrong, fine = torch.tensor(value), torch.ones(3)
         gradients = [torch.ones(2, 2), torch.tensor([1.0, value])]
         terms = {**self.TERMS, "loss": wrong, "kl": wrong}
-        blamed = partial(blame, terms=list(terms), parameters=["a", "b"])
-        assert blamed(overview(wrong, fine, terms, gradients).tolist()) == ["the input"]
-        assert blamed(overview(fine, fine, terms, gradients).tolist()) == [f"kl={value}"]
+        blamed = partial(find_culprit, terms=list(terms), parameters=["a", "b"])
+        assert blamed(summarize(wrong, fine, terms, gradients).tolist()) == ["the input"]
+        assert blamed(summarize(fine, fine, terms, gradients).tolist()) == [f"kl={value}"]
         norm = abs(value)
-        assert blamed(overview(fine, fine, self.TERMS, gradients).tolist()) == [
+        assert blamed(summarize(fine, fine, self.TERMS, gradients).tolist()) == [
             f"the gradient of b (its norm is {norm})"
         ]
         only_loss = {**self.TERMS, "loss": wrong}
-        assert blamed(overview(fine, fine, only_loss, gradients).tolist()) == [f"loss={value}"]
+        assert blamed(summarize(fine, fine, only_loss, gradients).tolist()) == [f"loss={value}"]
 
     @pytest.mark.parametrize("value", [NAN, INF, -INF])
     def test_one_bad_number_anywhere_is_found(self, value: float) -> None:
         gradient = torch.randn(1000, generator=torch.Generator().manual_seed(0))
-        assert sound(self.TERMS, [gradient])
+        assert all_finite(self.TERMS, [gradient])
         for place in range(1000):
             wrong = gradient.clone()
             wrong[place] = value
-            assert not sound(self.TERMS, [wrong])
-            assert bad(overview(self.X, self.X, self.TERMS, [wrong])) == 1
+            assert not all_finite(self.TERMS, [wrong])
+            assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [wrong])) == 1
 
     def test_infinities_of_both_signs_do_not_cancel(self) -> None:
-        assert not sound(self.TERMS, [torch.tensor([INF, -INF])])
+        assert not all_finite(self.TERMS, [torch.tensor([INF, -INF])])
 
     def test_large_gradients_are_sound_as_long_as_their_squares_are(self) -> None:
-        assert sound(self.TERMS, [torch.full((10,), 1e15)])
-        assert not sound(self.TERMS, [torch.full((10,), 1e25)])
-        assert bad(overview(self.X, self.X, self.TERMS, [torch.full((10,), 1e15)])) == 0
-        assert bad(overview(self.X, self.X, self.TERMS, [torch.full((10,), 1e25)])) == 1
+        assert all_finite(self.TERMS, [torch.full((10,), 1e15)])
+        assert not all_finite(self.TERMS, [torch.full((10,), 1e25)])
+        assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [torch.full((10,), 1e15)])) == 0
+        assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [torch.full((10,), 1e25)])) == 1
 
     def test_bad_data_alone_is_no_reason_to_drop_a_step(self) -> None:
-        assert bad(overview(torch.tensor(INF), self.X, self.TERMS, [torch.ones(2)])) == 0
+        assert has_nonfinite(summarize(torch.tensor(INF), self.X, self.TERMS, [torch.ones(2)])) == 0
 
 
 def test_advice_is_what_has_not_been_done_yet() -> None:
-    assert advice(["nll=nan"], 1e-3, None, "bf16-mixed") == (
+    assert suggest_remedy(["nll=nan"], 1e-3, None, "bf16-mixed") == (
         "try optimizer.lr=0.0001, trainer.gradient_clip_val=1, trainer.precision=32-true; "
         "trainer.detect_anomaly=true names the operation"
     )
-    assert advice(["nll=nan"], 50.0, 0.5, "32-true").startswith("try optimizer.lr=0.001; ")
+    assert suggest_remedy(["nll=nan"], 50.0, 0.5, "32-true").startswith("try optimizer.lr=0.001; ")
 
 
 def test_means_of_training_leave_out_the_steps_that_were_dropped_and_those_of_validation_do_not() -> None:
     for only_finite, expected in ((True, 5.0), (False, NAN)):
-        means = Means(only_finite)
+        means = EpochMeans(only_finite)
         for value, n in ((4.0, 2), (NAN, 7), (6.0, 2)):
             means.add({"loss": torch.tensor(value)}, n)
         assert means.take()["loss"] == pytest.approx(expected, nan_ok=True)
-    means = Means(only_finite=True)
+    means = EpochMeans(only_finite=True)
     means.add({"loss": torch.tensor(INF)}, 1)
     assert math.isnan(means.take()["loss"])
 
@@ -476,13 +476,13 @@ class TestTrain:
             run = run_folder(aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.on_nonfinite=rollback"))
         best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
         returns: list[dict[str, Tensor]] = []
-        restore = Moment.restore
+        restore = Snapshot.restore
 
-        def watched(moment: Moment, trainer: Trainer) -> None:
+        def watched(moment: Snapshot, trainer: Trainer) -> None:
             restore(moment, trainer)
             returns.append(copy.deepcopy(trainer.lightning_module.state_dict()))
 
-        monkeypatch.setattr(Moment, "restore", watched)
+        monkeypatch.setattr(Snapshot, "restore", watched)
         assert aectl("train", f"resume={run}").status == 0
         (weights,) = returns
         assert all(torch.equal(weights[name], value) for name, value in best.items())

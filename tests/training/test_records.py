@@ -13,9 +13,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from aectl import __version__
 from aectl.config import CONFIGS
-from aectl.runs.run import Run, make
-from aectl.training.fit import hyperparameters, system
-from aectl.training.records import History, Hyperparameters, Provenance
+from aectl.runs.run import Run, instantiate_node
+from aectl.training.fit import build_system, hyperparameters
+from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's use of torch
 
@@ -38,8 +38,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         limit_train_batches=2,
         limit_val_batches=2,
         callbacks=[
-            Provenance(run.config_text),
-            History(run.metrics),
+            ConfigInCheckpoint(run.config_text),
+            MetricsTable(run.metrics),
             ModelCheckpoint(run.checkpoints, "best", "val/loss", save_last=True),
         ],
         logger=False,
@@ -48,7 +48,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
-    trainer.fit(system(run, make(run.cfg.trainer)), run.data.batches("train"), run.data.batches("val"))
+    trainer.fit(
+        build_system(run, instantiate_node(run.cfg.trainer)), run.data.batches("train"), run.data.batches("val")
+    )
     return run
 
 
@@ -75,19 +77,19 @@ def test_metrics_csv_has_the_loss_and_its_terms_of_both_splits_and_the_learning_
 
 
 def test_the_learning_rate_in_metrics_csv_is_the_one_of_the_schedule(run: Run) -> None:
-    factor = make(run.cfg.schedule)
+    factor = instantiate_node(run.cfg.schedule)
     expected = [0.01 * factor(step / 6) for step in (0, 2, 4)]
     assert [float(row["lr"]) for row in table(run.metrics)] == pytest.approx(expected, rel=1e-6)
 
 
-def end_of_epoch(history: History, epoch: int, **metrics: float) -> None:
+def end_of_epoch(history: MetricsTable, epoch: int, **metrics: float) -> None:
     values = {name: torch.tensor(value) for name, value in metrics.items()}
     trainer = SimpleNamespace(callback_metrics=values, current_epoch=epoch, global_step=10 * epoch + 10)
     history.on_train_epoch_end(cast(Trainer, trainer), cast(LightningModule, None))
 
 
 def test_metrics_that_come_later_get_a_column_and_those_that_stay_away_leave_it_empty(tmp_path: Path) -> None:
-    history = History(tmp_path / "metrics.csv")
+    history = MetricsTable(tmp_path / "metrics.csv")
     end_of_epoch(history, 0, loss=3.0)
     end_of_epoch(history, 1, loss=2.0, val=2.5)
     end_of_epoch(history, 2, val=1.5)

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from aectl.cli.open_run import call
+from aectl.cli.open_run import run_command
 from aectl.errors import UserError
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
-from aectl.io.progress import bar
+from aectl.io.progress import track
 from aectl.plots import image_grid
 
 GRID = 100
@@ -18,15 +18,15 @@ GRID = 100
 
 
 def main(cfg: DictConfig) -> None:
-    call(decode_from_file, cfg)
+    run_command(decode_from_file, cfg)
 
 
 @torch.inference_mode()
-def decode_from_file(opened: Opened, latents: str | None, output: str | None, overwrite: bool) -> None:
+def decode_from_file(opened: TrainedRun, latents: str | None, output: str | None, overwrite: bool) -> None:
     """Writes a PNG for each latent, under the name that came with it, and one of the first hundred together."""
     if latents is None:
         raise UserError("latents: nothing to decode; give latents=FILE, such as `aectl encode` writes")
-    table = latent_tables.load(latent_tables.checked(latents))
+    table = latent_tables.load(latent_tables.check_suffix(latents))
     model = opened.single_latent
     if table.codes.shape[1] != model.latent_size:
         raise UserError(
@@ -40,9 +40,9 @@ def decode_from_file(opened: Opened, latents: str | None, output: str | None, ov
     if not overwrite and (there := next((place for place in places if place.exists()), None)):
         raise UserError(f"output={folder}: {there} is there already; overwrite=true writes it again")
     images = torch.cat(
-        [model.render(part.to(opened.device)).cpu() for part in torch.from_numpy(table.codes).float().split(GRID)]
+        [model.decode_mean(part.to(opened.device)).cpu() for part in torch.from_numpy(table.codes).float().split(GRID)]
     )
-    for image, place in zip(bar(images, "decode"), places, strict=True):
-        image_grid.save(image.clamp(0, 1), place)
-    grid = image_grid.tile(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))
-    print(f"wrote {len(images)} pictures to {folder}/\n      {image_grid.save(grid, folder / 'all.png', zoom=2)}")
+    for image, place in zip(track(images, "decode"), places, strict=True):
+        image_grid.save_png(image.clamp(0, 1), place)
+    grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))
+    print(f"wrote {len(images)} pictures to {folder}/\n      {image_grid.save_png(grid, folder / 'all.png', zoom=2)}")

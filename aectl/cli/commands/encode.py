@@ -4,53 +4,53 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from aectl.cli.commands.predict import sources
-from aectl.cli.open_run import call
-from aectl.data.folder.resize import frames
+from aectl.cli.commands.predict import input_files
+from aectl.cli.open_run import run_command
+from aectl.data.folder.resize import make_frames
 from aectl.data.source import SplitName
-from aectl.inference.latents import encode
-from aectl.inference.trained_run import Opened
+from aectl.inference.latents import encode_split
+from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
-from aectl.io.latent_tables import Table
-from aectl.io.progress import bar
+from aectl.io.latent_tables import LatentTable
+from aectl.io.progress import track
 from aectl.modalities import image_files
-from aectl.types import by
+from aectl.types import format_shape
 
 AT_ONCE = 64
 
 
 def main(cfg: DictConfig) -> None:
-    call(encode_to_file, cfg)
+    run_command(encode_to_file, cfg)
 
 
-def encode_to_file(opened: Opened, input: str | None, split: SplitName, output: str) -> None:
+def encode_to_file(opened: TrainedRun, input: str | None, split: SplitName, output: str) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
-    path = latent_tables.checked(output)
+    path = latent_tables.check_suffix(output)
     path = path if "/" in output else opened.run.place("latents") / path
     table = of_split(opened, split) if input is None else of_files(opened, input)
-    print(f"wrote {latent_tables.save(table, path)}: {by(table.codes.shape)} latents")
+    print(f"wrote {latent_tables.save(table, path)}: {format_shape(table.codes.shape)} latents")
 
 
-def of_split(opened: Opened, split: SplitName) -> Table:
+def of_split(opened: TrainedRun, split: SplitName) -> LatentTable:
     """The latents of a split, each as the task poses it."""
-    found = encode(opened, split, len(opened.run.data.split(split).x))
+    found = encode_split(opened, split, len(opened.run.data.split(split).x))
     labels = None if found.y is None else [found.classes[int(number)] for number in found.y]
-    return Table([f"{split}-{index:06d}" for index in range(len(found.codes))], found.codes.numpy(), labels)
+    return LatentTable([f"{split}-{index:06d}" for index in range(len(found.codes))], found.codes.numpy(), labels)
 
 
 @torch.inference_mode()
-def of_files(opened: Opened, input: str) -> Table:
+def of_files(opened: TrainedRun, input: str) -> LatentTable:
     """The latents of pictures as they are, scaled and cut to the size of the model's input.
 
     Raises:
         UnreadableError: one of them is no picture.
     """
-    root, files = sources(input)
+    root, files = input_files(input)
     channels, height, width = opened.model.input_shape
     codes = []
-    for start in bar(range(0, len(files), AT_ONCE), "encode"):
-        pictures = [image_files.read(file, channels) for file in files[start : start + AT_ONCE]]
+    for start in track(range(0, len(files), AT_ONCE), "encode"):
+        pictures = [image_files.read_image(file, channels) for file in files[start : start + AT_ONCE]]
         rng = np.random.default_rng(0)
-        batch = np.concatenate([frames(picture, (height, width), "crop", 1, rng) for picture in pictures])
+        batch = np.concatenate([make_frames(picture, (height, width), "crop", 1, rng) for picture in pictures])
         codes.append(opened.model.embed(torch.from_numpy(batch).float().div(255).to(opened.device)).cpu())
-    return Table([str(file.relative_to(root)) for file in files], torch.cat(codes).numpy())
+    return LatentTable([str(file.relative_to(root)) for file in files], torch.cat(codes).numpy())

@@ -10,22 +10,22 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from aectl import __version__
-from aectl.cli.open_run import call
-from aectl.config import plain
+from aectl.cli.open_run import run_command
+from aectl.config import to_plain
 from aectl.data.loader import Batches, Binarize
 from aectl.data.source import SplitName
 from aectl.errors import UserError
 from aectl.evaluation import example_figure
 from aectl.evaluation import report as sections
-from aectl.evaluation.baseline_comparison import LIBRARIES, VAL_IMAGES, Contest, best_of
+from aectl.evaluation.baseline_comparison import LIBRARIES, VAL_IMAGES, BaselineComparison, best_baseline
 from aectl.evaluation.cache import Cache
 from aectl.evaluation.measure import measure
-from aectl.inference.trained_run import Opened
+from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_json
 from aectl.plots import figures
-from aectl.runs.run import Run, size
+from aectl.runs.run import Run, num_parameters
 from aectl.trackers import tensorboard
-from aectl.types import Amount, Count, by
+from aectl.types import NonNegativeInt, PositiveInt, format_shape
 
 Report = dict[str, Any]
 
@@ -41,23 +41,23 @@ CONVENTIONS = {
 
 
 def main(cfg: DictConfig) -> Report:
-    return call(evaluate_run, cfg)
+    return run_command(evaluate_run, cfg)
 
 
 def evaluate_run(
-    opened: Opened,
+    opened: TrainedRun,
     dataset: dict[str, Any] | None,
     task: dict[str, Any] | None,
     split: SplitName,
-    batch_size: Count,
+    batch_size: PositiveInt,
     binarize: Binarize | None,
-    pictures: Count,
+    pictures: PositiveInt,
     baselines: bool,
-    slow_images: Count,
+    slow_images: PositiveInt,
     embeddings: bool,
-    importance_samples: Amount,
-    likelihood_images: Count,
-    samples: Amount,
+    importance_samples: NonNegativeInt,
+    likelihood_images: PositiveInt,
+    samples: NonNegativeInt,
     cache: str,
 ) -> Report:
     """Prints the tables and leaves metrics.json and a picture in the run."""
@@ -70,22 +70,22 @@ def evaluate_run(
     report = described(away, home.run, split, batches, slow_images)
 
     measured = measure(away, batches)
-    contest = Contest(home, away, kept, slow_images)
+    contest = BaselineComparison(home, away, kept, slow_images)
     rows = contest.rows(batches, opened.model.latent_size) if baselines else []
-    best = best_of(rows, measured.scores)
-    report |= sections.compared(away, home.run.cfg.names.dataset, measured, rows, best)
+    best = best_baseline(rows, measured.scores)
+    report |= sections.report_baselines(away, home.run.cfg.names.dataset, measured, rows, best)
     if embeddings:
-        report["embeddings"] = sections.embedded(away, split, kept)
+        report["embeddings"] = sections.report_embeddings(away, split, kept)
     if importance_samples:
-        report["likelihood"] = sections.likely(away, batches, importance_samples, likelihood_images)
+        report["likelihood"] = sections.report_likelihood(away, batches, importance_samples, likelihood_images)
     if samples and dataset is None:
-        report["samples"] = sections.sampled(away, split, samples)
+        report["samples"] = sections.report_samples(away, split, samples)
 
     print(f"wrote {write_json(folder / 'metrics.json', report)}")
     restored = (best.baseline, contest.fitted(best.baseline)) if best else None
-    figure = example_figure.draw(away, batches, measured.scores, pictures, restored)
-    picture = figures.save(figure, folder / "pictures.png")
-    tensorboard.show(picture, f"eval, {split}", folder)
+    figure = example_figure.draw_examples(away, batches, measured.scores, pictures, restored)
+    picture = figures.save_figure(figure, folder / "pictures.png")
+    tensorboard.add_image(picture, f"eval, {split}", folder)
     print(f"      {picture}")
     return report
 
@@ -98,7 +98,7 @@ def replaced(run: Run, binarize: Binarize | None, **given: dict[str, Any] | None
     """
     chosen = {group: node for group, node in given.items() if node is not None}
     choices = HydraConfig.get().runtime.choices
-    data = {"data": {**plain(run.cfg.data), "binarize": binarize}} if binarize else {}
+    data = {"data": {**to_plain(run.cfg.data), "binarize": binarize}} if binarize else {}
     other = run.replaced(**chosen, **data, names={group: choices[group] for group in chosen})
     shape = tuple(other.data.source.shape)
     shapes = {
@@ -109,13 +109,14 @@ def replaced(run: Run, binarize: Binarize | None, **given: dict[str, Any] | None
         if tuple(found) != tuple(expected):
             given_as = ", ".join(f"{group}={choices[group]}" for group in chosen)
             raise UserError(
-                f"{given_as}: its {side} images are {by(found)}, but the model of this run has {by(expected)}; "
+                f"{given_as}: its {side} images are {format_shape(found)}, "
+                f"but the model of this run has {format_shape(expected)}; "
                 "choose a data set or task of that shape, or train a run on it"
             )
     return other
 
 
-def described(opened: Opened, trained: Run, split: SplitName, batches: Batches, slow_images: int) -> Report:
+def described(opened: TrainedRun, trained: Run, split: SplitName, batches: Batches, slow_images: int) -> Report:
     """What is measured, and how."""
     run, names = opened.run, opened.run.cfg.names
     protocol = {
@@ -123,7 +124,7 @@ def described(opened: Opened, trained: Run, split: SplitName, batches: Batches, 
         "n": len(batches.split.x),
         "seed": opened.seed,
         "batch_size": batches.batch_size,
-        "corruption": plain(run.cfg.task),
+        "corruption": to_plain(run.cfg.task),
         "binarize": run.data.binarize,
         "baselines_fitted_on": trained.cfg.names.dataset,
         "slow_baselines_run_on": min(slow_images, len(batches.split.x)),
@@ -133,7 +134,7 @@ def described(opened: Opened, trained: Run, split: SplitName, batches: Batches, 
         "run": str(run.folder),
         "checkpoint": run.checkpoint.name,
         "model": names.model,
-        "parameters": size(opened.model),
+        "parameters": num_parameters(opened.model),
         "task": run.task.label,
         "dataset": names.dataset,
         "trained_on": trained.cfg.names.dataset,

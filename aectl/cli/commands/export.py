@@ -5,31 +5,31 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from aectl.cli.open_run import call
+from aectl.cli.open_run import run_command
 from aectl.errors import UserError
-from aectl.inference.export import SUFFIXES, Format, Part, export, load, parts
-from aectl.inference.trained_run import Opened
+from aectl.inference.export import SUFFIXES, Format, Part, export, exportable_parts, load
+from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_json
-from aectl.types import by
+from aectl.types import format_shape
 
 EXAMPLES = 16
 LARGEST_DIFFERENCE = 1e-4
 
 
 def main(cfg: DictConfig) -> None:
-    call(export_run, cfg)
+    run_command(export_run, cfg)
 
 
 @torch.no_grad()
-def export_run(opened: Opened, format: Format, output: str | None) -> None:
+def export_run(opened: TrainedRun, format: Format, output: str | None) -> None:
     """Writes encoder, decoder and the whole, runs each file on test images, and refuses one that differs."""
     run = opened.run
     split = run.data.split("test")
-    images = opened.pose({"x": split.x[:EXAMPLES]}).input.cpu()
+    images = opened.make_example({"x": split.x[:EXAMPLES]}).input.cpu()
     folder = Path(output).expanduser() if output else run.place("export")
     opened.model.cpu()
     described = {}
-    for name, part in parts(opened.model, images).items():
+    for name, part in exportable_parts(opened.model, images).items():
         path = export(part, format, run.config_text, folder / f"{name}{SUFFIXES[format]}")
         try:
             difference = largest_difference(part, load(format, path)(part.example))
@@ -56,7 +56,7 @@ def largest_difference(part: Part, found: torch.Tensor) -> float:
 
 def description(part: Part, stride: int) -> dict[str, str]:
     """What a user of the file has to know."""
-    sides = by(tuple(part.example.shape[1:]))
+    sides = format_shape(tuple(part.example.shape[1:]))
     free = f"; height and width may be any multiples of {stride}" if part.any_size else ""
     images = "float32 images (batch, channels, height, width) in [0, 1], which is uint8 / 255"
     return {

@@ -5,34 +5,36 @@ from omegaconf import DictConfig
 from sklearn.decomposition import PCA
 from torch.distributions import Normal
 
-from aectl.cli.open_run import call
+from aectl.cli.open_run import run_command
 from aectl.data.source import SplitName
-from aectl.inference.latents import Latents, encode
-from aectl.inference.trained_run import Opened
+from aectl.inference.latents import Latents, encode_split
+from aectl.inference.trained_run import TrainedRun
 from aectl.plots import figures
-from aectl.plots.image_grid import tile
+from aectl.plots.image_grid import tile_images
 from aectl.runs.run import Run
-from aectl.types import Count
+from aectl.types import PositiveInt
 
 REACH = 2.5
 """How far a traversal goes to each side, in standard deviations."""
 
 
 def main(cfg: DictConfig) -> None:
-    call(plot_latent, cfg)
+    run_command(plot_latent, cfg)
 
 
 @torch.inference_mode()
-def plot_latent(opened: Opened, split: SplitName, n: Count, grid: Count, traversals: Count, steps: Count) -> None:
+def plot_latent(
+    opened: TrainedRun, split: SplitName, n: PositiveInt, grid: PositiveInt, traversals: PositiveInt, steps: PositiveInt
+) -> None:
     """Leaves a scatter of the latents in the run, and a grid of decoded points or traversals of each dimension."""
-    latents = encode(opened, split, n)
+    latents = encode_split(opened, split, n)
     if latents.codes.shape[1] == 2:
         name, decoded = "grid", decoded_grid(opened, latents, grid)
     else:
         name, decoded = "traversals", traverse(opened, latents, traversals, steps)
     folder = opened.run.place("latent")
-    print(f"wrote {figures.save(scatter(latents, opened.run, split), folder / f'scatter-{split}.png')}")
-    print(f"      {figures.save(decoded, folder / f'{name}.png')}")
+    print(f"wrote {figures.save_figure(scatter(latents, opened.run, split), folder / f'scatter-{split}.png')}")
+    print(f"      {figures.save_figure(decoded, folder / f'{name}.png')}")
 
 
 def scatter(latents: Latents, run: Run, split: str) -> figures.Figure:
@@ -54,7 +56,7 @@ def scatter(latents: Latents, run: Run, split: str) -> figures.Figure:
     return figure
 
 
-def decoded_grid(opened: Opened, latents: Latents, side: int) -> figures.Figure:
+def decoded_grid(opened: TrainedRun, latents: Latents, side: int) -> figures.Figure:
     """What each point of the plane decodes to, at equal steps of probability under the prior."""
     probabilities = torch.linspace(0.5 / side, 1 - 0.5 / side, side)
     if opened.model.generative:
@@ -64,11 +66,11 @@ def decoded_grid(opened: Opened, latents: Latents, side: int) -> figures.Figure:
         xs, ys = latents.codes.quantile(probabilities, dim=0).T
         title = "decoded points at the quantiles of the latents (the model has no prior)"
     codes = torch.cartesian_prod(ys.flip(0), xs).flip(1)  # (side^2, 2), rows from the top
-    picture = tile(opened.single_latent.render(codes.to(opened.device)), columns=side, gap=0)
+    picture = tile_images(opened.single_latent.decode_mean(codes.to(opened.device)), columns=side, gap=0)
     return figures.latent_grid(picture.numpy(), xs.numpy(), ys.numpy(), title)
 
 
-def traverse(opened: Opened, latents: Latents, most: int, steps: int) -> figures.Figure:
+def traverse(opened: TrainedRun, latents: Latents, most: int, steps: int) -> figures.Figure:
     """A row for each dimension, most active first: it alone moves, from the mean of all latents."""
     mean, spread = latents.codes.mean(0), latents.codes.std(0)
     active = spread.argsort(descending=True)[:most].tolist()
@@ -76,6 +78,6 @@ def traverse(opened: Opened, latents: Latents, most: int, steps: int) -> figures
     for dimension in active:
         codes = mean.repeat(steps, 1)
         codes[:, dimension] += torch.linspace(-REACH, REACH, steps) * spread[dimension]
-        images = opened.single_latent.render(codes.to(opened.device)).cpu()
+        images = opened.single_latent.decode_mean(codes.to(opened.device)).cpu()
         named[f"$z_{{{dimension + 1}}}$   sd {spread[dimension]:.2f}"] = images.numpy()
-    return figures.rows(named, f"one dimension at a time, {REACH} sd to each side of the mean, most active first")
+    return figures.image_rows(named, f"one dimension at a time, {REACH} sd to each side of the mean, most active first")

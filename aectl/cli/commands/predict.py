@@ -9,76 +9,76 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from aectl.cli.open_run import call
+from aectl.cli.open_run import run_command
 from aectl.errors import UserError
-from aectl.inference.restoration import predict
-from aectl.inference.trained_run import Opened
-from aectl.io.progress import bar
+from aectl.inference.restoration import restore
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.progress import track
 from aectl.modalities import image_files
 from aectl.modalities.image_files import UnreadableError
 from aectl.modalities.image_metrics import psnr
 from aectl.plots import image_grid
-from aectl.types import Count
+from aectl.types import PositiveInt
 
 Format = Literal["png", "jpg", "webp", "tif", "bmp"]
 
 
 def main(cfg: DictConfig) -> None:
-    call(predict_files, cfg)
+    run_command(predict_files, cfg)
 
 
 def predict_files(
-    opened: Opened,
+    opened: TrainedRun,
     input: str | None,
     output: str | None,
     format: Format | None,
     overwrite: bool,
-    tile: Count | None,
+    tile: PositiveInt | None,
     compare: bool,
     reference: str | None,
 ) -> None:
     """Writes what the model makes of each picture; exit status 1 if any could not be read."""
-    root, files = sources(input)
+    root, files = input_files(input)
     folder = Path(output).expanduser() if output else opened.run.place("predictions")
-    places = targets(root, files, folder, format)
-    truths = references(root, files, reference)
+    places = output_paths(root, files, folder, format)
+    truths = reference_paths(root, files, reference)
     todo = [file for file in files if overwrite or not places[file].exists()]
     scores, failed = [], []
-    for file in bar(todo, "predict"):
+    for file in track(todo, "predict"):
         try:
-            small = image_files.read(file, opened.model.input_shape[0])
-            truth = image_files.read(truths[file], opened.model.shape[0]) if file in truths else None
-            large = predict(opened, small, tile)
+            small = image_files.read_image(file, opened.model.input_shape[0])
+            truth = image_files.read_image(truths[file], opened.model.shape[0]) if file in truths else None
+            large = restore(opened, small, tile)
             if truth is not None:
-                scores.append(compared(large, truth, file))
+                scores.append(psnr_against(large, truth, file))
         except UnreadableError as error:
             failed.append(file)
             print(error, file=sys.stderr)
             continue
-        image_files.save(large, places[file])
+        image_files.write_image(large, places[file])
         if compare:
             path = places[file].with_name(f"{places[file].stem}-compared.png")
-            image_grid.save(beside(small, large, truth), path)
-    say(len(files), len(todo), len(failed), folder, scores)
+            image_grid.save_png(side_by_side(small, large, truth), path)
+    print_summary(len(files), len(todo), len(failed), folder, scores)
     if failed:
         raise SystemExit(1)
 
 
-def sources(input: str | None) -> tuple[Path, list[Path]]:
+def input_files(input: str | None) -> tuple[Path, list[Path]]:
     """The folder that names are relative to, and the files."""
     if input is None:
         raise UserError("input: no pictures to work on; give input=FILE or input=FOLDER")
     path = Path(input).expanduser()
     if path.is_file():
         return path.parent, [path]
-    files = image_files.find(path) if path.is_dir() else []
+    files = image_files.find_images(path) if path.is_dir() else []
     if not files:
         what = "no pictures in it" if path.is_dir() else "no such file or folder"
         raise UserError(f"input={input}: {what}; expected {', '.join(image_files.SUFFIXES)}")
     return path, files
 
 
-def targets(root: Path, files: list[Path], folder: Path, format: Format | None) -> dict[Path, Path]:
+def output_paths(root: Path, files: list[Path], folder: Path, format: Format | None) -> dict[Path, Path]:
     """Where each result goes: the same names and folders, in the same format or the one given.
 
     Raises:
@@ -100,7 +100,7 @@ def targets(root: Path, files: list[Path], folder: Path, format: Format | None) 
     return places
 
 
-def references(root: Path, files: list[Path], reference: str | None) -> dict[Path, Path]:
+def reference_paths(root: Path, files: list[Path], reference: str | None) -> dict[Path, Path]:
     """For each file the picture that its result should be: the one given, or the one of the same name in a folder."""
     if reference is None:
         return {}
@@ -112,7 +112,7 @@ def references(root: Path, files: list[Path], reference: str | None) -> dict[Pat
     return {file: path / file.relative_to(root) for file in files if (path / file.relative_to(root)).is_file()}
 
 
-def compared(output: np.ndarray, truth: np.ndarray, file: Path) -> float:
+def psnr_against(output: np.ndarray, truth: np.ndarray, file: Path) -> float:
     """The PSNR of a result in dB.
 
     Raises:
@@ -129,17 +129,17 @@ def as_tensor(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(picture).float().div(255).unsqueeze(0)
 
 
-def beside(input: np.ndarray, output: np.ndarray, truth: np.ndarray | None) -> torch.Tensor:
+def side_by_side(input: np.ndarray, output: np.ndarray, truth: np.ndarray | None) -> torch.Tensor:
     """Input, output and, where there is one, reference and difference, side by side."""
     shown = [output] if truth is None else [output, truth, np.abs(output.astype(int) - truth).astype(np.uint8)]
     images = torch.cat([as_tensor(image) for image in shown])
     small = as_tensor(input).expand(1, images.shape[1], -1, -1)
-    return image_grid.tile(
+    return image_grid.tile_images(
         torch.cat([image_grid.enlarge(small, (images.shape[2], images.shape[3])), images]), columns=len(images) + 1
     )
 
 
-def say(found: int, done: int, failed: int, folder: Path, scores: list[float]) -> None:
+def print_summary(found: int, done: int, failed: int, folder: Path, scores: list[float]) -> None:
     """What became of the files."""
     kept = f", {found - done} there already (overwrite=true writes them again)" if found > done else ""
     lost = f", {failed} could not be read" if failed else ""

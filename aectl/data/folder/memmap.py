@@ -16,7 +16,7 @@ from torch import Tensor
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.io.atomic import write_json
-from aectl.io.locks import held
+from aectl.io.locks import file_lock
 from aectl.types import Shape
 
 PIXELS, LABELS, INDEX = "pixels.u8", "labels.npy", "index.json"
@@ -86,7 +86,7 @@ class Store:
         try:
             index = Index(**json.loads((folder / INDEX).read_text()))
             labels = np.load(folder / LABELS, allow_pickle=False)
-            pixels = mapped(folder / PIXELS, (len(index.names), *index.shape))
+            pixels = open_memmap(folder / PIXELS, (len(index.names), *index.shape))
         except (OSError, ValueError, TypeError):
             return None
         whole = len(labels) == len(index.names) == sum(index.counts.values())
@@ -103,22 +103,22 @@ class Store:
         """
         family = folder.name.split("-")[0]
         try:
-            with held(folder.with_name(family), f"decodes pictures into {folder}"):
+            with file_lock(folder.with_name(family), f"decodes pictures into {folder}"):
                 if (known := cls.find(folder)) is None:
-                    clear(folder.parent.glob(f".{family}-*"))
+                    remove_folders(folder.parent.glob(f".{family}-*"))
                     aside = folder.with_name(f".{folder.name}")
                     try:
                         aside.mkdir()
                         write_all(aside, shape, classes, entries)
-                        clear(folder.parent.glob(f"{family}-*"))
+                        remove_folders(folder.parent.glob(f"{family}-*"))
                         aside.rename(folder)
                     finally:
-                        clear([aside])
+                        remove_folders([aside])
                     known = cls.find(folder)
         except OSError as error:
-            raise cannot_write(folder, str(error)) from error
+            raise write_error(folder, str(error)) from error
         if known is None:
-            raise cannot_write(folder, "what was written is not whole")
+            raise write_error(folder, "what was written is not whole")
         return known
 
     def split(self, name: SplitName) -> Split:
@@ -132,13 +132,13 @@ class Store:
         return split._replace(y=self.labels[part], classes=self.index.classes)
 
 
-def clear(folders: Iterable[Path]) -> None:
+def remove_folders(folders: Iterable[Path]) -> None:
     """Deletes these folders, as far as they are there."""
     for folder in list(folders):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def mapped(path: Path, shape: Shape) -> np.ndarray:
+def open_memmap(path: Path, shape: Shape) -> np.ndarray:
     """A file of uint8 in memory; writing to it changes no file.
 
     Raises:
@@ -149,7 +149,7 @@ def mapped(path: Path, shape: Shape) -> np.ndarray:
     return np.memmap(path, np.uint8, mode="c", shape=shape) if math.prod(shape) else np.empty(shape, np.uint8)
 
 
-def cannot_write(folder: Path, reason: str) -> UserError:
+def write_error(folder: Path, reason: str) -> UserError:
     """The error of a cache that takes no map."""
     return UserError(f"dataset.cache={folder.parent}: could not be written ({reason}); give a folder with more room")
 

@@ -12,7 +12,7 @@ LARGEST_GUESSED = 256
 USUAL_SIDE = 64
 
 
-def probed(files: list[Path], size: tuple[int, int] | None, channels: int | None) -> Shape:
+def probe_shape(files: list[Path], size: tuple[int, int] | None, channels: int | None) -> Shape:
     """The shape of the images that a data set makes of these files.
 
     Arguments:
@@ -26,7 +26,7 @@ def probed(files: list[Path], size: tuple[int, int] | None, channels: int | None
     chosen = files[:: max(1, len(files) // PROBED)]
     found = [header for path in chosen if (header := header_of(path))]
     if not found:
-        image_files.header(chosen[0])  # raises, and says why
+        image_files.read_header(chosen[0])  # raises, and says why
     channels = channels or max(channels for *_, channels in found)
     if size:
         return (channels, *size)
@@ -40,6 +40,6 @@ def probed(files: list[Path], size: tuple[int, int] | None, channels: int | None
 def header_of(path: Path) -> tuple[int, int, int] | None:
     """Height, width and channels, or none of a file that is no picture."""
     try:
-        return image_files.header(path)
+        return image_files.read_header(path)
     except UserError:
         return None

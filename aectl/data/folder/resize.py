@@ -9,7 +9,7 @@ Resize = Literal["crop", "fit", "patches"]
 Size = tuple[int, int]
 
 
-def frames(picture: np.ndarray, size: Size, resize: Resize, n: int, rng: np.random.Generator) -> np.ndarray:
+def make_frames(picture: np.ndarray, size: Size, resize: Resize, n: int, rng: np.random.Generator) -> np.ndarray:
     """Pictures of `size` (height, width) out of one (C, H, W): (1, C, *size), or (n, C, *size) patches.
 
     Arguments:
@@ -24,14 +24,14 @@ def frames(picture: np.ndarray, size: Size, resize: Resize, n: int, rng: np.rand
         ValueError: the picture is smaller than a patch.
     """
     if resize == "patches":
-        return patches(picture, size, n, rng)
+        return random_patches(picture, size, n, rng)
     fill = max if resize == "crop" else min
     scale = fill(size[0] / picture.shape[1], size[1] / picture.shape[2])
     height, width = (max(1, round(side * scale)) for side in picture.shape[1:])
-    return framed(scaled(picture, (height, width)), size)[None]
+    return center_crop_or_pad(resize_image(picture, (height, width)), size)[None]
 
 
-def scaled(picture: np.ndarray, size: Size) -> np.ndarray:
+def resize_image(picture: np.ndarray, size: Size) -> np.ndarray:
     """(C, H, W) to (C, *size), antialiased."""
     if picture.shape[1:] == size:
         return picture
@@ -39,7 +39,7 @@ def scaled(picture: np.ndarray, size: Size) -> np.ndarray:
     return np.stack([np.asarray(plane) for plane in planes])
 
 
-def framed(picture: np.ndarray, size: Size) -> np.ndarray:
+def center_crop_or_pad(picture: np.ndarray, size: Size) -> np.ndarray:
     """The middle of (C, H, W) in a frame of `size`; where it is too small its edges are repeated."""
     for axis, side in enumerate(size, start=1):
         missing = side - picture.shape[axis]
@@ -52,7 +52,7 @@ def framed(picture: np.ndarray, size: Size) -> np.ndarray:
     return picture
 
 
-def patches(picture: np.ndarray, size: Size, n: int, rng: np.random.Generator) -> np.ndarray:
+def random_patches(picture: np.ndarray, size: Size, n: int, rng: np.random.Generator) -> np.ndarray:
     """Random places of (C, H, W) as (n, C, *size)."""
     spare = [length - side for length, side in zip(picture.shape[1:], size, strict=True)]
     if min(spare) < 0:

@@ -14,14 +14,14 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from aectl.data.folder.memmap import Entry, Store
-from aectl.data.folder.probe import probed
-from aectl.data.folder.resize import Resize, frames
-from aectl.data.folder.splitting import SPLITS, parted
+from aectl.data.folder.probe import probe_shape
+from aectl.data.folder.resize import Resize, make_frames
+from aectl.data.folder.splitting import SPLITS, split_files
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
-from aectl.io.progress import bar
+from aectl.io.progress import track
 from aectl.modalities import image_files
-from aectl.types import Count, Seed, Shape, Share, Sides
+from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape
 
 AT_ONCE = 1_000
 SHOWN = 3
@@ -55,12 +55,12 @@ class Folder:
     def __init__(
         self,
         root: str,
-        size: Count | Sides | None,
+        size: PositiveInt | HeightWidth | None,
         channels: Literal[1, 3] | None,
         resize: Resize,
-        patches: Count,
-        val: Share,
-        test: Share,
+        patches: PositiveInt,
+        val: Fraction,
+        test: Fraction,
         split_seed: Seed,
         strict: bool,
         cache: str,
@@ -86,10 +86,10 @@ class Folder:
     @cached_property
     def shape(self) -> Shape:
         known = Store.find(self._place)
-        return tuple(known.index.shape) if known else probed(self.files, self.size, self.channels)
+        return tuple(known.index.shape) if known else probe_shape(self.files, self.size, self.channels)
 
     @cached_property
-    def listed(self) -> list[image_files.Listed]:
+    def listed(self) -> list[image_files.ImageFile]:
         """Every picture below the root.
 
         Raises:
@@ -97,7 +97,7 @@ class Folder:
         """
         if not self.root.is_dir():
             raise UserError(f"dataset.root={self.root}: no such folder; expected one with pictures")
-        found = image_files.listed(self.root)
+        found = image_files.list_images(self.root)
         if not found:
             kinds = ", ".join(suffix[1:] for suffix in image_files.SUFFIXES)
             raise UserError(f"dataset.root={self.root}: no pictures in it; expected files of {kinds}, at any depth")
@@ -114,7 +114,7 @@ class Folder:
         known = Store.find(self._place)
         if known is None:
             known = Store.build(self._place, self.shape, self.classes, self._entries())
-            report(known)
+            report_skipped(known)
         if not sum(known.index.counts.values()):
             name, why = next(iter(known.index.skipped.items()))
             raise UserError(
@@ -125,7 +125,7 @@ class Folder:
     @cached_property
     def _place(self) -> Path:
         """Where the map of these files with these settings lies: what it is of, a dash, and the state of the files."""
-        return self.cache / f"{hashed([FORMAT, str(self.root.resolve()), self.settings])}-{hashed(self.listed)}"
+        return self.cache / f"{digest([FORMAT, str(self.root.resolve()), self.settings])}-{digest(self.listed)}"
 
     @cached_property
     def classes(self) -> list[str]:
@@ -147,14 +147,14 @@ class Folder:
 
     def _entries(self) -> Iterator[Entry]:
         """Every file, decoded, one split after another."""
-        content = {str(path): digest for path, digest in in_parallel(digest_of, self.files, "reading")}
-        splits = parted(content, self._folders, self.shares, self.split_seed)
+        content = {str(path): digest for path, digest in map_parallel(file_digest, self.files, "reading")}
+        splits = split_files(content, self._folders, self.shares, self.split_seed)
         for name, split in splits.items():
             if split is None:
                 yield Entry(name, "train", error="a copy of a picture in another split")
         for split in SPLITS:
             part = sorted((p for p in self.files if splits[str(p)] == split), key=lambda p: content[str(p)])  # mixed
-            for path, found in in_parallel(self._decoded, part, f"decoding {split}"):
+            for path, found in map_parallel(self._decoded, part, f"decoding {split}"):
                 yield self._entry(path, split, found)
 
     def _entry(self, path: Path, split: SplitName, found: np.ndarray | UserError) -> Entry:
@@ -170,35 +170,35 @@ class Folder:
         """The frames of one file, or what is wrong with it."""
         rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(path.name.encode(), digest_size=8).digest()))
         try:
-            picture = image_files.read(path, self.shape[0])
-            return frames(picture, (self.shape[1], self.shape[2]), self.resize, self.patches, rng)
+            picture = image_files.read_image(path, self.shape[0])
+            return make_frames(picture, (self.shape[1], self.shape[2]), self.resize, self.patches, rng)
         except UserError as error:
             return error
         except ValueError as error:
             return UserError(f"{path}: {error}")
 
 
-def in_parallel(work: Callable[[Path], T], paths: list[Path], what: str) -> Iterator[tuple[Path, T]]:
+def map_parallel(work: Callable[[Path], T], paths: list[Path], what: str) -> Iterator[tuple[Path, T]]:
     """Each path with what `work` makes of it, in their order; a bounded number of results waits in memory."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in bar(range(0, len(paths), AT_ONCE), what):
+        for start in track(range(0, len(paths), AT_ONCE), what):
             part = paths[start : start + AT_ONCE]
             yield from zip(part, threads.map(work, part), strict=True)
 
 
-def hashed(what: object) -> str:
+def digest(what: object) -> str:
     """A name for whatever JSON can hold."""
     return hashlib.blake2b(json.dumps(what).encode(), digest_size=12).hexdigest()
 
 
-def digest_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """What tells the content of a file from others; its path where it cannot be read, which decoding will report."""
     with suppress(OSError):
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return str(path)
 
 
-def report(store: Store) -> None:
+def report_skipped(store: Store) -> None:
     """Says what was skipped."""
     skipped = store.index.skipped
     if skipped:

@@ -9,7 +9,7 @@ from aectl.data.source import SplitName
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
-def parted(
+def split_files(
     content: Mapping[str, str], folders: Mapping[str, SplitName], shares: Mapping[SplitName, float], seed: int
 ) -> dict[str, SplitName | None]:
     """The split of each file, or none for a file that is a copy of one in an earlier split.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aectl.models.nets.base import Net
-from aectl.types import Count, Counts, Shape
+from aectl.types import PositiveInt, PositiveInts, Shape
 
 
 class Conv(Net):
@@ -24,7 +24,7 @@ class Conv(Net):
             the net fully convolutional.
     """
 
-    def __init__(self, channels: Counts, hidden: Count, latent: Literal["vector", "grid"]) -> None:
+    def __init__(self, channels: PositiveInts, hidden: PositiveInt, latent: Literal["vector", "grid"]) -> None:
         self.channels = channels
         self.hidden = hidden
         self.latent = latent

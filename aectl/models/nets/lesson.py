@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import nn
 
 from aectl.models.nets.base import Net
-from aectl.types import Counts, Shape
+from aectl.types import PositiveInts, Shape
 
 
 class LessonConv(Net):
@@ -22,7 +22,7 @@ class LessonConv(Net):
             the model's `latent_dim` of them.
     """
 
-    def __init__(self, channels: Counts) -> None:
+    def __init__(self, channels: PositiveInts) -> None:
         self.channels = channels
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:

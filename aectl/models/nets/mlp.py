@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import nn
 
 from aectl.models.nets.base import Net
-from aectl.types import Counts, Shape
+from aectl.types import PositiveInts, Shape
 
 
 class MLP(Net):
@@ -17,7 +17,7 @@ class MLP(Net):
         hidden: the width of each hidden layer of the encoder, first to last.
     """
 
-    def __init__(self, hidden: Counts) -> None:
+    def __init__(self, hidden: PositiveInts) -> None:
         self.hidden = hidden
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:

@@ -23,11 +23,11 @@ def kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NotImplementedError: the pair has no closed form in torch.
     """
-    between = of_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
+    between = kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
     return between.flatten(1).sum(1)
 
 
-def of_normals(q: Normal, p: Normal) -> Tensor:
+def kl_normals(q: Normal, p: Normal) -> Tensor:
     r"""The same of normal distributions, elementwise; torch's cannot be compiled.
 
     .. math:: D_{KL}(q \| p) = \tfrac{1}{2} (r^2 + t^2 - 1) - \log r,

@@ -15,7 +15,7 @@ from torch.distributions import Laplace as LaplaceDistribution
 
 from aectl.models.probability.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
 from aectl.models.probability.distributions import normal
-from aectl.types import Positive, Shape
+from aectl.types import PositiveFloat, Shape
 
 Link = Literal["sigmoid", "identity"]
 HALF_A_GRAY_LEVEL = 0.5 / 255
@@ -50,12 +50,12 @@ class Likelihood(nn.Module, ABC):
             log_p = log_p * weight
         return -log_p.flatten(1).sum(1)
 
-    def constant(self, shape: Shape) -> float:
+    def nll_floor(self, shape: Shape) -> float:
         """The part of the nll that no decoder can change, in nats."""
         return 0.0
 
 
-class Located(Likelihood):
+class LocationScale(Likelihood):
     """A density about what the decoder puts out, with one scale for all elements.
 
     Arguments:
@@ -64,7 +64,7 @@ class Located(Likelihood):
         link: `sigmoid` keeps the mean inside [0, 1]; `identity` leaves it as the decoder puts it out.
     """
 
-    def __init__(self, scale: Positive, learn_scale: bool, link: Link = "sigmoid") -> None:
+    def __init__(self, scale: PositiveFloat, learn_scale: bool, link: Link = "sigmoid") -> None:
         super().__init__()
         self.link = link
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
@@ -80,12 +80,12 @@ class Located(Likelihood):
     def inverse(self, mean: Tensor) -> Tensor:
         return super().inverse(mean) if self.link == "sigmoid" else mean
 
-    def constant(self, shape: Shape) -> float:
+    def nll_floor(self, shape: Shape) -> float:
         peak = self.density(torch.zeros(()), self.log_scale.detach().exp()).log_prob(torch.zeros(()))
         return -math.prod(shape) * float(peak)
 
 
-class Gaussian(Located):
+class Gaussian(LocationScale):
     r"""Pixels with Gaussian noise; its nll is the squared error in units of $2 \sigma^2$.
 
     .. math:: -\log p(x|z) = \frac{(x - \mu)^2}{2 \sigma^2} + \log \sigma + \tfrac{1}{2} \log 2 \pi,
@@ -100,7 +100,7 @@ class Gaussian(Located):
         return normal(mu, scale)
 
 
-class Laplace(Located):
+class Laplace(LocationScale):
     r"""Pixels with Laplacian noise; its nll is the absolute error in units of $b$, which large errors rule less.
 
     .. math:: -\log p(x|z) = \frac{|x - \mu|}{b} + \log 2 b, \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
