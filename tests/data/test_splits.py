@@ -21,7 +21,7 @@ from aectl.inference.trained_run import TrainedRun
 from aectl.runs.run import Run
 from aectl.tasks.baselines.base import State
 from tests.conftest import BARE, Aectl, run_folder
-from tests.test_arrays import idx_bytes
+from tests.data.test_arrays import idx_bytes
 
 TRAIN, TEST = 90, 20
 EARLY = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1", "trainer.max_epochs=8", "optimizer.lr=0.05")

@@ -29,8 +29,8 @@ from aectl.tasks.baselines.base import Baseline, Pairs, State, Untouched
 from aectl.tasks.baselines.filters import Gaussian
 from aectl.tasks.baselines.learned import LinearMap, MeanImage
 from aectl.tasks.denoise import Denoise
-from tests.test_contract import composed
-from tests.test_contract import opened as run_of
+from tests.models.test_contract import composed
+from tests.models.test_contract import opened as run_of
 
 config = cache(composed)
 CPU = torch.device("cpu")

@@ -220,14 +220,14 @@ def test_a_code_that_is_the_same_for_every_digit_is_worth_a_guess(cache: Cache) 
 def test_dead_units_among_living_ones_are_found(cache: Cache) -> None:
     model = principal(6, generative=True)
     first(model).weight[[1, 4]] *= 1e-3
-    found = score_embeddings(opened(model, "tests.test_embeddings.Unlabelled"), "test", cache)
+    found = score_embeddings(opened(model, "tests.evaluation.test_embeddings.Unlabelled"), "test", cache)
     assert (found.units, found.active) == (6, 4)
     assert found.note.startswith("2 of 6 latent units (33%)")
 
 
 @pytest.mark.parametrize("source", ["Unlabelled", "OfOneClass"])
 def test_without_two_classes_there_is_no_accuracy(source: str, cache: Cache) -> None:
-    found = score_embeddings(opened(principal(3), f"tests.test_embeddings.{source}"), "test", cache)
+    found = score_embeddings(opened(principal(3), f"tests.evaluation.test_embeddings.{source}"), "test", cache)
     assert found.accuracy == {}
     assert (found.units, found.active) == (3, 3)
 
@@ -247,7 +247,7 @@ def test_what_was_classified_once_is_not_classified_again(cache: Cache, classifi
 
 def test_the_same_images_with_other_classes_are_classified_anew(cache: Cache, classified: list[int]) -> None:
     real = score_embeddings(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
-    shuffled = score_embeddings(opened(principal(4), "tests.test_embeddings.Reversed"), "test", cache).accuracy[
+    shuffled = score_embeddings(opened(principal(4), "tests.evaluation.test_embeddings.Reversed"), "test", cache).accuracy[
         "pixels"
     ]["knn"]
     assert len(classified) == 6
@@ -257,7 +257,7 @@ def test_the_same_images_with_other_classes_are_classified_anew(cache: Cache, cl
 
 def test_other_test_images_are_classified_anew(cache: Cache, classified: list[int]) -> None:
     real = score_embeddings(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
-    inverted = score_embeddings(opened(principal(4), "tests.test_embeddings.Inverted"), "test", cache).accuracy[
+    inverted = score_embeddings(opened(principal(4), "tests.evaluation.test_embeddings.Inverted"), "test", cache).accuracy[
         "pixels"
     ]["knn"]
     assert len(classified) == 6

@@ -12,7 +12,7 @@ from aectl.evaluation.scores import MeanCI, concatenate_scores, first_scores, me
 from aectl.evaluation.verdict import outcome, sentence, suggest_improvement
 from aectl.modalities.image_metrics import mse, psnr, ssim
 from aectl.models.base import Autoencoder
-from tests.test_contract import composed, opened
+from tests.models.test_contract import composed, opened
 
 LEADS = [MeanCI(0.5, 0.1, 0.9), MeanCI(0.5, -0.1, 1.1), MeanCI(-0.5, -0.9, -0.1)]
 

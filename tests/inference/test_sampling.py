@@ -18,8 +18,8 @@ from aectl.models.vae import VAE
 from aectl.types import Shape
 from tests.small import Coded, first, identity, last, linear_ae, linear_vae, opened
 
-PAIRS = "tests.test_generation.Pairs"
-FEW = "tests.test_generation.Few"
+PAIRS = "tests.inference.test_sampling.Pairs"
+FEW = "tests.inference.test_sampling.Few"
 SHAPE = (1, 1, 2)
 SAMPLERS: tuple[Sampler, ...] = ("prior", "gaussian", "mixture")
 

@@ -32,8 +32,8 @@ from aectl.modalities import image_files
 from aectl.runs import checkpoint
 from tests.conftest import BARE
 from tests.faults import FACTOR
-from tests.test_folder import everything, fill, folder, numbered
-from tests.test_torchvision import MNIST_FILES, mnist_archives
+from tests.data.test_folder import everything, fill, folder, numbered
+from tests.data.test_torchvision import MNIST_FILES, mnist_archives
 from tests.together import CONTEXT, PROCESSES, killed, note, together
 
 

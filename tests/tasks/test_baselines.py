@@ -19,7 +19,7 @@ from aectl.tasks.baselines.base import CannotFitError, Pairs, State, Untouched
 from aectl.tasks.baselines.filters import Filter, Gaussian, Median, NonLocalMeans, TotalVariation, quality
 from aectl.tasks.baselines.interpolation import KERNELS, Enlarged
 from aectl.tasks.baselines.learned import PCA, LinearMap, MeanImage
-from tests.test_contract import composed, opened
+from tests.models.test_contract import composed, opened
 
 FILTERS: list[Filter] = [Gaussian(), Median(), TotalVariation(), NonLocalMeans()]
 CHANNELS = [1, 3]
