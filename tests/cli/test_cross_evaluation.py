@@ -8,8 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from aectl.cli.cross_evaluation import CrossEvaluation
-from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
 from tests.cli.test_eval import Table, tables
+from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
 
 COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
 BOTH = ("dataset=digits,digits_28", "++dataset.size=8")

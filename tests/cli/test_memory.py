@@ -14,7 +14,7 @@ from aectl.errors import UserError
 from aectl.training import preflight
 from aectl.training.optimizers import Adam, RMSprop
 from tests.conftest import QUICK, Aectl, run_folder
-from tests.together import CONTEXT
+from tests.support.processes import CONTEXT
 
 ADAM, RMS = Adam(1e-3, [0.9, 0.999], 0.0), RMSprop(1e-3, 0.9)
 TINY = ("net=mlp", "net.hidden=[4]", "model=ae", "model.latent_dim=2", *QUICK)

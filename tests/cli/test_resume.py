@@ -18,14 +18,14 @@ from aectl.io.run_lock import run_lock
 from aectl.training.system import System
 from tests.conftest import Aectl
 from tests.faults import FACTOR
-from tests.kills import differences, keep
-from tests.stops import BATCHES, SMALL, epochs, summary
+from tests.support.kill_and_resume import differences, keep
+from tests.support.short_runs import BATCHES, SMALL, epochs, summary
 
 
 @pytest.fixture(scope="module")
 def campaigns() -> dict[str, Any]:
     """What came of stopping and resuming runs of one player and of two."""
-    call = [sys.executable, "-m", "tests.kills", "one,two", str(3 * FACTOR), "3"]
+    call = [sys.executable, "-m", "tests.support.kill_and_resume", "one,two", str(3 * FACTOR), "3"]
     home = Path(__file__).parents[2]
     return json.loads(subprocess.run(call, cwd=home, capture_output=True, text=True, check=True).stdout)
 

@@ -15,8 +15,8 @@ from pytorch_lightning.callbacks import Timer
 from aectl.training.checkpointing import RunSaver
 from aectl.training.records import MetricsTable
 from tests.conftest import Aectl
-from tests.kills import differences
-from tests.stops import BATCHES, SMALL, epochs, on_step, place, press, summary
+from tests.support.kill_and_resume import differences
+from tests.support.short_runs import BATCHES, SMALL, epochs, on_step, place, press, summary
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from aectl.evaluation.scores import mean_ci
 from aectl.inference.latents import Latents, encode_split
 from aectl.models.ae import AE
 from aectl.models.rednet import RedNet
-from tests.small import first, identity, linear_ae, linear_vae, opened
+from tests.support.toy_models import first, identity, linear_ae, linear_vae, opened
 
 SHAPE = (1, 8, 8)
 
@@ -247,9 +247,9 @@ def test_what_was_classified_once_is_not_classified_again(cache: Cache, classifi
 
 def test_the_same_images_with_other_classes_are_classified_anew(cache: Cache, classified: list[int]) -> None:
     real = score_embeddings(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
-    shuffled = score_embeddings(opened(principal(4), "tests.evaluation.test_embeddings.Reversed"), "test", cache).accuracy[
-        "pixels"
-    ]["knn"]
+    shuffled = score_embeddings(
+        opened(principal(4), "tests.evaluation.test_embeddings.Reversed"), "test", cache
+    ).accuracy["pixels"]["knn"]
     assert len(classified) == 6
     assert real.mean > 0.9
     assert shuffled.mean < 0.3
@@ -257,9 +257,9 @@ def test_the_same_images_with_other_classes_are_classified_anew(cache: Cache, cl
 
 def test_other_test_images_are_classified_anew(cache: Cache, classified: list[int]) -> None:
     real = score_embeddings(opened(principal(4)), "test", cache).accuracy["pixels"]["knn"]
-    inverted = score_embeddings(opened(principal(4), "tests.evaluation.test_embeddings.Inverted"), "test", cache).accuracy[
-        "pixels"
-    ]["knn"]
+    inverted = score_embeddings(
+        opened(principal(4), "tests.evaluation.test_embeddings.Inverted"), "test", cache
+    ).accuracy["pixels"]["knn"]
     assert len(classified) == 6
     assert inverted.mean < real.mean - 0.3
 

@@ -20,7 +20,7 @@ from aectl.models.nets.mlp import MLP
 from aectl.models.probability.distributions import normal
 from aectl.models.probability.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Likelihood
 from aectl.models.vae import VAE
-from tests.small import first, identity, last, linear_vae, opened
+from tests.support.toy_models import first, identity, last, linear_vae, opened
 
 SHAPE = (1, 2, 3)
 NETS: dict[str, Net] = {

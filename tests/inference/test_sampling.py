@@ -16,7 +16,7 @@ from aectl.models.base import Autoencoder, NotGenerativeError
 from aectl.models.rednet import RedNet
 from aectl.models.vae import VAE
 from aectl.types import Shape
-from tests.small import Coded, first, identity, last, linear_ae, linear_vae, opened
+from tests.support.toy_models import Coded, first, identity, last, linear_ae, linear_vae, opened
 
 PAIRS = "tests.inference.test_sampling.Pairs"
 FEW = "tests.inference.test_sampling.Few"

@@ -31,10 +31,10 @@ from aectl.io.atomic import write_json
 from aectl.modalities import image_files
 from aectl.runs import checkpoint
 from tests.conftest import BARE
-from tests.faults import FACTOR
 from tests.data.test_folder import everything, fill, folder, numbered
 from tests.data.test_torchvision import MNIST_FILES, mnist_archives
-from tests.together import CONTEXT, PROCESSES, killed, note, together
+from tests.faults import FACTOR
+from tests.support.processes import CONTEXT, PROCESSES, killed, note, together
 
 
 @pytest.fixture(autouse=True, params=range(1 + FACTOR // 10))

@@ -25,8 +25,8 @@ from aectl.io import latent_tables
 from aectl.modalities import image_files
 from aectl.runs.run import Run
 from aectl.runs.stored_config import safe_config
-from tests.attacks import archive, entries_of, put
 from tests.faults import FACTOR
+from tests.support.attack_files import archive, entries_of, put
 
 CASES = 300 * FACTOR
 fuzzed = settings(

@@ -11,8 +11,8 @@ import yaml
 import aectl
 from aectl.errors import UserError, fail
 from aectl.runs.stored_config import check_targets, safe_config
-from tests.attacks import poisoned, put, refused, refused_run
 from tests.conftest import Aectl
+from tests.support.attack_files import poisoned, put, refused, refused_run
 
 HARMFUL = [
     "os.system",

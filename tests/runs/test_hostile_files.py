@@ -21,8 +21,8 @@ from aectl.io import latent_tables
 from aectl.io.atomic import write_text
 from aectl.modalities import image_files
 from aectl.runs.run import Run
-from tests.attacks import Payload, archive, entries_of, nested_tuples, pickled, put, refused, refused_run
 from tests.conftest import Aectl
+from tests.support.attack_files import Payload, archive, entries_of, nested_tuples, pickled, put, refused, refused_run
 
 GIGABYTE = 2**30
 

@@ -19,7 +19,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, ProjectorConfig
 
 from aectl.data.digits import Digits
-from tests.browser import SECONDS_TO_LIVE, chromium, running
+from tests.support.browser import SECONDS_TO_LIVE, chromium, running
 
 PICTURES = {"input, output, target", "samples from the prior"}
 NUM_EPOCHS = 2

@@ -30,7 +30,7 @@ from aectl.training.optimizers import Adam
 from aectl.training.schedules import Constant
 from aectl.training.system import System
 from tests.conftest import Aectl, run_folder
-from tests.small import bare_trainer, first, identity, last, linear_ae, linear_vae
+from tests.support.toy_models import bare_trainer, first, identity, last, linear_ae, linear_vae
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),

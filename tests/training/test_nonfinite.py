@@ -33,8 +33,8 @@ from aectl.training.snapshot import Snapshot
 from aectl.training.system import System
 from aectl.training.trainer import OnNonFinite
 from tests.conftest import Aectl, run_folder
-from tests.small import bare_trainer
-from tests.stops import on_step, press
+from tests.support.short_runs import on_step, press
+from tests.support.toy_models import bare_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),

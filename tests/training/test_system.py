@@ -20,7 +20,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.denoise import Denoise
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.training.system import System
-from tests.small import bare_trainer
+from tests.support.toy_models import bare_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),

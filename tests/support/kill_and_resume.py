@@ -1,4 +1,6 @@
-"""Stops trainings at random and resumes them: `python -m tests.kills one,two FAULTS SEED` prints what came of it.
+"""Stops trainings at random and resumes them; prints what came of it.
+
+    python -m tests.support.kill_and_resume one,two FAULTS SEED
 
 Every training is a fork of this process, which has paid for the imports but has computed nothing. A fault is a signal
 that the training gets in a random step, or SIGKILL after a random time: in the middle of a step, of validation, of a
@@ -32,7 +34,12 @@ KINDS = {
         *("model=beta_vae", "model.warmup_epochs=3", "likelihood=bernoulli", "data.binarize=dynamic", "task=denoise"),
         *("callbacks=early_stopping", "callbacks.pictures.every_n_epochs=3"),
     ],
-    "two": ["model=ae", "model._target_=tests.adversary.Adversarial", "task=denoise", "trainer.gradient_clip_val=1"],
+    "two": [
+        "model=ae",
+        "model._target_=tests.support.toy_adversary.Adversarial",
+        "task=denoise",
+        "trainer.gradient_clip_val=1",
+    ],
 }
 COMMON = ["net=mlp", "net.hidden=[16]", "data.batch_size=100", f"trainer.max_epochs={EPOCHS}", "~callbacks.projector"]
 FAULTS = ("SIGKILL", "SIGKILL", "SIGINT", "SIGTERM", "at a random time")

@@ -1,0 +1,1 @@
+"""Toy models, short runs and fault injection that the tests share."""
