@@ -94,6 +94,6 @@ class AE(Autoencoder):
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         return self.encode(input, cond).mean.flatten(1)
 
-    def decode_mean(self, codes: Tensor) -> Tensor:
-        """The images of latents that `embed` gave, (N, D) to (N, *shape)."""
-        return self.decode(codes.unflatten(1, self.latent_shape)).mean
+    def decode_mean(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+        """Outputs for latents as `embed` gives them, (B, D) to (B, *shape)."""
+        return self.decode(z.unflatten(1, self.latent_shape), cond).mean

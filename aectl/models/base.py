@@ -21,6 +21,7 @@ class Autoencoder(nn.Module, ABC):
         generative: whether it has a prior, so that `sample` works.
         any_size: whether it takes images of any height and width, and not only those of its training.
         stride: the sides that need no padding are multiples of it.
+        discriminators: the players that tell two kinds of examples apart; training checks whether one is saturated.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
     """
@@ -28,6 +29,7 @@ class Autoencoder(nn.Module, ABC):
     generative = False
     any_size = False
     stride = 1
+    discriminators: frozenset[str] = frozenset()
     shape: Shape
     input_shape: Shape
 

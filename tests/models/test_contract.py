@@ -12,17 +12,23 @@ from aectl.config import CONFIGS, options
 from aectl.data.loader import to_float
 from aectl.models.ae import AE
 from aectl.models.base import NotGenerativeError
+from aectl.models.capabilities import HasLatent, HasPrior
 from aectl.rng import seeded_rng
 from aectl.runs.run import Run, complete_config
 
-COMBINATIONS = list(itertools.product(options("model"), options("task"), options("net")))
+CONDITIONAL = "conditional"
+MODELS = [*options("model"), CONDITIONAL]
+COMBINATIONS = list(itertools.product(MODELS, options("task"), options("net")))
 NUM_EXAMPLES = 5
 
 
-def composed(*overrides: str) -> DictConfig:
+def composed(*overrides: str, model: str = "vae") -> DictConfig:
     """A training config, complete with shapes."""
+    chosen = [f"model={model}"]
+    if model == CONDITIONAL:
+        chosen = ["model._target_=tests.support.toy_conditional.ConditionalVAE", "+model.num_classes=10"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return complete_config(compose("train", list(overrides)), {})
+        return complete_config(compose("train", [*chosen, *overrides]), {})
 
 
 def opened(cfg: DictConfig) -> Run:
@@ -32,7 +38,7 @@ def opened(cfg: DictConfig) -> Run:
 @pytest.mark.parametrize(("model", "task", "net"), COMBINATIONS)
 def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
     torch.manual_seed(0)
-    run = opened(composed(f"model={model}", f"task={task}", f"net={net}"))
+    run = opened(composed(f"task={task}", f"net={net}", model=model))
     batch = to_float(run.data.batches("val").take(torch.arange(NUM_EXAMPLES)))
     example = run.task(**batch)
     built = run.build()
@@ -48,10 +54,13 @@ def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
 
     built.eval()
     assert built.reconstruct(example.input, example.cond).shape == example.target.shape
-    assert torch.equal(built.reconstruct(example.input), built.reconstruct(example.input))
+    assert torch.equal(built.reconstruct(example.input, example.cond), built.reconstruct(example.input, example.cond))
     assert built.embed(example.input, example.cond).shape == (NUM_EXAMPLES, built.latent_size)
+    if isinstance(built, HasLatent):
+        assert built.decode_mean(built.embed(example.input, example.cond), example.cond).shape == example.target.shape
+    assert isinstance(built, HasPrior) == built.generative
     if built.generative:
-        assert built.sample(NUM_EXAMPLES).shape == example.target.shape
+        assert built.sample(NUM_EXAMPLES, example.cond).shape == example.target.shape
     else:
         with pytest.raises(NotGenerativeError, match="sampler=gaussian"):
             built.sample(NUM_EXAMPLES)
@@ -61,7 +70,7 @@ def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
 @pytest.mark.parametrize("task", ["denoise", "super-res"])
 @pytest.mark.parametrize("model", options("model"))
 def test_conv_takes_colour_and_sides_that_do_not_divide(model: str, task: str, latent: str) -> None:
-    cfg = composed(f"model={model}", f"task={task}", "dataset=photos", "dataset.size=30", f"net.latent={latent}")
+    cfg = composed(f"task={task}", "dataset=photos", "dataset.size=30", f"net.latent={latent}", model=model)
     run = opened(cfg)
     built = run.build().eval()
     x = torch.rand(2, *built.shape)
@@ -69,9 +78,9 @@ def test_conv_takes_colour_and_sides_that_do_not_divide(model: str, task: str, l
 
 
 @pytest.mark.parametrize("latent", ["vector", "grid"])
-@pytest.mark.parametrize("model", options("model"))
-def test_examine_is_loss_and_reconstruct(model: str, latent: str) -> None:
-    run = opened(composed(f"model={model}", "task=super-res", f"net.latent={latent}"))
+@pytest.mark.parametrize("model", MODELS)
+def test_loss_and_reconstruction_gives_what_loss_and_reconstruct_give(model: str, latent: str) -> None:
+    run = opened(composed("task=super-res", f"net.latent={latent}", model=model))
     built = run.build().eval()
     example = run.task(**to_float(run.data.batches("val").take(torch.arange(5))))
     with seeded_rng(0, torch.device("cpu")):
@@ -79,14 +88,14 @@ def test_examine_is_loss_and_reconstruct(model: str, latent: str) -> None:
     with seeded_rng(0, torch.device("cpu")):
         expected = built.loss(example)
     assert terms == expected
-    assert torch.equal(output, built.reconstruct(example.input))
+    assert torch.equal(output, built.reconstruct(example.input, example.cond))
 
 
 @pytest.mark.parametrize("likelihood", options("likelihood"))
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", MODELS)
 def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> None:
     torch.manual_seed(0)
-    run = opened(composed(f"model={model}", f"likelihood={likelihood}", "task=denoise", "net=mlp"))
+    run = opened(composed(f"likelihood={likelihood}", "task=denoise", "net=mlp", model=model))
     built = run.build()
     example = run.task(**to_float(run.data.batches("train").take(torch.arange(64))))
     optimizer = torch.optim.Adam(built.parameters(), 3e-3)
@@ -110,7 +119,7 @@ def test_the_latent_is_the_size_that_was_asked_for() -> None:
 
 
 def test_a_variant_that_is_a_number_is_only_a_config() -> None:
-    vae, beta_vae = (OmegaConf.to_container(composed(f"model={name}").model) for name in ("vae", "beta_vae"))
+    vae, beta_vae = (OmegaConf.to_container(composed(model=name).model) for name in ("vae", "beta_vae"))
     assert isinstance(vae, dict)
     assert isinstance(beta_vae, dict)
     assert {key for key in vae if vae[key] != beta_vae[key]} == {"beta"}
