@@ -87,7 +87,7 @@ class TrainHooks(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints all jobs, best first; exit status 1 if any failed."""
         jobs = [read_job(path) for path in Path(config.hydra.sweep.dir).glob("*/summary.json")]
-        print_table(sorted(jobs, key=lambda job: (math.isnan(job["best"]), job["best"])))
+        print_sweep(sorted(jobs, key=lambda job: (math.isnan(job["best"]), job["best"])))
         if any(job["status"] == "failed" for job in jobs):
             raise SystemExit(1)
 
@@ -157,21 +157,16 @@ def read_job(summary: Path) -> Job:
     return {"best": math.nan, **json.loads(summary.read_text()), "overrides": keys, "folder": summary.parent}
 
 
-def print_table(jobs: list[Job]) -> None:
+def print_sweep(jobs: list[Job]) -> None:
     """The jobs of a sweep as a table: what was varied, the best validation loss, the time, the folder."""
-    from rich.console import Console
-    from rich.table import Table
+    from aectl.io.tables import make_table, print_table
 
     keys = list(dict.fromkeys(key for job in jobs for key in job["overrides"]))
     varied = [key for key in keys if len({job["overrides"].get(key) for job in jobs}) > 1]
-    table = Table(title=f"{len(jobs)} jobs, best first", title_justify="left")
-    for heading in (*varied, "val/loss", "seconds", "folder"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in ("val/loss", "seconds") else "left")
+    heads = [*varied, "val/loss", "seconds", "folder"]
+    table = make_table(f"{len(jobs)} jobs, best first", heads, left=[*varied, "folder"])
     for job in jobs:
         score = "failed" if job["status"] == "failed" else f"{job['best']:.4g}"
         values = [job["overrides"].get(key, "") for key in varied]
         table.add_row(*values, score, str(job.get("seconds", "")), str(job["folder"]))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
+    print_table(table)
