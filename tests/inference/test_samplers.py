@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aectl.inference.samplers import fit_mixture, lerp, sample_mixture, slerp
+from aectl.inference.sampling import fit_mixture, lerp, sample_mixture, slerp
 
 MEAN = torch.tensor([1.0, -2.0, 0.0])
 FACTOR = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.5, 0.0], [-0.3, 0.2, 0.1]])

@@ -178,7 +178,7 @@ def test_a_prior_is_drawn_from_where_there_is_one() -> None:
 def test_a_model_without_a_code_is_refused_before_anything_is_encoded(
     sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "encode", None)
+    monkeypatch.setattr(sampling, "encode_split", None)
     rednet = RedNet(SHAPE, SHAPE, features=2, depth=1, skip_every=1, stride=1, likelihood=identity())
     with pytest.raises(UserError, match="model=RedNet: has no single latent to decode"):
         drawn(rednet, sampler, 3)

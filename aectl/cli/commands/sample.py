@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from aectl.cli.open_run import run_command
-from aectl.inference import samplers
+from aectl.inference import sampling
 from aectl.inference.latents import encode_split
 from aectl.inference.sampling import Sampler, default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
@@ -75,5 +75,5 @@ def interpolation_grid(opened: TrainedRun, steps: int) -> Tensor:
     codes = encode_split(opened, "test", INTERPOLATION_POOL).codes.to(opened.device)
     chosen = torch.randperm(len(codes), generator=torch.Generator().manual_seed(opened.seed))[:2]
     start, end = codes[chosen]
-    ways = torch.cat([samplers.lerp(start, end, steps), samplers.slerp(start, end, steps)])
+    ways = torch.cat([sampling.lerp(start, end, steps), sampling.slerp(start, end, steps)])
     return image_grid.tile_images(opened.single_latent.decode_mean(ways), columns=steps)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aectl.inference.tiles import apply_tiled, blend_weights, tile_starts
+from aectl.inference.restoration import apply_tiled, blend_weights, tile_starts
 
 RNG = np.random.default_rng(0)
 
