@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from aectl import runs
 from aectl.config import check
 from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
@@ -15,7 +16,6 @@ from aectl.inference.restoration import restore
 from aectl.inference.sampling import default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import image_files
-from aectl.runs.run import Run
 from aectl.types import Seed
 
 Images = Tensor | np.ndarray | Image.Image | list[Any]
@@ -103,6 +103,6 @@ def as_images(x: Images, channels: int) -> Tensor:
 def opened(run: str, outputs: str, accelerator: str, seed: int, trust: bool) -> Model:
     """What `aectl.open` gives."""
     check({"accelerator": accelerator, "seed": seed}, {"accelerator": Accelerator, "seed": Seed})
-    found = Run.open(str(run), outputs, trust)
+    found = runs.open(run, outputs, trust)
     device = pick(cast(Accelerator, accelerator))
     return Model(TrainedRun(found, found.load(device), device, seed))

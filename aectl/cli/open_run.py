@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from omegaconf import DictConfig
 
+from aectl import runs
 from aectl.config import check, to_plain
 from aectl.devices import Accelerator, pick
 from aectl.inference.trained_run import TrainedRun
-from aectl.runs.run import Run
 from aectl.types import Seed
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def run_command(command: Callable[..., T], cfg: DictConfig) -> T:
     config = to_plain(cfg)
     check(config, typing.get_type_hints(command, include_extras=True) | SHARED)
     device = pick(config["accelerator"])
-    run = Run.open(config["run"], config["outputs"], config["trust"])
+    run = runs.open(config["run"], config["outputs"], config["trust"])
     print(f"run {run.folder}/ · {run.title}")
     keys = inspect.signature(command).parameters.keys() - {"opened"}
     opened = TrainedRun(run, run.load(device), device, config["seed"])

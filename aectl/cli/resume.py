@@ -4,17 +4,14 @@ Imports nothing heavy, and neither Lightning nor torch.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl.config import CONFIGS, options
 from aectl.errors import UserError
-from aectl.io.atomic import newest_file
-
-if TYPE_CHECKING:
-    pass
+from aectl.runs.index import latest_run
 
 FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
 """The keys of `trainer` that may change; `callbacks` may as well."""
@@ -28,10 +25,7 @@ def find_run(where: str, outputs: str) -> Path:
         UserError: there is no such run.
     """
     if where == "latest":
-        config = newest_file(path for path in Path(outputs).rglob("config.yaml") if path.parent.name != ".hydra")
-        if config is None:
-            raise UserError(f"resume=latest: no run in {outputs}/; expected one, start it with: aectl train")
-        return config.parent
+        return latest_run(Path(outputs), trained=False)
     folder = Path(where)
     if not (folder / "config.yaml").is_file():
         raise UserError(f"resume={where}: has no config.yaml; expected the folder of a run that `aectl train` began")

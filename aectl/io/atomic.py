@@ -1,9 +1,8 @@
-"""Writes files whole or not at all: aside first, then under their name; finds the newest."""
+"""Writes files whole or not at all: aside first, then under their name."""
 
 import json
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,3 @@ def write_text(path: Path, text: str) -> Path:
 def write_json(path: Path, content: Any) -> Path:
     """The content, dataclasses among it, as indented JSON."""
     return write_text(path, json.dumps(content, indent=2, default=asdict) + "\n")
-
-
-def newest_file(files: Iterable[Path]) -> Path | None:
-    """The file that was written last; one that somebody removes meanwhile is none."""
-    written: dict[Path, float] = {}
-    for file in files:
-        with suppress(FileNotFoundError):
-            written[file] = file.stat().st_mtime
-    return max(written, key=lambda file: written[file], default=None)

@@ -1,1 +1,28 @@
-"""A run is a folder; the one door through which anybody's files come in."""
+"""A run is a folder; `open` is the one door through which anybody's file comes in. Imports nothing heavy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aectl.runs.run import Run
+
+
+def open(path: str | Path, outputs: str = "outputs", trust: bool = False) -> "Run":
+    """The run in a folder, of a checkpoint file, or the `latest` one below `outputs`, its checkpoint read and verified.
+
+    Arguments:
+        path: a run's folder, a checkpoint file, or `latest`.
+        outputs: where `latest` is looked for.
+        trust: build whatever classes its config names, which runs the code of whoever wrote it.
+
+    Raises:
+        UserError: there is no such run, it has no checkpoint yet, or its files are damaged or unsafe.
+    """
+    from aectl.runs.opening import open_checkpoint, open_folder
+
+    if path == "latest":
+        from aectl.runs.index import latest_run
+
+        path = latest_run(Path(outputs))
+    path = Path(path)
+    return open_checkpoint(path, trust) if path.is_file() else open_folder(path, trust)

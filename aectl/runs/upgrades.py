@@ -4,7 +4,7 @@ A version that moves something adds a line to a table; a run that it cannot open
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -72,12 +72,12 @@ def upgrade_weights(weights: dict[str, T], expected: Collection[str]) -> dict[st
 
 
 @contextmanager
-def name_version_on_error(where: object, version: Callable[[], str | None]) -> Iterator[None]:
+def name_version_on_error(where: object, written: str | None) -> Iterator[None]:
     """Lets the error with which a run of another version does not open say which version can.
 
     Arguments:
         where: the run.
-        version: tells the version that wrote it, where that is known.
+        written: the version that wrote it, where that is known.
 
     Raises:
         UserError: the run cannot be opened, and another version wrote it.
@@ -85,7 +85,6 @@ def name_version_on_error(where: object, version: Callable[[], str | None]) -> I
     try:
         yield
     except Exception as error:
-        written = version()
         if written is None or written == __version__:
             raise
         reason = one_line(error.__cause__ or error).removeprefix(f"run={where}: ")

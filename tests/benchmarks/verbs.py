@@ -8,7 +8,7 @@ from aectl.cli.commands.sample import sample
 from aectl.evaluation.measure import measure
 from aectl.inference.sampling import BATCH_SIZE
 from aectl.inference.trained_run import TrainedRun
-from aectl.runs.run import Run
+from aectl.runs import open as open_run
 from tests.benchmarks.processes import quietly
 from tests.benchmarks.timing import Row, Watch, alternated, row
 
@@ -20,7 +20,7 @@ def opened(model: str, folder: Path) -> TrainedRun:
     """A model a few steps old; what it costs does not depend on how good it is."""
     short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1"]
     quietly("train", "dataset=fashion_mnist", f"model={model}", *short, f"hydra.run.dir='{folder / 'run'}'")
-    run = Run.open(str(folder / "run"), "outputs")
+    run = open_run(folder / "run")
     return TrainedRun(run, run.load(CPU), CPU, seed=0)
 
 

@@ -10,7 +10,6 @@ import yaml
 
 from aectl.data.digits import Digits
 from aectl.data.photos import Photos
-from aectl.io.atomic import newest_file
 from tests.conftest import BARE, QUICK, Aectl, report_of, run_folder
 
 COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
@@ -62,11 +61,6 @@ class TestWhere:
         (runs["ae"] / "config.yaml").touch()
         assert aectl("eval", "latest", *BARE).out.startswith("run outputs/ae/")
         assert aectl("eval", *BARE).out.startswith("run outputs/ae/")
-
-    def test_a_run_that_vanishes_meanwhile_is_not_the_latest(self, runs: dict[str, Path]) -> None:
-        there = runs["ae"] / "config.yaml"
-        assert newest_file([there.with_name("gone"), there]) == there
-        assert newest_file([there.with_name("gone")]) is None
 
     def test_another_task_of_the_same_input_replaces_the_stored_one(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["ae"], "task=denoise_salt_pepper", *BARE)

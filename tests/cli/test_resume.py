@@ -122,7 +122,7 @@ def test_what_is_said_again_is_no_change(done: Aectl) -> None:
     ("given", "refusal"),
     [
         (("resume=nowhere",), "resume=nowhere: has no config.yaml; expected the folder of a run"),
-        (("resume=latest",), "resume=latest: no run in outputs/; expected one"),
+        (("resume=latest",), "resume=latest: no run in outputs/; train one first: aectl train"),
     ],
 )
 def test_there_has_to_be_a_run(given: tuple[str, ...], refusal: str, aectl: Aectl) -> None:

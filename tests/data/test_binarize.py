@@ -9,7 +9,7 @@ from aectl.data.digits import Digits
 from aectl.data.loader import Batches, Binarize, Data, binarize_images, sample_binary, to_float
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
-from aectl.runs.run import Run
+from aectl.runs import open as open_run
 from aectl.types import Shape
 from tests.conftest import QUICK, Aectl, run_folder
 
@@ -188,7 +188,7 @@ def test_a_run_trains_and_is_evaluated_on_black_and_white(aectl: Aectl, monkeypa
     assert torch.cat(seen).unique().tolist() == BLACK_AND_WHITE
 
     folder = run_folder(result)
-    stored = Run.open(str(folder), "outputs")
+    stored = open_run(folder)
     assert stored.data.binarize == "dynamic"
     assert torch.equal(stored.data.split("test").x, binarize_images(Digits().split("test").x, "fixed"))
 

@@ -18,7 +18,7 @@ from aectl.errors import UserError
 from aectl.evaluation.baseline_comparison import BaselineComparison, Pairs
 from aectl.evaluation.cache import Cache
 from aectl.inference.trained_run import TrainedRun
-from aectl.runs.run import Run
+from aectl.runs import open as open_run
 from aectl.tasks.baselines.base import State
 from tests.conftest import BARE, Aectl, run_folder
 from tests.data.test_arrays import idx_bytes
@@ -140,7 +140,7 @@ class TestEvaluation:
 
 def fits_on(run: Path, cache: Path) -> tuple[dict[str, State], np.ndarray]:
     """What every baseline is fitted to for a comparison on the test split, and all images that it was fitted on."""
-    opened = Run.open(str(run), "outputs")
+    opened = open_run(run)
     cpu = torch.device("cpu")
     home = TrainedRun(opened, opened.load(cpu), cpu, seed=0)
     seen: list[np.ndarray] = []

@@ -23,6 +23,8 @@ from aectl.data.folder.source import Folder
 from aectl.errors import UserError
 from aectl.io import latent_tables
 from aectl.modalities import image_files
+from aectl.runs import open as open_run
+from aectl.runs.checkpoint import read_checkpoint
 from aectl.runs.run import Run
 from aectl.runs.stored_config import safe_config
 from tests.faults import FACTOR
@@ -90,13 +92,14 @@ def run(barely_trained: dict[str, Path]) -> Path:
 def test_the_config_reader(run: Path) -> None:
     text = (run / "config.yaml").read_text()
     config, best = yaml.safe_load(text), run / "checkpoints" / "best.ckpt"
+    contents = read_checkpoint(best)
     broken = damage(text.encode()).map(lambda content: content.decode(errors="replace"))
     changed = st.builds(put, st.just(config), st.sampled_from(paths(config)), values).map(yaml.safe_dump)
 
     @fuzzed
     @given(st.text() | values.map(yaml.safe_dump) | broken | changed | changed)
     def read(text: str) -> None:
-        ends_well(lambda: Run(run, safe_config(text, "x"), best).load(CPU))
+        ends_well(lambda: Run(run, safe_config(text, "x"), best, contents).load(CPU))
 
     read()
 
@@ -116,7 +119,7 @@ def test_the_checkpoint_reader(run: Path, tmp_path: Path) -> None:
     @given(st.binary() | damage(entries["data.pkl"]).map(packed) | damage(entries["data.pkl"]).map(packed) | broken)
     def read(content: bytes) -> None:
         path.write_bytes(content)
-        ends_well(lambda: Run.open(str(path), "").load(CPU))
+        ends_well(lambda: open_run(path, "").load(CPU))
 
     read()
 

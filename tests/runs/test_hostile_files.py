@@ -20,7 +20,7 @@ from aectl.data.torchvision import Torchvision
 from aectl.io import latent_tables
 from aectl.io.atomic import write_text
 from aectl.modalities import image_files
-from aectl.runs.run import Run
+from aectl.runs import open as open_run
 from tests.conftest import Aectl
 from tests.support.attack_files import Payload, archive, entries_of, nested_tuples, pickled, put, refused, refused_run
 
@@ -186,8 +186,8 @@ class TestLinks:
         clothes |= {"shape": [1, 28, 28], "files": ["MNIST/raw/x"], "unpack_from": None}
         for node, key, own in ((folder, "cache", "mine/folders"), (clothes, "root", "data")):
             (run / "config.yaml").write_text(yaml.safe_dump(put(config, "dataset", node)))
-            assert Run.open(str(run), "").cfg.dataset[key] == str(tmp_path / own)
-            assert Run.open(str(run), "", trust=True).cfg.dataset[key] == outside
+            assert open_run(run, "").cfg.dataset[key] == str(tmp_path / own)
+            assert open_run(run, "", trust=True).cfg.dataset[key] == outside
 
     def test_files_of_a_data_set_lie_below_its_root(self) -> None:
         for file in ("../x", "/etc/x", "a/../../x"):

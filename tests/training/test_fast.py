@@ -9,7 +9,7 @@ import torch
 
 from aectl import devices
 from aectl.example import Example
-from aectl.runs.run import Run
+from aectl.runs import open as open_run
 from aectl.training.compile import Compiled
 from aectl.training.trainer import TrainerConfig
 from tests.conftest import QUICK, Aectl, run_folder
@@ -91,7 +91,7 @@ def test_it_ends_at_the_same_validation_loss(aectl: Aectl) -> None:
 
 def test_a_loss_is_taken_in_single_precision_whatever_the_nets_compute_in(runs: dict[str, Path]) -> None:
     for name in ("vae", "rednet"):
-        model = Run.open(str(runs[name]), "outputs").load(CPU)
+        model = open_run(runs[name]).load(CPU)
         x = torch.rand(64, *model.shape)
         with torch.inference_mode():
             exact = model.loss(Example(x, x))["loss"]

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from aectl import __version__
 from aectl.config import CONFIGS
+from aectl.runs import open as open_run
 from aectl.runs.run import Run, instantiate_node
 from aectl.training.fit import build_system, hyperparameters
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable
@@ -116,7 +117,7 @@ def test_a_checkpoint_carries_version_and_config_and_needs_no_pickle(run: Run, n
 def test_a_lone_checkpoint_is_enough_to_open_the_run(run: Run, tmp_path: Path) -> None:
     lone = tmp_path / "from_a_friend.ckpt"
     lone.write_bytes((run.checkpoints / "best.ckpt").read_bytes())
-    opened = Run.open(str(lone), "outputs")
+    opened = open_run(lone)
     assert opened.cfg == run.cfg
     weights, expected = (each.load(torch.device("cpu")).state_dict() for each in (opened, run))
     assert weights.keys() == expected.keys()

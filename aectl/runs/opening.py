@@ -1,0 +1,48 @@
+"""Opens the files of a run, a stranger's among them: reads its checkpoint, checks its config."""
+
+from pathlib import Path
+
+from aectl.errors import UserError
+from aectl.io.archives import read_text
+from aectl.runs.checkpoint import read_checkpoint, stored_version
+from aectl.runs.index import BEST
+from aectl.runs.plain_yaml import LONGEST
+from aectl.runs.run import Run
+from aectl.runs.stored_config import safe_config
+from aectl.runs.upgrades import name_version_on_error
+
+
+def open_folder(folder: Path, trust: bool) -> Run:
+    """The run in a folder, with its best checkpoint and the config that it was last trained with."""
+    if not folder.exists():
+        raise UserError(f"run={folder}: no such folder or checkpoint; expected a run that `aectl train` has left")
+    if not (folder / "config.yaml").is_file():
+        raise UserError(f"run={folder}: has no config.yaml, so it is not a run; expected the folder of one")
+    checkpoint = folder / BEST
+    if not checkpoint.is_file():
+        raise UserError(
+            f"run={folder}: has no checkpoints/best.ckpt; it ended before its first epoch, go on with "
+            f"aectl train resume={folder}"
+        )
+    try:
+        text = read_text(folder / "config.yaml", LONGEST)
+    except ValueError as error:
+        raise UserError(f"run={folder}: its config.yaml cannot be read: {error}") from error
+    contents = read_checkpoint(checkpoint)
+    with name_version_on_error(folder, stored_version(contents)):
+        return Run(folder, safe_config(text, str(folder), trust), checkpoint, contents)
+
+
+def open_checkpoint(path: Path, trust: bool) -> Run:
+    """The run of a lone checkpoint: its folder when it lies in one, else a folder beside it by its name."""
+    contents = read_checkpoint(path)
+    stored = contents.get("aectl")
+    if not isinstance(stored, dict) or not isinstance(stored.get("config"), str):
+        raise UserError(f"run={path}: a checkpoint, but not one of aectl's; expected one that `aectl train` wrote")
+    home = path.parent.parent
+    inside = path.parent.name == "checkpoints" and (home / "config.yaml").is_file()
+    folder = home if inside else path.with_suffix("")
+    if not inside and folder.is_symlink():
+        raise UserError(f"run={path}: {folder}, where its pictures would go, is a link; remove or rename it")
+    with name_version_on_error(path, stored_version(contents)):
+        return Run(folder, safe_config(stored["config"], str(path), trust), path, contents)
