@@ -10,7 +10,7 @@ import torch
 
 from aectl.config import to_plain
 from aectl.data.source import SplitName
-from aectl.evaluation.active_units import ACTIVE_VARIANCE, DEAD_SHARE, active_units
+from aectl.evaluation.active_units import ACTIVE_VARIANCE, DEAD_SHARE, active_units, describe_inactive
 from aectl.evaluation.cache import Cache, fingerprint
 from aectl.evaluation.scores import MeanCI, mean_ci
 from aectl.inference.latents import Latents, encode_split
@@ -49,7 +49,12 @@ def score_embeddings(opened: TrainedRun, split: SplitName, cache: Cache) -> Embe
     active = active_units(test.codes, opened.model.generative)
     units = test.codes.shape[1]
     accuracy = {} if test.y is None else accuracies(opened, split, test, cache)
-    return Embeddings(accuracy, units, active, describe_inactive(units, active, opened.model.generative))
+    return Embeddings(
+        accuracy,
+        units,
+        active,
+        describe_inactive(units, active, opened.model.generative, hasattr(opened.model, "beta")),
+    )
 
 
 def accuracies(opened: TrainedRun, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, MeanCI]]:
@@ -100,27 +105,6 @@ def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -
         "probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=200, tol=1e-3)),
     }
     return {name: classifier.fit(x, y).predict(x_test) == y_test for name, classifier in classifiers.items()}
-
-
-def describe_inactive(units: int, active: int, generative: bool) -> str:
-    """What unused units mean and what to do about them."""
-    dead = units - active
-    if not dead:
-        return ""
-    said = f"{dead} of {units} latent units ({dead / units:.0%}) do not vary with the input"
-    if not generative and not active:
-        return f"{said}: the code is the same for every input, and the training has failed. Lower optimizer.lr."
-    if not generative:
-        return f"{said}: a smaller model.latent_dim would do."
-    if not active:
-        return (
-            f"{said}: the posterior has collapsed, and the decoder ignores its code. Lower model.beta, let the weight "
-            "of the KL rise (model.warmup_epochs=), or give the decoder less to work with (net.channels=)."
-        )
-    return (
-        f"{said}: there the posterior has collapsed onto the prior. A smaller model.latent_dim would do; to use more "
-        "of them lower model.beta, or let the weight of the KL rise (model.warmup_epochs=)."
-    )
 
 
 def has_bottleneck(opened: TrainedRun) -> bool:

@@ -58,7 +58,8 @@ def estimate(opened: TrainedRun, model: VAE, batches: Batches, samples: int, n: 
         with seeded_rng(opened.seed + index, opened.device):
             q = model.encode(example.input, example.cond)
             z = q.rsample()
-            columns["nll"].append(model.likelihood.nll(model.decode(z, example.cond), example.target))
+            p = model.decode(z, example.cond)
+            columns["nll"].append(model.likelihood.nll(p, example.target, example.weight))
             columns["kl"].append(
                 sum(model.divergence(q, z, example.cond).values(), torch.zeros(len(z), device=z.device))
             )

@@ -2,10 +2,8 @@
 
 from torch import Tensor
 
-from aectl.evaluation.active_units import DEAD_SHARE, active_units
+from aectl.evaluation.active_units import DEAD_SHARE, active_units, describe_inactive, has_collapsed
 
-COLLAPSED_SHARE = 0.05
-"""Of the units, at most so many may still be in use where a posterior has collapsed: 0 of 16, 3 of 64."""
 MOSTLY_DEAD = 0.5
 """Dead units below this share cost little; a code that ends in rectifiers always has some."""
 HALF_A_GRAY_LEVEL = 0.5 / 255
@@ -19,33 +17,22 @@ ALWAYS_RIGHT = 0.05
 """Nats a decision: right with a probability of 95 %, where a guess costs 0.69."""
 
 
-def posterior_collapse(means: Tensor) -> str | None:
-    """Whether next to no unit of q(z|x) says anything of x; its means are (N, D)."""
+def posterior_collapse(means: Tensor, has_beta: bool = True) -> str | None:
+    """Whether next to no dimension of q(z|x) depends on x; its means are (N, D)."""
     units, active = means.shape[1], active_units(means, generative=True)
-    if active > COLLAPSED_SHARE * units:
-        return None
-    return (
-        f"the posterior has collapsed: {units - active} of {units} latent units are the prior's, whatever the input, "
-        "and the decoder does without them; lower model.beta, or let the weight of the KL rise (model.warmup_epochs=)"
-    )
+    return describe_inactive(units, active, True, has_beta) if has_collapsed(units, active) else None
 
 
 def dead_codes(use: Tensor) -> str | None:
     """Whether most codes are never used.
 
     Arguments:
-        use: how much each is used, (D,): the variance of a unit over the examples, or the share of the examples that
-            choose an entry of a codebook.
+        use: how much each is used, (D,): the variance of a dimension over the examples, or the share of the examples
+            that choose an entry of a codebook.
     """
-    dead = int((use <= DEAD_SHARE * use.max()).sum())
-    if dead == len(use):
-        return f"the code is dead: none of its {dead} numbers varies with the input; lower optimizer.lr"
-    if dead <= MOSTLY_DEAD * len(use):
-        return None
-    return (
-        f"{dead} of {len(use)} numbers in the code are dead, the same for every input; a smaller model.latent_dim "
-        "would do, or lower optimizer.lr, which may have killed them"
-    )
+    units, active = len(use), int((use > DEAD_SHARE * use.max()).sum())
+    mostly_dead = units - active > MOSTLY_DEAD * units
+    return describe_inactive(units, active, generative=False, has_beta=False) if mostly_dead else None
 
 
 def saturated_outputs(output: Tensor, target: Tensor) -> str | None:

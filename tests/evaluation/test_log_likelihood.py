@@ -20,6 +20,7 @@ from aectl.models.nets.mlp import MLP
 from aectl.models.probability.distributions import normal
 from aectl.models.probability.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Likelihood
 from aectl.models.vae import VAE
+from aectl.tasks.base import Task
 from tests.support.toy_models import first, identity, last, linear_vae, opened
 
 SHAPE = (1, 2, 3)
@@ -187,6 +188,31 @@ def test_report_adds_up_and_lies_above_its_elbo() -> None:
     assert found.elbo.mean < found.log_likelihood.mean - 0.5
     assert found.kl.mean == pytest.approx(model.loss(Example(x, x))["kl"].item(), rel=1e-5)
     assert (found.samples, found.n) == (2_000, 150)
+
+
+class LeftHalf(Task):
+    """Counts the first column of the target alone."""
+
+    label = "left-half"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return x
+
+    def forward(self, x: Tensor, y: Tensor | None = None, mask: Tensor | None = None) -> Example:
+        weight = torch.zeros_like(x)
+        weight[..., 0] = 1
+        return Example(x, x, y, weight)
+
+
+def test_elbo_and_log_likelihood_weigh_the_same_elements() -> None:
+    """A posterior that equals the prior, and a decoder that ignores the code: the ELBO is log p(x)."""
+    model, x = linear_vae(SHAPE, 2, identity()), torch.rand(90, *SHAPE)
+    trained = opened(model)
+    trained.run.__dict__["task"] = LeftHalf()
+    found = estimate(trained, model, batches(x), samples=3, n=90)
+    expected = model.decode(torch.zeros(90, 2)).log_prob(x)[..., 0].flatten(1).sum(1).mean()
+    assert found.log_likelihood.mean == pytest.approx(expected.item(), rel=1e-5)
+    assert found.elbo.mean == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize(("asked", "given"), [(1, 1), (39, 39), (41, 41), (1_000, 90)])

@@ -65,7 +65,7 @@ def test_a_posterior_has_collapsed_when_next_to_no_mean_varies(scales: list[floa
     assert (said is not None) == collapsed
     if said:
         active = sum(scale > 0.1 for scale in scales)
-        assert f"{len(scales) - active} of {len(scales)} latent units" in said
+        assert f"{len(scales) - active} of {len(scales)} latent dimensions" in said
         assert "lower model.beta" in said
 
 
@@ -75,9 +75,9 @@ def test_a_posterior_has_collapsed_when_next_to_no_mean_varies(scales: list[floa
         ([1e-3] * 8, None),
         ([1e4, 1e3] * 4, None),
         ([1.0] * 4 + [0.0] * 4, None),
-        ([1.0] * 3 + [0.0] * 5, "5 of 8 numbers in the code are dead"),
-        ([1.0] * 3 + [1e-3] * 5, "5 of 8 numbers in the code are dead"),
-        ([0.0] * 8, "none of its 8 numbers varies with the input; lower optimizer.lr"),
+        ([1.0] * 3 + [0.0] * 5, "5 of 8 latent dimensions (62%) are the same for every input"),
+        ([1.0] * 3 + [1e-3] * 5, "5 of 8 latent dimensions (62%) are the same for every input"),
+        ([0.0] * 8, "dead code: 8 of 8 latent dimensions (100%) are the same for every input; lower optimizer.lr"),
     ],
 )
 def test_codes_are_dead_when_most_units_never_vary(scales: list[float], words: str | None) -> None:
@@ -186,8 +186,8 @@ def thawed(model: AE) -> AE:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (lambda: linear_vae(SHAPE, 5, identity()), "the posterior has collapsed: 5 of 5 latent units"),
-        (lambda: linear_ae(SHAPE, 5), "none of its 5 numbers varies"),
+        (lambda: linear_vae(SHAPE, 5, identity()), "posterior collapse: 5 of 5 latent dimensions"),
+        (lambda: linear_ae(SHAPE, 5), "dead code: 5 of 5 latent dimensions"),
     ],
 )
 def test_each_ailment_is_said_once_and_after_three_validations(
@@ -269,7 +269,7 @@ class TestTrain:
     def test_a_collapse_is_said_in_the_log_too_and_can_be_silenced(self, aectl: Aectl) -> None:
         collapse = (*SMALL, "model.beta=1000", "trainer.max_epochs=5")
         result = aectl("train", *collapse)
-        words = "16 of 16 latent units are the prior's"
+        words = "16 of 16 latent dimensions (100%) equal the prior"
         assert result.err.count(words) == 1
         assert words in (run_folder(result) / "train.log").read_text()
         assert words not in aectl("train", *collapse, "callbacks.diagnosis=null").err
