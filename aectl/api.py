@@ -11,11 +11,10 @@ from torch import Tensor
 from aectl import runs
 from aectl.config import check
 from aectl.devices import Accelerator, pick
-from aectl.errors import UserError
 from aectl.inference.restoration import restore
 from aectl.inference.sampling import default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
-from aectl.modalities import image_files
+from aectl.modalities import image_files, modality_for
 from aectl.types import Seed
 
 Images = Tensor | np.ndarray | Image.Image | list[Any]
@@ -58,46 +57,18 @@ class Model:
 
     def predict(self, picture: str | Path | Tensor | np.ndarray | Image.Image, tile: int | None = None) -> Image.Image:
         """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image."""
-        channels = self.opened.model.input_shape[0]
+        modality = modality_for(self.opened.model.input_shape)
         if isinstance(picture, str | Path):
-            array = image_files.read_image(Path(picture).expanduser(), channels)
+            array = modality.read_file(Path(picture).expanduser())
         else:
-            (image,) = as_images(picture, channels)
-            array = (image * 255).round().byte().numpy()
+            (image,) = modality.to_uint8(modality.to_batch(picture, any_size=True))
+            array = image.numpy()
         return image_files.to_pil(restore(self.opened, array, tile))
 
     def _batch(self, x: Images) -> Tensor:
         """Images of any kind as the model takes them, on its device."""
-        shape = self.opened.model.input_shape
-        images = as_images(x, shape[0])
-        if not self.opened.model.any_size and tuple(images.shape[2:]) != tuple(shape[1:]):
-            raise UserError(f"x: images of shape {tuple(images.shape)}; expected (N, {', '.join(map(str, shape))})")
-        return images.to(self.opened.device)
-
-
-def as_images(x: Images, channels: int) -> Tensor:
-    """Images of any kind as (N, channels, H, W) float32 in [0, 1].
-
-    Raises:
-        UserError: other channels, or other values than uint8 or floating point in [0, 1].
-    """
-    if isinstance(x, list):
-        return torch.cat([as_images(image, channels) for image in x])
-    if isinstance(x, Image.Image):
-        x = image_files.to_array(x, channels)
-    images = torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
-    if images.ndim > 2 and images.shape[-1] == channels != images.shape[-3]:
-        images = images.movedim(-1, -3)  # as matplotlib and scikit-image lay them out
-    while images.ndim < 4:
-        images = images.unsqueeze(0)
-    if images.ndim > 4 or images.shape[1] != channels:
-        raise UserError(f"x: images of shape {tuple(images.shape)}; expected (N, {channels}, height, width)")
-    if images.dtype == torch.uint8:
-        return images.float().div(255)
-    if not images.is_floating_point() or not ((images >= 0) & (images <= 1)).all():
-        found = f"{images.min().item():.6g} to {images.max().item():.6g}"
-        raise UserError(f"x: values of {images.dtype} from {found}; expected uint8, or floating point from 0 to 1")
-    return images.float()
+        model = self.opened.model
+        return modality_for(model.input_shape).to_batch(x, model.any_size).to(self.opened.device)
 
 
 def opened(run: str, outputs: str, accelerator: str, seed: int, trust: bool) -> Model:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "plots": ("io",),
     "modalities": ("plots", "io"),
     "data": ("modalities", "io"),
-    "runs": ("data", "models", "tasks", "io"),
+    "runs": ("data", "modalities", "models", "tasks", "io"),
     "inference": ("runs", "data", "modalities", "models", "io"),
     "evaluation": ("inference", "runs", "data", "modalities", "plots", "tasks", "models", "io"),
     "training": ("evaluation", "inference", "runs", "data", "modalities", "plots", "tasks", "models", "trackers", "io"),

@@ -17,7 +17,7 @@ from aectl.data.source import Split, SplitName, hold_out_indices
 from aectl.errors import UserError
 from aectl.io.archives import check_unpacked_size
 from aectl.io.npz import load_npz
-from aectl.modalities.pixel_range import as_pixels
+from aectl.modalities.pixels import as_pixels
 from aectl.types import Fraction, Shape
 
 PART = 2**24

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 
 from aectl.data.source import Split, SplitName, hold_out_indices
+from aectl.modalities.pixels import to_uint8
 from aectl.types import PositiveInt, Shape
 
 SIDE = 8
@@ -31,7 +32,7 @@ class Digits:
 
     def split(self, name: SplitName) -> Split:
         digits = load_digits()
-        x = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)  # (N, 1, 8, 8)
+        x = to_uint8(torch.from_numpy(digits.images) / 16).unsqueeze(1)  # (N, 1, 8, 8)
         if self.size != SIDE:
             large = F.interpolate(x.float(), (self.size, self.size), mode="bicubic", antialias=True)
             x = large.round().clamp(0, 255).to(torch.uint8)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aectl.data.source import Source, Split, SplitName
 from aectl.errors import UserError
-from aectl.modalities.pixel_range import check_range
+from aectl.modalities import Modality, modality_for, pixels
 from aectl.rng import seeded_rng
 from aectl.types import PositiveInt
 
@@ -39,6 +39,19 @@ class Data:
         self.binarize = binarize
         self.checked: set[SplitName] = set()
 
+    @property
+    def modality(self) -> Modality:
+        """What one example is."""
+        return modality_for(self.source.shape)
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes of the data set, or None without labels; reads the training split."""
+        train = self.source.split("train")
+        if train.classes:
+            return len(train.classes)
+        return None if train.y is None else int(train.y.max()) + 1
+
     def split(self, name: SplitName) -> Split:
         """The examples of one split, the same ones every time.
 
@@ -59,7 +72,7 @@ class Data:
         if not len(split.x):
             raise UserError(f"dataset: its {name} split is empty; expected at least one example")
         if name not in self.checked:
-            check_range(split.x, "dataset", name)
+            self.modality.check(split.x, "dataset", name)
             self.checked.add(name)
         if self.binarize != "none" and split.x.dtype != torch.uint8:
             raise UserError(f"data.binarize={self.binarize}: the data are no images of gray values; use none")
@@ -149,6 +162,5 @@ def sample_binary(x: Tensor) -> Tensor:
 
 
 def to_float(batch: Batch) -> Batch:
-    """Images from uint8 to float32 in [0, 1]; everything else as it is."""
-    x = batch["x"]
-    return {**batch, "x": x.float().div_(255)} if x.dtype == torch.uint8 else batch
+    """The batch with its examples as floating point in [0, 1]."""
+    return {**batch, "x": pixels.to_float(batch["x"])}

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities import pixels
 
 LARGEST_WHOLE = 1_500_000
 """Pixels that a model that takes any size is given at once."""
@@ -79,8 +80,8 @@ def tile_rows(
     tops = [*starts[0], image.shape[1]]
     for row, (top, following) in enumerate(pairwise(tops)):
         for column, left in enumerate(starts[1]):
-            piece = image[None, :, top : top + tile[0], left : left + tile[1]].astype(np.float32) / 255
-            output = apply(piece)[0]
+            piece = image[None, :, top : top + tile[0], left : left + tile[1]]
+            output = apply(pixels.to_float(torch.from_numpy(piece)).numpy())[0]
             if buffer is None:
                 buffer = np.zeros((len(output), output.shape[1], scale * image.shape[2]), np.float32)
             down = weights[0][row, scale * top : scale * (top + tile[0]), None]
@@ -88,7 +89,7 @@ def tile_rows(
             buffer[:, :, scale * left : scale * (left + tile[1])] += output * down * across
         assert buffer is not None
         done = scale * (following - top)
-        yield (buffer[:, :done].clip(0, 1) * 255).round().astype(np.uint8)
+        yield pixels.to_uint8(torch.from_numpy(buffer[:, :done])).numpy()
         buffer = np.concatenate([buffer[:, done:], np.zeros_like(buffer[:, :done])], axis=1)
 
 

@@ -1,1 +1,21 @@
 """What an example is: how it is checked, scored, shown and stored."""
+
+from aectl.errors import UserError
+from aectl.modalities.base import Metric, Modality
+from aectl.modalities.images import Images
+from aectl.modalities.vectors import Vectors
+from aectl.types import Shape
+
+__all__ = ["Images", "Metric", "Modality", "Vectors", "modality_for"]
+BY_AXES: dict[int, type[Modality]] = {1: Vectors, 3: Images}
+
+
+def modality_for(shape: Shape) -> Modality:
+    """The modality of examples of this shape: (C, H, W) are images, (D,) vectors.
+
+    Raises:
+        UserError: another number of axes.
+    """
+    if len(shape) not in BY_AXES:
+        raise UserError(f"dataset: examples of shape {tuple(shape)}; expected (C, H, W) for images or (D,) for vectors")
+    return BY_AXES[len(shape)](tuple(shape))

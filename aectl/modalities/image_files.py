@@ -1,4 +1,4 @@
-"""Reads and writes pictures of any usual format. Knows only numpy and PIL."""
+"""Reads and writes pictures of any usual format."""
 
 import os
 import warnings
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
 
 from aectl.errors import UserError, one_line
 from aectl.io.atomic import write_atomic
+from aectl.modalities import pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
 """All that is read, whatever a name ends in: Pillow would hand an EPS to Ghostscript, which runs the program in it."""
@@ -162,7 +164,7 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
     if not (lowest >= 0 and highest <= most):
         kind = "floating point" if floating else "integers"
         raise UnreadableError(f"values from {lowest:.6g} to {highest:.6g}; expected {kind} from 0 to {most}")
-    return (values * 255 if floating else values / 257).round().astype(np.uint8)
+    return pixels.to_uint8(torch.tensor(values)).numpy() if floating else (values / 257).round().astype(np.uint8)
 
 
 def write_image(array: np.ndarray, path: Path) -> Path:

@@ -110,10 +110,10 @@ def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[s
 
 
 def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
-    """A picture (C, H, W) tiled from images decoded at `xs` by `ys`, the second axis pointing up."""
+    """A picture (C, H, W) uint8 tiled from images decoded at `xs` by `ys`, the second axis pointing up."""
     figure = Figure(figsize=(6.5, 6.5 * picture.shape[1] / picture.shape[2]))
     axes = figure.subplots()
-    show_image(axes, picture)
+    show_image(axes, picture, most=255)
     axes.set_xticks(cell_centers(picture.shape[2], len(xs)), [f"{x:.1f}" for x in xs], fontsize=7)
     axes.set_yticks(cell_centers(picture.shape[1], len(ys)), [f"{y:.1f}" for y in reversed(ys)], fontsize=7)
     axes.tick_params(length=0)

@@ -10,6 +10,7 @@ from torch import Tensor
 from aectl.io.atomic import write_atomic
 
 GAP = 2
+WHITE = 255
 COMPRESSION = 1
 """zlib's least: four times faster than the usual, for a tenth more bytes."""
 
@@ -20,25 +21,28 @@ def enlarge(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def tile_images(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
-    """(N, C, H, W) in [0, 1] to one white-framed picture (C, H', W'), row by row."""
+    """(N, C, H, W) uint8 to one white-framed picture (C, H', W'), row by row."""
     rows = -(-len(images) // columns)
-    padded = F.pad(images.detach().cpu().float().clamp(0, 1), (0, gap, 0, gap), value=1.0)
+    padded = F.pad(images.cpu(), (0, gap, 0, gap), value=WHITE)
     missing = rows * columns - len(images)
-    padded = torch.cat([padded, padded.new_ones(missing, *padded.shape[1:])])
+    padded = torch.cat([padded, padded.new_full((missing, *padded.shape[1:]), WHITE)])
     c, h, w = padded.shape[1:]
     grid = padded.view(rows, columns, c, h, w).permute(2, 0, 3, 1, 4).reshape(c, rows * h, columns * w)
-    return F.pad(grid, (gap, 0, gap, 0), value=1.0)
+    return F.pad(grid, (gap, 0, gap, 0), value=WHITE)
 
 
 def comparison_grid(rows: list[Tensor]) -> Tensor:
-    """One picture (C, H', W') with a row for each batch of images, the small ones enlarged to the size of the last."""
+    """One picture (C, H', W') with a row for each batch of images, the small ones enlarged to the size of the last.
+
+    Every batch has as many images as the first; the last one may have fewer.
+    """
     size = (rows[-1].shape[-2], rows[-1].shape[-1])
-    return tile_images(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[-1]))
+    return tile_images(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[0]))
 
 
 def save_png(picture: Tensor, path: Path, zoom: int = 1) -> Path:
-    """Writes (C, H, W) in [0, 1] as a PNG, each pixel `zoom` pixels wide."""
-    array = picture.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    """Writes (C, H, W) uint8 as a PNG, each pixel `zoom` pixels wide."""
+    array = picture.cpu().permute(1, 2, 0).numpy()
     image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
     zoomed = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
     return write_atomic(path, lambda aside: zoomed.save(aside, compress_level=COMPRESSION))

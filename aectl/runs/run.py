@@ -15,6 +15,7 @@ from aectl.config import to_plain
 from aectl.data.loader import Data
 from aectl.errors import UserError, shorten
 from aectl.io.atomic import write_text
+from aectl.modalities import Modality, modality_for
 from aectl.models.base import Autoencoder
 from aectl.runs.checkpoint import model_weights, stored_version
 from aectl.runs.index import BEST
@@ -97,6 +98,10 @@ class Run:
     @cached_property
     def data(self) -> Data:
         return instantiate_node(self.cfg.data, source=instantiate_node(self.cfg.dataset))
+
+    @property
+    def modality(self) -> Modality:
+        return modality_for(tuple(self.cfg.model.shape))
 
     def build(self) -> Autoencoder:
         """The model as the config describes it, with new weights."""

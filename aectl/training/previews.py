@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from aectl.data.loader import Batch, Batches, to_float
-from aectl.plots.image_grid import comparison_grid, tile_images
+from aectl.modalities import modality_for
 from aectl.rng import seeded_rng
 from aectl.training.system import System
 from aectl.types import PositiveInt
@@ -46,10 +46,15 @@ class Previews(Callback):
         with torch.inference_mode(), seeded_rng(system.seed, system.device):
             example = system.task(**batch)
             rows = [example.input, system.model.reconstruct(example.input, example.cond), example.target]
-            writer(trainer).add_image("input, output, target", comparison_grid(rows), step)
+            self._add_picture(trainer, "input, output, target", rows, step)
             if system.model.generative:
                 samples = system.model.sample(self.n, example.cond)
-                writer(trainer).add_image("samples from the prior", tile_images(samples, columns=8), step)
+                self._add_picture(trainer, "samples from the prior", list(samples.split(8)), step)
+
+    def _add_picture(self, trainer: Trainer, name: str, rows: list[Tensor], step: int) -> None:
+        picture = modality_for(rows[-1].shape[1:]).preview(rows)
+        if picture is not None:
+            writer(trainer).add_image(name, picture, step)
 
 
 class Projector(Callback):

@@ -262,7 +262,7 @@ class TestRange:
             Data(Given(x.view(1, 1, 1, 2)), 2).split("val")
         assert told in str(raised.value)
         good = Data(Given(torch.ones(1, 1, 2, 2)), 2)
-        with patch("aectl.data.loader.check_range") as check:
+        with patch("aectl.modalities.pixels.check_range") as check:
             for _ in range(3):
                 good.split("val")
         assert check.call_count == 1

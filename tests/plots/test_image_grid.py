@@ -9,12 +9,18 @@ from PIL import Image
 from torch import Tensor
 
 from aectl.io.atomic import write_atomic, write_json, write_text
+from aectl.modalities import Images
 from aectl.plots.image_grid import comparison_grid, enlarge, save_png, tile_images
 
 
 def flat(n: int, channels: int = 1, height: int = 3, width: int = 4) -> Tensor:
-    """Images of one gray each, 0.1, 0.2, ..."""
-    return (torch.arange(n) + 1).div(10).view(n, 1, 1, 1).expand(n, channels, height, width)
+    """Images of one gray each, 10, 20, ..."""
+    return (torch.arange(n) + 1).mul(10).to(torch.uint8).view(n, 1, 1, 1).expand(n, channels, height, width)
+
+
+def noise(*shape: int) -> Tensor:
+    """Random pixels, none of them white."""
+    return torch.randint(0, 255, shape, dtype=torch.uint8)
 
 
 def cell(picture: Tensor, row: int, column: int, gap: int = 2, height: int = 3, width: int = 4) -> Tensor:
@@ -25,35 +31,35 @@ def cell(picture: Tensor, row: int, column: int, gap: int = 2, height: int = 3, 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("gap", [1, 2])
 def test_tile_lays_images_row_by_row_in_a_white_frame(channels: int, gap: int) -> None:
-    images = torch.rand(6, channels, 3, 4) * 0.9
+    images = noise(6, channels, 3, 4)
     picture = tile_images(images, columns=3, gap=gap)
     assert picture.shape == (channels, gap + 2 * (3 + gap), gap + 3 * (4 + gap))
     for index, image in enumerate(images):
         assert torch.equal(cell(picture, *divmod(index, 3), gap=gap), image)
-    assert (picture == 1).sum() == picture.numel() - images.numel()
+    assert (picture == 255).sum() == picture.numel() - images.numel()
 
 
 def test_cells_without_an_image_are_white() -> None:
     picture = tile_images(flat(4), columns=3)
     assert torch.equal(cell(picture, 1, 0), flat(4)[3])
-    assert (cell(picture, 1, 1) == 1).all()
-    assert (cell(picture, 1, 2) == 1).all()
+    assert (cell(picture, 1, 1) == 255).all()
+    assert (cell(picture, 1, 2) == 255).all()
 
 
-def test_tile_cuts_values_to_the_pixel_range() -> None:
-    picture = tile_images(torch.tensor([-3.0, 3.0]).view(2, 1, 1, 1), columns=2, gap=1)
-    assert picture[0].tolist() == [[1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [1, 1, 1, 1, 1]]
+def test_a_preview_clips_values_to_the_pixel_range() -> None:
+    picture = Images((1, 1, 1)).preview([torch.tensor([-3.0, 3.0]).view(2, 1, 1, 1)])
+    assert picture[0, 2].tolist() == [255, 255, 0, 255, 255, 255, 255, 255]
 
 
 def test_enlarge_repeats_each_pixel() -> None:
-    images = torch.rand(2, 3, 4, 5)
+    images = noise(2, 3, 4, 5)
     expected = images.repeat_interleave(3, dim=2).repeat_interleave(2, dim=3)
     assert torch.equal(enlarge(images, (12, 10)), expected)
     assert enlarge(images, (4, 5)) is images
 
 
 def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> None:
-    small, large = torch.rand(3, 1, 2, 2), torch.rand(3, 1, 4, 4)
+    small, large = noise(3, 1, 2, 2), noise(3, 1, 4, 4)
     picture = comparison_grid([small, large])
     for column in range(3):
         shown = cell(picture, 0, column, height=4, width=4)
@@ -64,12 +70,12 @@ def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> Non
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
 @pytest.mark.parametrize("zoom", [1, 3])
 def test_saved_png_reads_back(tmp_path: Path, channels: int, mode: str, zoom: int) -> None:
-    picture = torch.rand(channels, 5, 7)
+    picture = noise(channels, 5, 7)
     path = save_png(picture, tmp_path / "new" / "picture.png", zoom)
     with Image.open(path) as image:
         assert (image.format, image.mode, image.size) == ("PNG", mode, (7 * zoom, 5 * zoom))
         pixels = np.asarray(image).reshape(5 * zoom, 7 * zoom, channels)
-    expected = picture.mul(255).round().permute(1, 2, 0).numpy().repeat(zoom, 0).repeat(zoom, 1)
+    expected = picture.permute(1, 2, 0).numpy().repeat(zoom, 0).repeat(zoom, 1)
     np.testing.assert_array_equal(pixels, expected)
 
 

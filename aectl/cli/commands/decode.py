@@ -42,7 +42,8 @@ def decode_from_file(opened: TrainedRun, latents: str | None, output: str | None
     images = torch.cat(
         [model.decode_mean(part.to(opened.device)).cpu() for part in torch.from_numpy(table.codes).float().split(GRID)]
     )
+    images = opened.run.modality.to_uint8(images)
     for image, place in zip(track(images, "decode"), places, strict=True):
-        image_grid.save_png(image.clamp(0, 1), place)
+        image_grid.save_png(image, place)
     grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))
     print(f"wrote {len(images)} pictures to {folder}/\n      {image_grid.save_png(grid, folder / 'all.png', zoom=2)}")

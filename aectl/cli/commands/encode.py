@@ -52,5 +52,6 @@ def of_files(opened: TrainedRun, input: str) -> LatentTable:
         pictures = [image_files.read_image(file, channels) for file in files[start : start + AT_ONCE]]
         rng = np.random.default_rng(0)
         batch = np.concatenate([make_frames(picture, (height, width), "crop", 1, rng) for picture in pictures])
-        codes.append(opened.model.embed(torch.from_numpy(batch).float().div(255).to(opened.device)).cpu())
+        images = opened.run.modality.to_model(torch.from_numpy(batch).to(opened.device))
+        codes.append(opened.model.embed(images).cpu())
     return LatentTable([str(file.relative_to(root)) for file in files], torch.cat(codes).numpy())

@@ -66,7 +66,8 @@ def decoded_grid(opened: TrainedRun, latents: Latents, side: int) -> figures.Fig
         xs, ys = latents.codes.quantile(probabilities, dim=0).T
         title = "decoded points at the quantiles of the latents (the model has no prior)"
     codes = torch.cartesian_prod(ys.flip(0), xs).flip(1)  # (side^2, 2), rows from the top
-    picture = tile_images(opened.single_latent.decode_mean(codes.to(opened.device)), columns=side, gap=0)
+    images = opened.run.modality.to_uint8(opened.single_latent.decode_mean(codes.to(opened.device)))
+    picture = tile_images(images, columns=side, gap=0)
     return figures.latent_grid(picture.numpy(), xs.numpy(), ys.numpy(), title)
 
 

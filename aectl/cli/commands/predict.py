@@ -14,9 +14,8 @@ from aectl.errors import UserError
 from aectl.inference.restoration import restore
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
-from aectl.modalities import image_files
+from aectl.modalities import image_files, modality_for
 from aectl.modalities.image_files import UnreadableError
-from aectl.modalities.image_metrics import psnr
 from aectl.plots import image_grid
 from aectl.types import PositiveInt
 
@@ -121,19 +120,16 @@ def psnr_against(output: np.ndarray, truth: np.ndarray, file: Path) -> float:
     if output.shape != truth.shape:
         sizes = " and ".join(f"{height}x{width}" for height, width in (output.shape[1:], truth.shape[1:]))
         raise UnreadableError(f"{file}: the result and its reference are {sizes} pixels; expected the same")
-    return float(psnr(*(as_tensor(images) for images in (output, truth))))
-
-
-def as_tensor(picture: np.ndarray) -> torch.Tensor:
-    """(C, H, W) uint8 to (1, C, H, W) in [0, 1]."""
-    return torch.from_numpy(picture).float().div(255).unsqueeze(0)
+    modality = modality_for(truth.shape)
+    images = (modality.to_model(torch.from_numpy(picture)[None]) for picture in (output, truth))
+    return float(modality.metrics["psnr"].compute(*images))
 
 
 def side_by_side(input: np.ndarray, output: np.ndarray, truth: np.ndarray | None) -> torch.Tensor:
     """Input, output and, where there is one, reference and difference, side by side."""
     shown = [output] if truth is None else [output, truth, np.abs(output.astype(int) - truth).astype(np.uint8)]
-    images = torch.cat([as_tensor(image) for image in shown])
-    small = as_tensor(input).expand(1, images.shape[1], -1, -1)
+    images = torch.from_numpy(np.stack(shown))
+    small = torch.from_numpy(input)[None].expand(1, images.shape[1], -1, -1)
     return image_grid.tile_images(
         torch.cat([image_grid.enlarge(small, (images.shape[2], images.shape[3])), images]), columns=len(images) + 1
     )

@@ -45,7 +45,7 @@ def sample(
     images = generate(opened, n, chosen, components, temperature)
     folder = opened.run.place("samples")
     stem = f"{chosen}-seed-{opened.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
-    grid = image_grid.tile_images(images, columns=math.ceil(math.sqrt(n)))
+    grid = image_grid.tile_images(opened.run.modality.to_uint8(images), columns=math.ceil(math.sqrt(n)))
     zoom = max(1, PICTURE_PIXELS // images.shape[-1])
     zoom_of_grid = max(1, min(zoom, MOST_PIXELS // grid.shape[-1]))
     print(f"wrote {image_grid.save_png(grid, folder / f'{stem}.png', zoom_of_grid)}")
@@ -76,4 +76,5 @@ def interpolation_grid(opened: TrainedRun, steps: int) -> Tensor:
     chosen = torch.randperm(len(codes), generator=torch.Generator().manual_seed(opened.seed))[:2]
     start, end = codes[chosen]
     ways = torch.cat([sampling.lerp(start, end, steps), sampling.slerp(start, end, steps)])
-    return image_grid.tile_images(opened.single_latent.decode_mean(ways), columns=steps)
+    images = opened.run.modality.to_uint8(opened.single_latent.decode_mean(ways))
+    return image_grid.tile_images(images, columns=steps)

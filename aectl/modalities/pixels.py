@@ -1,10 +1,23 @@
-"""Which numbers are pixels: integers from 0 to 255, or floating point from 0 to 1. Others are named, not guessed."""
+"""Pixel values: uint8, where 255 is white, or floating point in [0, 1]. Other values are an error, never rescaled."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aectl.errors import UserError
+
+WHITE = 255
+"""The uint8 that stands for 1."""
+
+
+def to_float(x: Tensor) -> Tensor:
+    """uint8 as float32 in [0, 1]; floating point as it is."""
+    return x.float().div_(WHITE) if x.dtype == torch.uint8 else x
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """Floating point, clipped to [0, 1], as uint8; uint8 as it is."""
+    return x if x.dtype == torch.uint8 else x.float().clamp(0, 1).mul_(WHITE).round_().to(torch.uint8)
 
 
 def as_pixels(parts: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
@@ -47,6 +60,18 @@ def check_range(x: Tensor, where: str, name: str) -> None:
         raise UserError(
             f"{where}: its {name} split {describe_range(lowest, highest, str(x.dtype).removeprefix('torch.'))}"
         )
+
+
+def to_unit_range(x: Tensor) -> Tensor:
+    """Examples that a user passed, as float32 in [0, 1].
+
+    Raises:
+        UserError: neither uint8 nor floating point in [0, 1].
+    """
+    if x.dtype != torch.uint8 and not (x.is_floating_point() and ((x >= 0) & (x <= 1)).all()):
+        found = f" from {x.min().item():.6g} to {x.max().item():.6g}" if x.numel() else ""
+        raise UserError(f"x: values of {x.dtype}{found}; expected uint8, or floating point from 0 to 1")
+    return to_float(x).float()
 
 
 def describe_range(lowest: float, highest: float, dtype: object) -> str:

@@ -1,0 +1,106 @@
+"""The interface of a modality: what one example is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from aectl.errors import UserError
+from aectl.modalities import pixels
+from aectl.types import Shape
+
+
+class Metric(NamedTuple):
+    """A score of single examples.
+
+    Arguments:
+        compute: outputs and targets (B, *shape) in [0, 1] to their scores (B,).
+        label: heads its column in a table.
+        digits: decimals in a table.
+    """
+
+    compute: Callable[[Tensor, Tensor], Tensor]
+    label: str
+    digits: int
+
+
+@dataclass(frozen=True)
+class Modality(ABC):
+    """What one example is: its valid values, what a model sees of it, how it is scored, shown and stored.
+
+    Examples are stored as uint8, where 255 stands for 1, or as floating point in [0, 1].
+
+    Arguments:
+        shape: the shape of one example.
+
+    Attributes:
+        name: examples in the plural, as in `images/s`.
+        suffixes: the endings of files with one example each; empty where there are no such files.
+    """
+
+    shape: Shape
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Mapping[str, Metric]:
+        """The metrics by name; the first one ranks examples and models."""
+
+    def check(self, x: Tensor, where: str, name: str) -> None:
+        """Checks the values of one split.
+
+        Arguments:
+            x: the examples.
+            where: the config key of the data set.
+            name: the split.
+
+        Raises:
+            UserError: a value is out of range, or of another type.
+        """
+        pixels.check_range(x, where, name)
+
+    def to_model(self, x: Tensor) -> Tensor:
+        """Stored examples as floating point in [0, 1], on their device."""
+        return pixels.to_float(x)
+
+    def to_uint8(self, x: Tensor) -> Tensor:
+        """A model's output, clipped to [0, 1], as uint8."""
+        return pixels.to_uint8(x)
+
+    def score(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Every metric of every example, (B,) each; the output is clipped to [0, 1] as a file would be."""
+        clipped = output.clamp(0, 1)
+        return {name: metric.compute(clipped, target) for name, metric in self.metrics.items()}
+
+    def preview(self, rows: Sequence[Tensor]) -> Tensor | None:
+        """One picture (C, H, W) uint8 with a row for each batch of examples in [0, 1]; None if they have no picture."""
+        return None
+
+    @abstractmethod
+    def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
+        """Examples in any usual form as (N, *shape) float32 in [0, 1].
+
+        Arguments:
+            x: one example or several: a tensor, an array, or a list of these.
+            any_size: accept images of any height and width.
+
+        Raises:
+            UserError: another shape, or values out of range.
+        """
+
+    def read_file(self, path: Path) -> np.ndarray:
+        """One example as it is stored, of its own size.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        raise UserError(f"{path}: {self.name} are not read from single files; expected a run on images")
+
+    def write_file(self, x: np.ndarray, path: Path) -> Path:
+        """Writes one stored example."""
+        raise UserError(f"{path}: {self.name} are not written to single files; expected a run on images")
