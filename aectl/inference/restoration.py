@@ -29,7 +29,7 @@ def restore(opened: TrainedRun, picture: np.ndarray, tile: int | None = None) ->
             large one. Other models have tiles of the size that they were trained on.
     """
     model = opened.model
-    scale = model.shape[1] // model.input_shape[1]
+    scale = model.scale
     trained = (model.input_shape[1], model.input_shape[2])
     height, width = picture.shape[1:]
     if not model.any_size:

@@ -1,1 +1,1 @@
-"""Autoencoders, as torch modules: one file a paper."""
+"""Autoencoders, as torch modules: one file per paper."""

@@ -1,4 +1,4 @@
-"""The autoencoder with one latent, which others vary by a method or two. Knows nothing of tasks, data or Lightning."""
+"""The autoencoder with a single latent; other models override a method or two."""
 
 import math
 
@@ -14,7 +14,7 @@ from aectl.types import PositiveInt, Shape
 
 
 class AE(Autoencoder):
-    r"""Squeezes the input through a code $z = f(x)$ and rebuilds the target from it.
+    r"""Encodes the input as a latent $z = f(x)$ and decodes the target from it.
 
     .. math:: \mathcal{L}(x) = -\log p(x | f(x))
 
@@ -26,10 +26,10 @@ class AE(Autoencoder):
 
     Arguments:
         shape: the shape of the target.
-        input_shape: the shape of what the encoder sees.
-        latent_dim: the numbers in the code, or in each cell of it when the net has a latent grid.
-        net: what encoder and decoder are made of.
-        likelihood: how the decoder's output is scored.
+        input_shape: the shape of the encoder's input.
+        latent_dim: the size of the latent, or of each cell when the net has a latent grid.
+        net: the architecture of encoder and decoder.
+        likelihood: the distribution that the decoder's output parametrizes.
     """
 
     params_per_latent = 1
@@ -54,41 +54,37 @@ class AE(Autoencoder):
         """q(z|x, c), elementwise over (B, *latent_shape)."""
         return Dirac(at_least_float32(self.encoder(x)))
 
+    def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The bottleneck: z drawn from q(z|x, c), and what it adds to the loss, named terms of (B,) nats each."""
+        return q.rsample(), {}
+
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
         """p(x|z, c), elementwise over (B, *shape), or over images with other sides where the net takes any size."""
         kept = [slice(side) for side in sides or self.shape[1:]]
         return self.likelihood(at_least_float32(self.decoder(z)[(..., *kept)]))
 
-    def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
-        """What the code is charged besides the nll: named terms, each (B,) nats."""
-        return {}
-
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
-        """The terms weighed and added, (B,) nats."""
+        """The weighted sum of the terms, (B,) nats."""
         return terms["nll"]
 
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
-        q = self.encode(example.input, example.cond)
-        z = q.rsample()
-        return self._terms(example, q, z, self.decode(z, example.cond, tuple(example.target.shape[2:])))
+        return self._terms(example, self.encode(example.input, example.cond))[0]
 
     def loss_and_reconstruction(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
         q = self.encode(example.input, example.cond)
-        z = q.rsample()
-        sides = tuple(example.target.shape[2:])
-        p = self.decode(z, example.cond, sides)
-        best = p if isinstance(q, Dirac) else self.decode(q.mean, example.cond, sides)
-        return self._terms(example, q, z, p), best.mean
+        terms, p = self._terms(example, q)
+        best = p if isinstance(q, Dirac) else self.decode(q.mean, example.cond, tuple(example.target.shape[2:]))
+        return terms, best.mean
 
-    def _terms(self, example: Example, q: Distribution, z: Tensor, p: Distribution) -> dict[str, Tensor]:
-        """The loss and what it is made of, means over the batch."""
-        nll = self.likelihood.nll(p, example.target, example.weight)
-        terms = {"nll": nll, **self.divergence(q, z, example.cond)}
-        return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}
+    def _terms(self, example: Example, q: Distribution) -> tuple[dict[str, Tensor], Distribution]:
+        """The loss and its terms, means over the batch, and the p(x|z, c) that they score."""
+        z, charges = self.latent(q, example.cond)
+        p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
+        terms = {"nll": self.likelihood.nll(p, example.target, example.weight), **charges}
+        return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}, p
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
-        scale = self.shape[1] // self.input_shape[1]
-        sides = tuple(scale * side for side in input.shape[2:])
+        sides = tuple(self.scale * side for side in input.shape[2:])
         return self.decode(self.encode(input, cond).mean, cond, sides).mean
 
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:

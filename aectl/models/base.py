@@ -1,4 +1,4 @@
-"""What every model is to the rest of aectl. Knows nothing of tasks, data, Lightning or Hydra."""
+"""The interface of every model. Models know nothing of tasks, data, Lightning or Hydra."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from aectl.types import Shape
 
 
 class NotGenerativeError(UserError):
-    """The model has no distribution over its latents to draw from."""
+    """The model has no prior over its latents to sample from."""
 
 
 class Autoencoder(nn.Module, ABC):
-    """The only calls that the rest of aectl makes of a model.
+    """A model: the calls here are all that the rest of aectl makes, besides those of `aectl.models.capabilities`.
 
     Attributes:
         generative: whether it has a prior, so that `sample` works.
-        any_size: whether it takes images of any height and width, and not only those of its training.
-        stride: the sides that need no padding are multiples of it.
-        discriminators: the players that tell two kinds of examples apart; training checks whether one is saturated.
+        any_size: whether it takes images of any height and width, not only those it was trained on.
+        stride: images whose sides are multiples of it need no padding.
+        discriminators: the players that are discriminators, which training checks for saturation.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
     """
@@ -36,26 +36,31 @@ class Autoencoder(nn.Module, ABC):
     @property
     @abstractmethod
     def latent_size(self) -> int:
-        """The numbers in what `embed` gives for one example."""
+        """The length of one vector of `embed`."""
+
+    @property
+    def scale(self) -> int:
+        """How many times larger than the input an output is, along each side; 1 for vectors, which have no sides."""
+        return self.shape[1] // self.input_shape[1] if len(self.shape) > 1 else 1
 
     @property
     def players(self) -> Mapping[str, list[nn.Parameter]]:
-        """Who trains, each with an optimizer of its own, in the order in which they take their turn."""
+        """The parameters that each optimizer trains, by player, in the order in which they take their steps."""
         return {"autoencoder": [p for p in self.parameters() if p.requires_grad]}
 
     def start_epoch(self, epoch: int) -> None:
-        """Told the epoch, from 0, before it trains: whatever is annealed is a function of it alone."""
+        """Called before each epoch of training, counted from 0; annealed weights must depend on it alone."""
 
     @abstractmethod
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
-        """The mean over the batch of each term, in nats per example; `loss` is the one that is minimised."""
+        """The loss of a player as `loss`, and the terms it consists of: means over the batch, in nats per example."""
 
     @abstractmethod
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
-        """(B, *input_shape) to the model's best guess of the target, (B, *shape)."""
+        """(B, *input_shape) to the model's best estimate of the target, (B, *shape)."""
 
     def loss_and_reconstruction(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
-        """What `loss` and `reconstruct` give, for models that can have both for less."""
+        """What `loss` and `reconstruct` return; models override it where both share work."""
         return self.loss(example), self.reconstruct(example.input, example.cond)
 
     @abstractmethod
@@ -69,11 +74,11 @@ class Autoencoder(nn.Module, ABC):
             NotGenerativeError: the model has no prior.
         """
         raise NotGenerativeError(
-            f"sampler=prior: {type(self).__name__} has no prior to draw from; "
+            f"sampler=prior: {type(self).__name__} has no prior to sample from; "
             "use sampler=gaussian or sampler=mixture, which are fitted to its training latents"
         )
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """In single precision at least: nets may compute in bfloat16, whose two digits are too few for a loss."""
+    """The tensor in float32 or better: nets may compute in bfloat16, which is too coarse for a loss."""
     return x.float() if x.dtype.itemsize < 4 else x

@@ -1,4 +1,4 @@
-"""The variational autoencoder as the lesson prints it. Knows nothing of tasks, data or Lightning."""
+"""The variational autoencoder as the lesson implements it."""
 
 from torch import Tensor
 from torch.distributions import Distribution
@@ -9,12 +9,12 @@ from aectl.models.vae import VAE
 
 
 class LessonVAE(VAE):
-    r"""Reads the encoder's second output $s$ as $\log \sigma$ when it samples and as $\log \sigma^2$ in the KL.
+    r"""A VAE that reads its encoder's second output $s$ as $\log \sigma$ in sampling and as $\log \sigma^2$ in the KL.
 
     .. math:: z = \mu + e^s \epsilon, \quad D = -\tfrac{1}{2} \sum (1 + s - \mu^2 - e^s)
 
-    The two disagree, so this is no bound on the likelihood; it is here to be laid beside the lesson's printed numbers.
-    `VAE` is the exact form.
+    The two disagree, so the loss is no bound on the likelihood: use it only to compare with the numbers that the lesson
+    prints. `VAE` is the exact form.
 
     References:
         | AI for Beginners, lesson 9: Autoencoders (Microsoft, 2022)
@@ -26,6 +26,6 @@ class LessonVAE(VAE):
         mu, s = self.encoder(x).chunk(2, dim=1)
         return normal(mu, s.exp())
 
-    def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
+    def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         as_variance = normal(q.mean, q.stddev.sqrt())
-        return {"kl": kl(as_variance, standard_normal(z))}
+        return q.rsample(), {"kl": kl(as_variance, standard_normal(q.mean))}

@@ -1,4 +1,4 @@
-"""The encoder-decoder with symmetric skip connections. Knows nothing of tasks, data or Lightning."""
+"""RED-Net, the convolutional encoder-decoder with symmetric skip connections."""
 
 import math
 from typing import Literal
@@ -10,22 +10,23 @@ from torch.distributions import Distribution
 
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
+from aectl.models.nets.base import check_is_image
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import PositiveInt, Shape
 
 INITIAL_RESIDUAL_SCALE = 0.01
-"""Of the usual size, before training."""
+"""The factor on torch's initial weights of the last layer."""
 
 
 class RedNet(Autoencoder):
-    r"""Adds to its input what convolutions, and transposed ones that mirror them, find wrong with it.
+    r"""Predicts a residual to its input by convolutions and mirrored transposed convolutions, for restoring images.
 
     .. math:: \hat{x} = g^{-1}(g(\tilde{x}) + h(\tilde{x})), \quad \mathcal{L}(x) = -\log p(x | \hat{x})
 
-    Every few transposed convolutions the maps of the convolution that they mirror are added, so that nothing has to
-    pass a bottleneck: made for restoring, and no compression. Images may have any size. A smaller input is enlarged
-    at the end, by a pixel shuffle, and bicubically where it is added. Before it has learned anything it hardly changes
-    its input: the last layer begins near zero, or what is smooth already would be the worse for it for long.
+    Skip connections add the maps of a convolution to those of the transposed convolution that mirrors it, so there is
+    no bottleneck, and no compression. Images may have any size. Where the target is larger than the input, a pixel
+    shuffle enlarges the residual and bicubic interpolation the input that it is added to. The last layer is initialized
+    near zero, so that an untrained model changes its input little; otherwise smooth regions stay noisy for many epochs.
 
     References:
         | Image Restoration Using Very Deep Convolutional Encoder-Decoder Networks with Symmetric Skip Connections
@@ -36,12 +37,15 @@ class RedNet(Autoencoder):
 
     Arguments:
         shape: the shape of the target.
-        input_shape: the shape of what the encoder sees.
-        features: the maps of every layer.
-        depth: convolutions, and as many transposed ones; 5, 10 and 15 are the paper's RED10, RED20 and RED30.
+        input_shape: the shape of the input.
+        features: the number of feature maps of every layer.
+        depth: the number of convolutions, and of transposed ones; 5, 10 and 15 are the paper's RED10, RED20 and RED30.
         skip_every: transposed convolutions from one skip connection to the next.
-        stride: of the first convolution, undone by the last transposed one: 2 works on maps of a quarter of the area.
-        likelihood: how the output is scored; $g^{-1}$ is its link to the mean.
+        stride: of the first convolution, undone by the last transposed one; with 2 the maps have a quarter of the area.
+        likelihood: the distribution that the output parametrizes; $g^{-1}$ is its link to the mean.
+
+    Raises:
+        UserError: the data are not images.
     """
 
     any_size = True
@@ -57,9 +61,9 @@ class RedNet(Autoencoder):
         likelihood: Likelihood,
     ) -> None:
         super().__init__()
+        check_is_image(input_shape, "model=rednet", "model=ae or model=vae with net=mlp")
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
-        self.scale = self.shape[1] // self.input_shape[1]
         self.features = features
         self.skip_every = skip_every
         self.stride: int = stride
@@ -81,20 +85,20 @@ class RedNet(Autoencoder):
         return self.features * math.prod(math.ceil(side / self.stride) for side in self.input_shape[1:])
 
     def restore(self, input: Tensor) -> Distribution:
-        """p(x|input), elementwise over (B, *shape); of any height and width."""
+        """p(x|input), elementwise over (B, *shape); the input may have any height and width."""
         height, width = input.shape[-2:]
         maps = self._maps(input)
         h = maps[-1]
-        for place, deconv in enumerate(self.deconvs, start=1):
+        for index, deconv in enumerate(self.deconvs, start=1):
             h = deconv(h)
-            if place % self.skip_every == 0:
-                h = h + maps[-1 - place]
+            if index % self.skip_every == 0:
+                h = h + maps[-1 - index]
             h = h.relu()
         residual = self.last(h)[..., : self.scale * height, : self.scale * width]
         return self.likelihood(self.likelihood.inverse(self._enlarged(input)) + at_least_float32(residual))
 
     def _maps(self, input: Tensor) -> list[Tensor]:
-        """What each convolution gives, (B, features, *cells); sides that do not divide repeat their last pixel."""
+        """The output of each convolution, (B, features, *grid); sides that the stride does not divide are padded."""
         h = F.pad(input, (0, -input.shape[-1] % self.stride, 0, -input.shape[-2] % self.stride), mode="replicate")
         maps = []
         for conv in self.convs:
@@ -103,7 +107,7 @@ class RedNet(Autoencoder):
         return maps
 
     def _enlarged(self, input: Tensor) -> Tensor:
-        """The input at the size of the target; one channel serves as many as there are."""
+        """The input at the size of the target; a single channel is repeated for each of the target's."""
         size = [self.scale * side for side in input.shape[-2:]]
         large = F.interpolate(input, size, mode="bicubic").clamp(0, 1) if self.scale > 1 else input
         return large.expand(-1, self.shape[0], -1, -1)
@@ -116,5 +120,5 @@ class RedNet(Autoencoder):
         return self.restore(input).mean
 
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
-        """The innermost maps, (B, D); they are no code, for the outer ones pass them by."""
+        """The innermost maps, (B, D); not a latent to decode from, since the skip connections bypass it."""
         return self._maps(input)[-1].flatten(1)

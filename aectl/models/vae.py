@@ -1,4 +1,4 @@
-"""The variational autoencoder. Knows nothing of tasks, data or Lightning."""
+"""The variational autoencoder."""
 
 import torch
 from torch import Tensor
@@ -14,14 +14,14 @@ from aectl.types import NonNegativeFloat, PositiveInt, Shape
 
 
 class VAE(AE):
-    r"""Encodes to a distribution and pays for what it says beyond the prior.
+    r"""Encodes the input as a Gaussian over latents, whose KL divergence from the prior is part of the loss.
 
     .. math:: \mathcal{L}(x) = \mathbb{E}_{q(z|x)} [-\log p(x|z)] + \beta \, D_{KL}(q(z|x) \| p(z)),
         \quad q(z|x) = \mathcal{N}(\mu(x), \sigma^2(x)), \quad p(z) = \mathcal{N}(0, I)
 
-    With $\beta = 1$ this is the negative evidence lower bound in nats, in training and validation alike. During the
-    warm-up the training loss weighs the KL by less; validation always weighs it by the whole of $\beta$, so that epochs
-    compare.
+    With $\beta = 1$ this is the negative evidence lower bound in nats, in training and validation alike. During
+    warm-up the training loss gives the KL a smaller weight; validation always uses the full $\beta$, so that epochs
+    can be compared.
 
     References:
         | Auto-Encoding Variational Bayes (Kingma & Welling, 2013), eq. 10
@@ -34,12 +34,12 @@ class VAE(AE):
 
     Arguments:
         shape: the shape of the target.
-        input_shape: the shape of what the encoder sees.
-        latent_dim: the numbers in the code, or in each cell of it when the net has a latent grid.
+        input_shape: the shape of the encoder's input.
+        latent_dim: the size of the latent, or of each cell when the net has a latent grid.
         beta: the weight of the KL.
         warmup_epochs: epochs over which the weight of the KL rises linearly from 0 to `beta`.
-        net: what encoder and decoder are made of.
-        likelihood: how the decoder's output is scored.
+        net: the architecture of encoder and decoder.
+        likelihood: the distribution that the decoder's output parametrizes.
     """
 
     generative = True
@@ -60,7 +60,7 @@ class VAE(AE):
         super().__init__(shape, input_shape, latent_dim, net, likelihood)
         self.beta = beta
         self.warmup_epochs = warmup_epochs
-        self.kl_weight_fraction: Tensor  # a tensor, since torch.compile would take a number for a constant
+        self.kl_weight_fraction: Tensor  # a tensor: torch.compile would treat a float as a constant
         self.register_buffer("kl_weight_fraction", torch.ones(()), persistent=False)
 
     def start_epoch(self, epoch: int) -> None:
@@ -75,8 +75,9 @@ class VAE(AE):
         like = next(self.parameters())
         return standard_normal(torch.empty(n, *self.latent_shape, dtype=like.dtype, device=like.device))
 
-    def divergence(self, q: Distribution, z: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
-        return {"kl": kl(q, self.prior(len(z), c))}
+    def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        z = q.rsample()
+        return z, {"kl": kl(q, self.prior(len(z), c))}
 
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
         beta = self.beta * self.kl_weight_fraction if self.training else self.beta

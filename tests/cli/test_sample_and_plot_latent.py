@@ -41,7 +41,7 @@ class TestSample:
         assert aectl("sample", runs["ae"], "n=9", "sampler=mixture").status == 0
         refused = aectl("sample", runs["ae"], "sampler=prior")
         assert refused.status == 2
-        assert "AE has no prior to draw from; use sampler=gaussian or sampler=mixture" in refused.err
+        assert "AE has no prior to sample from; use sampler=gaussian or sampler=mixture" in refused.err
 
     def test_more_components_than_latents_are_refused(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("sample", runs["ae"], "sampler=mixture", "components=100000")

@@ -1,1 +1,1 @@
-"""Encoders and decoders."""
+"""Architectures of encoders and decoders."""

@@ -1,18 +1,19 @@
-"""What every net is: a recipe for an encoder and the decoder that mirrors it. Knows only torch."""
+"""The interface of every net: a recipe for an encoder and the decoder that mirrors it. Nets know only torch."""
 
 from abc import ABC, abstractmethod
 
 from torch import nn
 
+from aectl.errors import UserError
 from aectl.types import Shape
 
 
 class Net(ABC):
-    """Builds the two halves of an autoencoder; features are always dim 1.
+    """Builds encoder and decoder of an autoencoder; features are always dim 1.
 
     Attributes:
-        any_size: whether what it builds takes images of any height and width.
-        stride: the sides that need no padding are multiples of it.
+        any_size: whether the encoder and decoder take images of any height and width.
+        stride: images whose sides are multiples of it need no padding.
     """
 
     any_size = False
@@ -20,7 +21,11 @@ class Net(ABC):
 
     @abstractmethod
     def latent_shape(self, shape: Shape, features: int) -> Shape:
-        """`(features,)` for a latent vector, `(features, *grid)` for a latent grid, of an input of `shape`."""
+        """The shape of the latent of an input: `(features,)` for a vector, `(features, *grid)` for a grid.
+
+        Raises:
+            UserError: the net does not take data of this shape.
+        """
 
     @abstractmethod
     def encoder(self, shape: Shape, features: int) -> nn.Module:
@@ -28,7 +33,13 @@ class Net(ABC):
 
     @abstractmethod
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
-        """(B, features, *grid) to (B, *shape): back to `input_shape` as the encoder came, and from there to `shape`.
+        """(B, features, *grid) to (B, *shape): the encoder's steps back to `input_shape`, then enlarged to `shape`.
 
-        The sides may come out longer than they should, by what the encoder had to add; the rest is cut off.
+        The sides of the output may be longer than `shape` by the encoder's padding; the model crops them.
         """
+
+
+def check_is_image(shape: Shape, choice: str, alternative: str) -> None:
+    """Raises a UserError that names what fits instead, unless the shape is that of images, (C, H, W)."""
+    if len(shape) != 3:
+        raise UserError(f"{choice}: takes images (C, H, W), but the data has shape {tuple(shape)}; use {alternative}")

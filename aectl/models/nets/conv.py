@@ -1,4 +1,4 @@
-"""Convolutions for images of any channels, height and width. Knows only torch."""
+"""A convolutional net for images of any number of channels, height and width."""
 
 import math
 from itertools import pairwise
@@ -7,21 +7,21 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aectl.models.nets.base import Net
+from aectl.models.nets.base import Net, check_is_image
 from aectl.types import PositiveInt, PositiveInts, Shape
 
 
 class Conv(Net):
-    """Halves the image once for each entry of `channels`, and doubles it as often on the way back.
+    """Halves height and width once for each entry of `channels`; the decoder doubles them as often.
 
-    The maps of full size, which cost the most, are half as many as the first of `channels`.
-    Sides that do not divide are padded at the right and bottom by repeating the edge; the model cuts it off.
+    The maps of full size, which cost the most, are half as many as the first of `channels`. Sides that the stride does
+    not divide are padded at the right and bottom by repeating the edge; the model crops the output.
 
     Arguments:
-        channels: the feature maps after each halving, first to last.
+        channels: the number of feature maps after each halving.
         hidden: the width of the dense layer between the last maps and a latent vector.
-        latent: `vector`, one code for the whole image, or `grid`, one code for each cell of the last maps, which keeps
-            the net fully convolutional.
+        latent: `vector`, one latent for the whole image, or `grid`, one for each cell of the last maps, which makes the
+            net fully convolutional.
     """
 
     def __init__(self, channels: PositiveInts, hidden: PositiveInt, latent: Literal["vector", "grid"]) -> None:
@@ -29,13 +29,14 @@ class Conv(Net):
         self.hidden = hidden
         self.latent = latent
         self.any_size = latent == "grid"
-        self.stride = 2 ** len(channels)  # the pixels a side that one cell of the last maps stands for
+        self.stride = 2 ** len(channels)  # the side of a cell of the last maps, in pixels
 
     def grid(self, shape: Shape) -> Shape:
-        """The height and width of the last maps, in cells."""
+        """The height and width of the last maps."""
         return tuple(math.ceil(side / self.stride) for side in shape[1:])
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
+        check_is_image(shape, "net=conv", "net=mlp")
         return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
 
     def encoder(self, shape: Shape, features: int) -> nn.Module:
@@ -79,7 +80,7 @@ class Conv(Net):
 
 
 class PadTo(nn.Module):
-    """Repeats the right and bottom edge until both sides are multiples of `multiple`."""
+    """Pads an image by repeating its right and bottom edge, until both sides are multiples of `multiple`."""
 
     def __init__(self, multiple: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The convolutional autoencoder of the lesson, layer by layer. Knows only torch.
+"""The convolutional autoencoder of the lesson, layer by layer.
 
 References:
     | AI for Beginners, lesson 9: Autoencoders (Microsoft, 2022)
@@ -10,22 +10,24 @@ from itertools import pairwise
 
 from torch import nn
 
-from aectl.models.nets.base import Net
+from aectl.models.nets.base import Net, check_is_image
 from aectl.types import PositiveInts, Shape
 
 
 class LessonConv(Net):
-    """3x3 convolutions with ReLU, max-pooling down and nearest upsampling back to a code of 8 x 4 x 4 on MNIST.
+    """3x3 convolutions with ReLU, max pooling in the encoder and nearest upsampling in the decoder.
+
+    With `latent_dim` 8 the latent of an MNIST image is 8 x 4 x 4.
 
     Arguments:
-        channels: the feature maps of the encoder, first to last, each halved by max-pooling; the code that follows has
-            the model's `latent_dim` of them.
+        channels: the number of feature maps of each convolution before the one that gives the latent.
     """
 
     def __init__(self, channels: PositiveInts) -> None:
         self.channels = channels
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
+        check_is_image(shape, "net=lesson_conv", "net=mlp")
         stride = 2 ** (len(self.channels) + 1)
         return (features, *(math.ceil(side / stride) for side in shape[1:]))
 

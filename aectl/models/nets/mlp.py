@@ -1,4 +1,4 @@
-"""Dense layers for data of any shape. Knows only torch."""
+"""Dense layers for data of any shape."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from aectl.types import PositiveInts, Shape
 
 
 class MLP(Net):
-    """Flattens the data and passes it through dense layers with ReLU; the decoder has them in reverse.
+    """Flattens the data and applies dense layers with ReLU; the decoder has the same widths in reverse.
 
     Arguments:
-        hidden: the width of each hidden layer of the encoder, first to last.
+        hidden: the widths of the encoder's hidden layers.
     """
 
     def __init__(self, hidden: PositiveInts) -> None:
@@ -32,7 +32,7 @@ class MLP(Net):
 
 
 def dense(widths: Sequence[int]) -> list[nn.Module]:
-    """Linear layers from each width to the next, with a ReLU between them."""
+    """Linear layers from each width to the next, with ReLU between them."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
