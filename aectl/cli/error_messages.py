@@ -1,57 +1,60 @@
-"""Hydra's errors in one line: the name, the value given, what was expected, what to do."""
+"""Errors in one line: the name, the value given, what was expected, what to do. Imports no torch."""
 
-import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import MissingConfigException, OverrideParseException
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
+from aectl.cli import hydra_internals
 from aectl.config import CONFIGS, BadValueError, options, suggest
-from aectl.errors import one_line
+from aectl.errors import UserError, one_line
+
+REPLACEABLE = ("dataset", "task")
+"""The groups that `aectl eval` may replace; a trained run keeps the others."""
+TILE = 256
+
+Advice = tuple[str, Any, str]
+"""The key that decides how much memory is taken, its value, and what to try."""
 
 
 def error_message(error: Exception, config_name: str, arguments: list[str]) -> str:
-    """One line for an error that a command met, or that Hydra raised while it composed `config_name` from arguments."""
+    """One line for an error of a command, or of Hydra as it composed `config_name` from these arguments."""
     text = one_line(str(error) or error.__cause__)
     if isinstance(error, BadValueError):
         default = OmegaConf.select(default_config(config_name, arguments), error.key)
         return f"{text}; try {error.key}={'null' if default is None else default}"
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = error.missing_cfg_file.partition("/")
-        return unknown_choice(group, choice, sorted({*(error.options or []), *options(group)}))
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as KEY=VALUE; quote a value with blanks or signs: \"KEY='VALUE'\""
-    if ambiguous := re.search(r"Ambiguous value for argument '(.+?)'", text):
-        return f"{ambiguous[1]}: several values; add -m to sweep over them, or write [a,b] for a list"
-    if missing := re.search(r"Could not override '(.+?)'", text):
-        return unknown_key(missing[1], given_value(missing[1], arguments), config_name, arguments)
+    if missing := hydra_internals.missing_choice(error):
+        return unknown_choice(*missing)
+    if key := hydra_internals.ambiguous_key(text):
+        return f"{key}: several values; add -m to sweep over them, or write [a,b] for a list"
+    if key := hydra_internals.unknown_key(text):
+        return unknown_key(key, given_value(key, arguments), config_name, arguments)
     return text
 
 
-def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
+def unknown_choice(group: str, choice: str, known: list[str]) -> str:
+    choices = sorted({*known, *options(group)})
     return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{suggest(choice, choices)}"
 
 
 def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) -> str:
     """What to type instead of a key that the composed config does not have."""
-    if config_name != "train" and key.split(".", maxsplit=1)[0] in (
-        "model",
-        "net",
-        "likelihood",
-        "optimizer",
-        "trainer",
-    ):
-        return f"{key}={value}: a trained run keeps its {key.split('.', maxsplit=1)[0]}; train another run for that"
+    groups = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name != "hydra"]
     group, _, leaf = key.rpartition(".")
+    top = key.split(".", maxsplit=1)[0]
+    if top in groups and config_name != "train" and not (config_name == "eval" and top in REPLACEABLE):
+        return f"{key}={value}: a trained run keeps its {top}; train another run for that"
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
     if owners:
         return f"{key}={value}: that key belongs to {' and '.join(owners)}; add {owners[0]}"
-    groups = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name != "hydra"]
     config = OmegaConf.to_container(default_config(config_name, arguments), resolve=False)
-    known = groups + list(flatten_keys(config))
-    return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{suggest(key, known)}"
+    meant = suggest(key, groups + list(flatten_keys(config)))
+    return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{meant}"
 
 
 def given_value(key: str, arguments: list[str]) -> str:
@@ -68,12 +71,7 @@ def keys_in(group: str, name: str) -> set[str]:
 def default_config(config_name: str, arguments: list[str]) -> DictConfig:
     """The config under the choices of groups among these arguments, every other value as shipped."""
     chosen = [word for word in arguments if "=" in word and word.partition("=")[2] in options(word.partition("=")[0])]
-    running = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose(config_name, chosen)
-    GlobalHydra.instance().hydra = running
-    return config
+    return hydra_internals.compose_aside(config_name, chosen)
 
 
 def flatten_keys(config: object, prefix: str = "") -> dict[str, object]:
@@ -84,3 +82,47 @@ def flatten_keys(config: object, prefix: str = "") -> dict[str, object]:
     for key, value in config.items():
         leaves |= flatten_keys(value, f"{prefix}.{key}" if prefix else str(key))
     return leaves
+
+
+@contextmanager
+def user_error_on_oom(advice: Callable[[], Advice]) -> Iterator[None]:
+    """Turns running out of memory into one line with advice.
+
+    Raises:
+        UserError: the memory ran out. Any other error passes through.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        from aectl.training.torch_internals import find_oom, oom_device, requested_bytes
+
+        cause = find_oom(error)
+        if cause is None:
+            raise
+        key, value, remedy = advice()
+        size = requested_bytes(cause)
+        requested = f" (tried to allocate {size})" if size else ""
+        raise UserError(f"{key}={value}: out of memory on the {oom_device(cause)}{requested}; {remedy}") from error
+
+
+def advice_while_running(config: dict[str, Any]) -> Advice:
+    """What to try when a verb with this config has run out of memory."""
+    if "trainer" in config:
+        n, steps = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
+        halved = f"data.batch_size={n // 2} trainer.accumulate_grad_batches={2 * steps} for the same updates, or "
+        return "data.batch_size", n, f"try {halved if n > 1 else ''}a smaller net, model or image"
+    if "tile" in config:
+        tile = config["tile"]
+        return "tile", tile, f"try tile={tile // 2 if tile else TILE}, or accelerator=cpu"
+    key = "batch_size" if "batch_size" in config else "n"
+    if key in config:
+        return key, config[key], f"try {key}={max(1, config[key] // 2)}, or accelerator=cpu"
+    return "accelerator", config["accelerator"], "try accelerator=cpu, or a machine with more memory"
+
+
+def advice_before_training(config: dict[str, Any]) -> Advice:
+    """What to try when a training has run out of memory before its first step."""
+    net = ", ".join(f"{name} {value}" for name, value in config["net"].items() if not name.startswith("_"))
+    return "net", net, "the model or its data are too large; lower a size of net, model or dataset"

@@ -1,6 +1,5 @@
 """Where Hydra's life cycle meets ours: a job is checked before its folder exists, and a sweep ends in a table."""
 
-import functools
 import itertools
 import json
 import logging
@@ -8,20 +7,18 @@ import math
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, read_write
+from omegaconf import DictConfig
 
-from aectl.cli import memory
-from aectl.cli.error_messages import error_message
+from aectl.cli.error_messages import advice_while_running, error_message, user_error_on_oom
+from aectl.cli.hydra_internals import Callback, fatal, publish, set_run_folder, set_sweep_folder
 from aectl.cli.resume import restore_config
 from aectl.config import to_plain
 from aectl.errors import UserError, fail
@@ -29,20 +26,6 @@ from aectl.io.atomic import write_json
 
 log = logging.getLogger(__name__)
 Job = dict[str, Any]
-
-
-def fatal(hook: Callable[..., None]) -> Callable[..., None]:
-    """Ends the program when a hook fails; Hydra alone would print a warning and train on."""
-
-    @functools.wraps(hook)
-    def call(*args: Any, **kwargs: Any) -> None:
-        try:
-            hook(*args, **kwargs)
-        except Exception:
-            traceback.print_exc()
-            raise SystemExit(1) from None
-
-    return call
 
 
 class TrainHooks(Callback):
@@ -56,16 +39,13 @@ class TrainHooks(Callback):
         """Nothing is written before the config is known to be good; then the run gets a folder of its own."""
         from aectl.cli.commands.train import preflight
 
-        HydraConfig.instance().set_config(config)
+        publish(config)
         try:
             folder = restore_config(config) if config.resume is not None else None
             preflight(config)
         except UserError as error:
-            fail("aectl train", user_message(error, config))
-        with read_write(config.hydra):
-            config.hydra.run.dir = str(folder or fresh_folder(Path(config.hydra.run.dir)))
-            if folder:
-                config.hydra.output_subdir = None  # what the run was started with stays there
+            fail("aectl train", user_message(error))
+        set_run_folder(config, folder or fresh_folder(Path(config.hydra.run.dir)), resumed=folder is not None)
 
     @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -95,10 +75,7 @@ class TrainHooks(Callback):
 def claim_sweep_folder(config: DictConfig) -> None:
     """Gives a sweep a folder of its own, unless the user has named one."""
     if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
-        folder = str(fresh_folder(Path(config.hydra.sweep.dir)))
-        with read_write(config.hydra):
-            config.hydra.sweep.dir = folder
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+        set_sweep_folder(config, fresh_folder(Path(config.hydra.sweep.dir)))
 
 
 def run_job(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -107,31 +84,27 @@ def run_job(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
-            with memory.user_error_on_oom(lambda: memory.advice_while_running(to_plain(cfg))):
+            with user_error_on_oom(lambda: advice_while_running(to_plain(cfg))):
                 return task(cfg)
         except Exception as error:
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
                 return report_failed_job(error, hydra.job.num, Path(hydra.runtime.output_dir))
             if isinstance(error, UserError):
-                fail(f"aectl {hydra.job.name}", user_message(error, running_config()), error.status)
+                fail(f"aectl {hydra.job.name}", user_message(error), error.status)
             raise
 
     return job
 
 
-def user_message(error: UserError, config: DictConfig) -> str:
+def user_message(error: UserError) -> str:
     """The error in one line, with what to try instead."""
-    return error_message(error, config.hydra.job.config_name, list(config.hydra.overrides.task))
-
-
-def running_config() -> DictConfig:
-    """The whole config of the job that runs, Hydra's part of it included."""
-    return cast(DictConfig, HydraConfig.instance().cfg)
+    hydra = HydraConfig.get()
+    return error_message(error, str(hydra.job.config_name), list(hydra.overrides.task))
 
 
 def report_failed_job(error: Exception, number: int, folder: Path) -> float:
     """Says that a job of a sweep failed and leaves it for the table; its objective is no number."""
-    reason = user_message(error, running_config()) if isinstance(error, UserError) else repr(error)
+    reason = user_message(error) if isinstance(error, UserError) else repr(error)
     log.info("job %s failed", number, exc_info=error)
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
     write_json(folder / "summary.json", {"status": "failed", "error": reason})

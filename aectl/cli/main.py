@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aectl import __version__
-from aectl.config import CONFIGS, normalize_override, suggest
+from aectl.config import normalize_override, suggest
 from aectl.errors import UserError, fail
 
 VERBS = {
@@ -83,33 +83,21 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     except UserError as error:
         fail(f"aectl {verb}", error)
 
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     from aectl.cli.error_messages import error_message
     from aectl.cli.hydra_hooks import TrainHooks, run_job
+    from aectl.cli.hydra_internals import CONFIG_ERRORS, run_app
 
     name = verb.replace("-", "_")
-    show_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra's errors come to us
-    sys.argv = [f"aectl {verb}", *given]
     try:
-        run_hydra(name, run_job(command(name)))
+        run_app(f"aectl {verb}", given, name, run_job(command(name)))
     except KeyboardInterrupt:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None
-    except (HydraException, OmegaConfBaseException) as error:
+    except CONFIG_ERRORS as error:
         TrainHooks.discard_unstarted()
-        if show_all:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         fail(f"aectl {verb}", error_message(error, name, given))
-
-
-def run_hydra(name: str, task: Callable[..., Any]) -> None:
-    """Lets Hydra read `sys.argv` for the config of this name, and call the task with it."""
-    from hydra import main as hydra_main
-
-    hydra_main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
 
 
 def command(name: str) -> Callable[..., Any]:
@@ -176,7 +164,6 @@ def complete(arguments: list[str]) -> None:
     if len(words) < 2:
         print(" ".join(verb for verb in VERBS if verb.startswith(words[0] if words else "")))
     elif words[0] in VERBS and words[0] != "completion":
-        os.environ["COMP_LINE"] = " ".join(["aectl", *words[1:]])
-        sys.argv = ["aectl", "-sc", "query=bash"]
-        name = words[0].replace("-", "_")
-        run_hydra(name, command(name))
+        from aectl.cli import hydra_internals
+
+        hydra_internals.complete(" ".join(["aectl", *words[1:]]), words[0].replace("-", "_"))

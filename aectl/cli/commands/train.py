@@ -6,7 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.cli import memory
+from aectl.cli.error_messages import advice_before_training, user_error_on_oom
 from aectl.config import check, to_plain
 from aectl.errors import UserError
 from aectl.models.ae import AE
@@ -33,7 +33,7 @@ def preflight(config: DictConfig) -> None:
         raise UserError(f"{key}: has no default; give it a value: {key}=VALUE")
     check(to_plain(cfg), TOP_LEVEL)
     instantiate_node(cfg.trainer).device()
-    with memory.user_error_on_oom(lambda: memory.advice_before_training(to_plain(cfg))):
+    with user_error_on_oom(lambda: advice_before_training(to_plain(cfg))):
         run = Run(Path(), complete_config(cfg, {}), Path())
         run.data.source.prepare()
         model = run.build()

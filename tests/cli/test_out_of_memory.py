@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from aectl.cli import memory
+from aectl.cli.error_messages import advice_while_running, user_error_on_oom
 from aectl.cli.main import main
 from aectl.errors import UserError
 from aectl.training import preflight
@@ -81,8 +81,8 @@ class TestLines:
     @pytest.mark.parametrize(
         ("error", "where"),
         [
-            (CUDA, "out of memory on the GPU (asked for 2.50 GiB more); "),
-            (CPU, "out of memory on the CPU (asked for 25.6 kB more); "),
+            (CUDA, "out of memory on the GPU (tried to allocate 2.50 GiB); "),
+            (CPU, "out of memory on the CPU (tried to allocate 25.6 kB); "),
             (CUDNN, "out of memory on the GPU; "),
             (MemoryError(), "out of memory on the CPU; "),
         ],
@@ -90,7 +90,7 @@ class TestLines:
     def test_the_device_and_what_was_asked_for(self, error: Exception, where: str) -> None:
         assert said(error, TRAIN) == (
             f"data.batch_size=128: {where}"
-            "try data.batch_size=64 trainer.accumulate_grad_batches=4, whose steps are alike, "
+            "try data.batch_size=64 trainer.accumulate_grad_batches=4 for the same updates, "
             "or a smaller net, model or image"
         )
 
@@ -112,13 +112,13 @@ class TestLines:
 
     @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), UserError("a: b"), ValueError("out of memory")])
     def test_another_error_comes_as_it_is(self, error: Exception) -> None:
-        with pytest.raises(type(error)) as raised, memory.user_error_on_oom(lambda: memory.advice_while_running(TRAIN)):
+        with pytest.raises(type(error)) as raised, user_error_on_oom(lambda: advice_while_running(TRAIN)):
             raise error
         assert raised.value is error
 
 
 def said(error: Exception, config: dict[str, Any]) -> str:
-    with pytest.raises(UserError) as raised, memory.user_error_on_oom(lambda: memory.advice_while_running(config)):
+    with pytest.raises(UserError) as raised, user_error_on_oom(lambda: advice_while_running(config)):
         raise error
     return str(raised.value)
 
@@ -129,7 +129,7 @@ class TestFaults:
     def test_a_model_too_large_for_any_machine_leaves_no_folder(self, aectl: Aectl, tmp_path: Path) -> None:
         result = aectl("train", "net=mlp", f"net.hidden=[{10**14}]")
         assert result.status == 2
-        assert f"net=hidden [{10**14}]: out of memory on the CPU (asked for" in result.err
+        assert f"net=hidden [{10**14}]: out of memory on the CPU (tried to allocate" in result.err
         assert result.err.strip().count("\n") == 0
         assert not list(tmp_path.iterdir())
 
@@ -142,7 +142,7 @@ class TestFaults:
         worker.join()
         told = (tmp_path / "stderr").read_text()
         assert worker.exitcode == (2 if n == 1 else 1), told
-        assert "data.batch_size=1400: out of memory on the CPU (asked for" in told
+        assert "data.batch_size=1400: out of memory on the CPU (tried to allocate" in told
         assert "try data.batch_size=700 trainer.accumulate_grad_batches=2" in told
         assert "Traceback" not in told
         assert len(list(tmp_path.rglob("best.ckpt"))) == n - 1
