@@ -1,11 +1,12 @@
-"""The one exception that is a message to the user rather than a defect. Imports nothing but sys."""
+"""Errors and notices for the user, each one line. Imports nothing heavy."""
 
+import logging
 import sys
 from typing import NoReturn
 
 
 class UserError(Exception):
-    """A mistake that the user can mend.
+    """A mistake that the user can fix, as opposed to a bug.
 
     The message is one line in four parts: the name, the value given, what was expected, what to do next.
     """
@@ -15,24 +16,30 @@ class UserError(Exception):
 
 
 class NonFiniteError(UserError):
-    """A training met a number that is not finite, and was told to go no further."""
+    """A loss or a gradient is NaN or infinite, and training stops."""
 
     status = 1
 
 
 def fail(program: str, message: object, status: int = UserError.status) -> NoReturn:
-    """Prints one line to standard error and exits; what would steer the terminal is shown as ?."""
+    """Prints one line to standard error and exits; control characters are shown as ?."""
     text = "".join(sign if sign.isprintable() else "?" for sign in one_line(message))
     print(f"{program}: {text}", file=sys.stderr)
     raise SystemExit(status)
 
 
+def notify(line: str) -> None:
+    """Tells the user about the running training: one line on standard error and in train.log."""
+    print(f"aectl train: {line}", file=sys.stderr)
+    logging.getLogger("aectl").info(line)
+
+
 def one_line(text: object) -> str:
-    """What it says, without line breaks."""
+    """The text with all white space, line breaks included, as single blanks."""
     return " ".join(str(text).split())
 
 
 def shorten(error: BaseException, most: int = 400) -> str:
-    """What an error says, in one line."""
+    """The message of an error, in one line of at most `most` characters."""
     text = one_line(error)
     return text if len(text) <= most else f"{text[:most]} ..."

@@ -8,8 +8,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from aectl.errors import NonFiniteError
-from aectl.remarks import notify
+from aectl.errors import NonFiniteError, notify
 from aectl.training.checkpointing import RunSaver
 from aectl.training.finite import format_causes
 

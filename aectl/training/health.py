@@ -6,9 +6,9 @@ from typing import Any, cast
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from aectl.errors import notify
 from aectl.evaluation.active_units import unit_variances
 from aectl.models.ae import AE
-from aectl.remarks import notify
 from aectl.rng import seeded_rng
 from aectl.training.health_checks import (
     constant_output,

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from aectl.errors import NonFiniteError
-from aectl.remarks import notify
+from aectl.errors import NonFiniteError, notify
 from aectl.training.finite import all_finite, find_culprit, format_causes, has_nonfinite, suggest_remedy, summarize
 from aectl.training.snapshot import Snapshot
 from aectl.training.system import PlayerStep, System
