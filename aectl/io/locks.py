@@ -1,5 +1,6 @@
-"""Locks between processes, held by the system: one ends with its holder, so that a dead process leaves none behind."""
+"""Locks between processes; the system releases one when its holder ends, however it ends."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,16 +8,19 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from aectl.errors import UserError
+from aectl.io.atomic import write_text
+
 PATIENCE = 3.0
-"""Seconds to wait in silence."""
+"""Seconds to wait before saying so."""
 
 
 @contextmanager
 def file_lock(path: Path, doing: str) -> Iterator[None]:
-    """Lets one process at a time make what is to lie at `path`; the others wait, and say so after a while.
+    """Lets one process at a time make `path`; the others wait, and say so after a while.
 
-    Who waited looks again whether it is there. The lock is a hidden file beside `path`, and stays: a lock that is
-    deleted while others wait for it can be held twice.
+    A process that waited checks again whether the file is there. The lock is a hidden file beside `path`. It is never
+    deleted: two processes could hold a lock that is deleted while one of them waits for it.
 
     Arguments:
         path: what is made.
@@ -29,6 +33,28 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
     except Timeout:
         print(f"waiting for another process, which {doing}", file=sys.stderr)
         lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Lets one process at a time train the run in a folder.
+
+    Raises:
+        UserError: another process is training it.
+    """
+    lock, holder = FileLock(folder / ".lock"), folder / ".lock.pid"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        pid = holder.read_text() if holder.is_file() else "?"
+        raise UserError(f"resume={folder}: process {pid} is already training it; wait or stop it first") from None
+    except OSError:  # a file system without locks
+        pass
+    write_text(holder, str(os.getpid()))
     try:
         yield
     finally:

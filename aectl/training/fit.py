@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from aectl.config import to_plain
 from aectl.errors import NonFiniteError, UserError
 from aectl.io.atomic import write_json
-from aectl.io.run_lock import run_lock
+from aectl.io.locks import run_lock
 from aectl.runs.run import Run, instantiate_node
 from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.checkpoint_io import DurableIO, ResumePoint, clean_up

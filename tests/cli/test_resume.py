@@ -14,7 +14,7 @@ import torch
 
 from aectl.cli.main import main
 from aectl.errors import UserError
-from aectl.io.run_lock import run_lock
+from aectl.io.locks import run_lock
 from aectl.training.system import System
 from tests.conftest import Aectl
 from tests.faults import FACTOR
@@ -141,7 +141,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(done: Aectl) -> None:
     with run_lock(Path("outputs/run")):
         result = done("train", "resume=latest", "trainer.max_epochs=3")
     assert result.status == 2
-    assert f"resume=outputs/run: process {os.getpid()} is training it" in result.err
+    assert f"resume=outputs/run: process {os.getpid()} is already training it; wait or stop it first" in result.err
     with run_lock(Path("outputs/run")):
         pass
 
@@ -171,10 +171,10 @@ def test_a_run_moved_elsewhere_keeps_its_best_score(done: Aectl) -> None:
     assert torch.load("moved/checkpoints/best.ckpt", weights_only=True)["epoch"] < 2
 
 
-def test_a_claim_is_refused_with_the_number_of_its_holder(tmp_path: Path) -> None:
+def test_a_second_lock_on_a_run_is_refused_with_the_process_that_holds_it(tmp_path: Path) -> None:
     with (
         run_lock(tmp_path),
-        pytest.raises(UserError, match=f"process {os.getpid()} is training it"),
+        pytest.raises(UserError, match=f"process {os.getpid()} is already training it"),
         run_lock(tmp_path),
     ):
         pass

@@ -1,5 +1,6 @@
 """Processes that begin at once share what one of them makes, and never a folder; a dead one is in nobody's way."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -25,6 +26,7 @@ from aectl.cli.main import main
 from aectl.data.folder.memmap import Store
 from aectl.data.folder.splitting import SPLITS
 from aectl.data.torchvision import Torchvision
+from aectl.errors import UserError
 from aectl.evaluation.cache import Arrays, Cache
 from aectl.io import locks
 from aectl.io.atomic import write_json
@@ -47,7 +49,7 @@ def fingerprint(images: torch.Tensor) -> str:
 
 
 class TestLocks:
-    """`held`, which everything else here rests on."""
+    """`file_lock`, which everything else here rests on, and `run_lock`."""
 
     def test_one_process_at_a_time(self, tmp_path: Path) -> None:
         together(count_up, tmp_path / "count")
@@ -71,6 +73,36 @@ class TestLocks:
         with locks.file_lock(tmp_path / "map", "works"):
             assert time.monotonic() - started < 1
 
+    def test_one_process_at_a_time_trains_a_run_and_the_others_are_told_which(self, tmp_path: Path) -> None:
+        holder = CONTEXT.Process(target=hold_run, args=(tmp_path, tmp_path / "holds", 60.0))
+        holder.start()
+        while not (tmp_path / "holds").exists():
+            time.sleep(0.01)
+        with pytest.raises(UserError, match=f"process {holder.pid} is already training it; wait or stop it first"):
+            locks.run_lock(tmp_path).__enter__()
+        holder.kill()
+        holder.join()
+        with locks.run_lock(tmp_path):
+            pass
+        with locks.run_lock(tmp_path):
+            pass
+
+    def test_an_unknown_holder_of_the_lock_is_shown_as_a_question_mark(self, tmp_path: Path) -> None:
+        with locks.run_lock(tmp_path):
+            (tmp_path / ".lock.pid").unlink()
+            with pytest.raises(UserError, match=r"process \? is already training it"):
+                locks.run_lock(tmp_path).__enter__()
+
+    def test_a_file_system_without_locks_trains_without_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(locks.FileLock, "acquire", refuse)
+        with locks.run_lock(tmp_path):
+            pass
+
 
 def count_up(path: Path) -> None:
     for _ in range(10):
@@ -80,6 +112,12 @@ def count_up(path: Path) -> None:
 
 def hold(path: Path, sign: Path, seconds: float) -> None:
     with locks.file_lock(path, "waits"):
+        sign.touch()
+        time.sleep(seconds)
+
+
+def hold_run(folder: Path, sign: Path, seconds: float) -> None:
+    with locks.run_lock(folder):
         sign.touch()
         time.sleep(seconds)
 
@@ -256,7 +294,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
 ) -> None:
     path, newer = tmp_path / "best.ckpt", runs["vae"] / "checkpoints" / "best.ckpt"
     shutil.copy(runs["ae"] / "checkpoints" / "best.ckpt", path)
-    original, times = checkpoint.entries, 0
+    original, times = checkpoint.list_entries, 0
 
     def replaced(of: Path) -> list[zipfile.ZipInfo]:
         nonlocal times
@@ -266,7 +304,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
             (tmp_path / "aside").replace(path)
         return found
 
-    monkeypatch.setattr(checkpoint, "entries", replaced)
+    monkeypatch.setattr(checkpoint, "list_entries", replaced)
     weights = checkpoint.read_checkpoint(path)["state_dict"]
     assert weights.keys() == checkpoint.read_checkpoint(newer)["state_dict"].keys()
     assert times == 3
