@@ -1,30 +1,80 @@
-"""Writes files whole or not at all: aside first, then under their name."""
+"""Writes files whole or not at all: under a temporary name first, then under their own."""
 
 import json
+import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: Path, save: Callable[[Path], Any]) -> Path:
-    """Lets `save` write a file with the ending of `path` beside it, then gives it its name; makes the folder."""
+def write_atomic(path: Path, save: Callable[[Path], Any], durable: bool = False, backup: Path | None = None) -> Path:
+    """Lets `save` write a temporary file beside `path`, with its suffix, and renames that; makes the folder.
+
+    Arguments:
+        path: the file.
+        save: writes it to the path that it is given.
+        durable: flush the file to the disk before renaming it, so that a power cut leaves a whole one.
+        backup: the name under which the former file is kept.
+
+    Raises:
+        OSError: it could not be written; the former file is as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = temporary_path(path)
     try:
-        save(aside)
-        aside.replace(path)
+        save(temporary)
+        if durable:
+            flush_file(temporary)
+        if backup and path.exists():
+            link_or_move(path, backup)
+        temporary.replace(path)
+        if durable:
+            flush_folder(path.parent)
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return path
 
 
+def temporary_path(path: Path) -> Path:
+    """A hidden name beside `path`, with its suffix, that nobody else uses."""
+    return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+
+
+def flush_file(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Flushes the names in a folder to the disk, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def link_or_move(path: Path, backup: Path) -> None:
+    """Gives the file a second name by a hard link, so that it is never without one; else moves it."""
+    temporary = temporary_path(backup)
+    try:
+        temporary.hardlink_to(path)
+        temporary.replace(backup)
+    except OSError:
+        path.replace(backup)
+    finally:
+        temporary.unlink(missing_ok=True)  # rename does nothing where both are names of one file
+
+
 def write_text(path: Path, text: str) -> Path:
-    """The text as a file."""
-    return write_atomic(path, lambda aside: aside.write_text(text))
+    return write_atomic(path, lambda temporary: temporary.write_text(text))
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """The content, dataclasses among it, as indented JSON."""
+    """Writes the content, dataclasses among it, as indented JSON."""
     return write_text(path, json.dumps(content, indent=2, default=asdict) + "\n")

@@ -3,17 +3,16 @@
 A checkpoint is a zip archive in which torch keeps a CRC-32 of every record; torch itself does not look at it.
 """
 
-import os
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aectl.errors import UserError, one_line
+from aectl.io.atomic import write_atomic
 from aectl.runs.checkpoint import check_entries, read_checkpoint
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -24,8 +23,8 @@ class DurableIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         path = Path(path)
-        kept = path.with_name(PREVIOUS) if path.name == LAST else None
-        write_durably(path, lambda file: torch.save(checkpoint, file), kept)
+        backup = path.with_name(PREVIOUS) if path.name == LAST else None
+        write_atomic(path, partial(save_keeping_error, checkpoint), durable=True, backup=backup)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -49,58 +48,18 @@ class ErrorKeepingFile:
         self.file.flush()
 
 
-def write_durably(path: Path, save: Callable[[Any], Any], kept: Path | None = None) -> None:
-    """Lets `save` write into a file, which takes its name once it is on the disk; the former one becomes `kept`.
+def save_keeping_error(checkpoint: dict[str, Any], path: Path) -> None:
+    """Writes a checkpoint.
 
     Raises:
-        OSError: it could not be written; the former file is as it was.
+        OSError: the disk is full or broken.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = temporary_path(path)
-    try:
-        with aside.open("wb") as file:
-            sink = ErrorKeepingFile(file)
-            try:
-                save(sink)
-            except Exception as error:
-                raise (sink.error or error) from None
-            file.flush()
-            os.fsync(file.fileno())
-        if kept and path.exists():
-            keep_copy(path, kept)
-        aside.replace(path)
-        fsync_folder(path.parent)
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-
-
-def keep_copy(path: Path, kept: Path) -> None:
-    """Gives the file a second name, by a hard link where there are any, so that it never is without one."""
-    aside = temporary_path(kept)
-    try:
-        aside.unlink(missing_ok=True)
-        aside.hardlink_to(path)
-        aside.replace(kept)
-    except OSError:
-        path.replace(kept)
-    finally:
-        aside.unlink(missing_ok=True)  # it stays if both are names of one file already
-
-
-def temporary_path(path: Path) -> Path:
-    """The name of a file while it is written."""
-    return path.with_name(f".{path.name}-{os.getpid()}")
-
-
-def fsync_folder(folder: Path) -> None:
-    """Puts the names in a folder on the disk, where the system can."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
+    with path.open("wb") as file:
+        sink = ErrorKeepingFile(file)
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            torch.save(checkpoint, cast(BinaryIO, sink))
+        except Exception as error:
+            raise (sink.error or error) from None
 
 
 def find_damage(path: Path) -> str | None:
@@ -162,7 +121,7 @@ def read_resume_state(path: Path) -> dict[str, Any]:
 
 def clean_up(folder: Path) -> None:
     """Sets a damaged last checkpoint aside, lest it push out the good one, and removes half-written files."""
-    for half in folder.glob(".*.ckpt-*"):
+    for half in folder.glob(".*.ckpt*"):
         half.unlink(missing_ok=True)
     last = folder / LAST
     if last.is_file() and find_damage(last):

@@ -1,4 +1,4 @@
-"""Where each image lies in a picture, and files that are whole or not there."""
+"""Where each image lies in a picture."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aectl.io.atomic import write_atomic, write_json, write_text
 from aectl.modalities import Images
 from aectl.plots.image_grid import comparison_grid, enlarge, save_png, tile_images
 
@@ -77,35 +76,3 @@ def test_saved_png_reads_back(tmp_path: Path, channels: int, mode: str, zoom: in
         pixels = np.asarray(image).reshape(5 * zoom, 7 * zoom, channels)
     expected = picture.permute(1, 2, 0).numpy().repeat(zoom, 0).repeat(zoom, 1)
     np.testing.assert_array_equal(pixels, expected)
-
-
-def test_write_leaves_the_old_file_whole_when_saving_fails(tmp_path: Path) -> None:
-    path = write_text(tmp_path / "result.txt", "old")
-
-    def breaks_off(aside: Path) -> None:
-        aside.write_text("ne")
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space left"):
-        write_atomic(path, breaks_off)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_shows_nothing_under_the_name_before_all_is_written(tmp_path: Path) -> None:
-    path = write_text(tmp_path / "result.txt", "old")
-
-    def looks(aside: Path) -> None:
-        aside.write_text("new")
-        assert aside.parent == path.parent
-        assert aside.suffix == path.suffix
-        assert path.read_text() == "old"
-
-    assert write_atomic(path, looks) == path
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_makes_the_folder(tmp_path: Path) -> None:
-    path = write_json(tmp_path / "a" / "b" / "scores.json", {"psnr": 20.5})
-    assert path.read_text() == '{\n  "psnr": 20.5\n}\n'

@@ -15,7 +15,7 @@ import torch
 
 from aectl.errors import UserError
 from aectl.runs.checkpoint import read_checkpoint
-from aectl.training.checkpoint_io import DurableIO, clean_up, find_damage, newest_intact, write_durably
+from aectl.training.checkpoint_io import DurableIO, clean_up, find_damage, newest_intact
 from tests.faults import FACTOR
 
 KILLS = 30 * FACTOR
@@ -122,11 +122,12 @@ def test_a_disk_without_links_keeps_the_former_one_too(folder: Path, monkeypatch
 
 
 def test_an_error_of_the_contents_is_not_one_of_the_disk(folder: Path) -> None:
-    def fail(file: Any) -> None:
-        raise ValueError("cannot be written")
+    class Unwritable:
+        def __reduce__(self) -> Any:
+            raise ValueError("cannot be written")
 
     with pytest.raises(ValueError, match="cannot be written"):
-        write_durably(folder / "last.ckpt", fail)
+        DurableIO().save_checkpoint({"state_dict": Unwritable()}, folder / "last.ckpt")
     assert epoch_of(folder) == 5
 
 
