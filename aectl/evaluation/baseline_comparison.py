@@ -99,7 +99,14 @@ class BaselineComparison:
 
     def fitted(self, baseline: Baseline) -> State:
         """What the baseline learned or was set to on the training and validation splits."""
-        return self.cache.get(self._key(baseline), lambda: baseline.fit(lambda: self.train, lambda: self.val))
+        return self.cache.get(
+            self._key(baseline), lambda: baseline.fit(lambda: self.train, lambda: self.val, self.psnr)
+        )
+
+    def psnr(self, output: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """The PSNR of each output, (N,), by which settings are chosen."""
+        x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (output, target))
+        return self.home.run.modality.metrics["psnr"].compute(x.clamp(0, 1), y).numpy()
 
     def _key(self, baseline: Baseline) -> dict[str, Any]:
         """Everything that a fit depends on."""

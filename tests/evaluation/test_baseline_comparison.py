@@ -25,7 +25,7 @@ from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
-from aectl.tasks.baselines.base import Baseline, Pairs, State, Untouched
+from aectl.tasks.baselines.base import Baseline, Pairs, Score, State, Untouched
 from aectl.tasks.baselines.filters import Gaussian
 from aectl.tasks.baselines.learned import LinearMap, MeanImage
 from aectl.tasks.denoise import Denoise
@@ -94,7 +94,7 @@ class Probe(Baseline):
         self._fits = 0
         self._seen: list[np.ndarray] = []
 
-    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs]) -> State:
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         self._fits += 1
         return {"first": val().input[0]}
 
@@ -377,8 +377,8 @@ def test_a_setting_that_cannot_be_said_spoils_its_row_alone(tmp_path: Path, monk
 class Unfit(Probe):
     """Cannot be fitted."""
 
-    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs]) -> State:
-        super().fit(train, val)
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
+        super().fit(train, val, score)
         raise ValueError("too little")
 
 

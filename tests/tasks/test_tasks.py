@@ -14,6 +14,7 @@ from aectl.tasks.baselines.base import Pairs
 from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.tasks.super_res import SuperRes
+from tests.tasks.test_baselines import psnr
 
 CPU = torch.device("cpu")
 NOISY: dict[str, Task] = {
@@ -192,7 +193,7 @@ def test_every_baseline_of_a_task_gives_images_of_the_shape_of_its_target(task: 
     train = Pairs(example.input.numpy(), example.target.numpy())
     few = Pairs(train.input[:3], train.target[:3])
     for baseline in task.baselines(latent_size=4):
-        restored = baseline.restore(few.input, baseline.fit(lambda: train, lambda: few))
+        restored = baseline.restore(few.input, baseline.fit(lambda: train, lambda: few, psnr))
         assert restored.shape == few.target.shape, baseline.name
         assert np.isfinite(restored).all(), baseline.name
 

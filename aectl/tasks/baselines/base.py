@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 State = dict[str, np.ndarray]
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Outputs and targets (N, *shape) to the score of each, (N,); higher is better."""
 
 
 class CannotFitError(Exception):
@@ -38,8 +40,13 @@ class Baseline(ABC):
     name: str
     slow = False
 
-    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs]) -> State:
-        """What it learns from the training split, or finds best on the validation split; they are posed when called.
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
+        """Learns from the training split, or chooses its setting on the validation split.
+
+        Arguments:
+            train: poses the training examples when called.
+            val: poses the validation examples when called.
+            score: rates outputs against their targets.
 
         Raises:
             CannotFitError: there is too little of the data, or too much.

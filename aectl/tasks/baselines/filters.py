@@ -1,17 +1,18 @@
 """The filters of scikit-image against noise, each at its best setting."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from aectl.tasks.baselines.base import Baseline, Pairs, State
+from aectl.tasks.baselines.base import Baseline, CannotFitError, Pairs, Score, State
 
 Setting = dict[str, Any]
 
 
 class Filter(Baseline):
-    """A filter that is told how strong to be: the setting with the highest PSNR on the validation split is kept.
+    """A filter that is told how strong to be: the setting with the best mean score on the validation split is kept.
 
     Attributes:
         settings: those that are tried.
@@ -19,10 +20,12 @@ class Filter(Baseline):
 
     settings: ClassVar[list[Setting]]
 
-    def fit(self, train: Any, val: Any) -> State:
-        pairs: Pairs = val()
-        scores = [quality(self.apply(pairs.input, **setting), pairs.target) for setting in self.settings]
-        return {"best": np.array(np.argmax(scores))}
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
+        pairs = val()
+        if pairs.input.ndim != 4:
+            raise CannotFitError("filters neighbouring pixels, which only images have")
+        scores = [score(self.apply(pairs.input, **setting), pairs.target).mean() for setting in self.settings]
+        return {"best": np.array(np.argmax(np.nan_to_num(scores, nan=-np.inf)))}
 
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
         return self.apply(input, **self.settings[int(state["best"])])
@@ -98,10 +101,3 @@ class NonLocalMeans(Filter):
         planes = images.squeeze(1) if gray else images
         fixed = {"patch_distance": 6, "channel_axis": None if gray else 0}
         return np.stack([denoise_nl_means(plane, **fixed, **setting) for plane in planes]).reshape(images.shape)
-
-
-def quality(images: np.ndarray, target: np.ndarray) -> float:
-    """The mean PSNR of images (N, C, H, W) in dB; one that is not finite is the worst."""
-    squared_error = np.square(images.clip(0, 1) - target).mean(axis=(1, 2, 3))
-    mean = float(-10 * np.log10(squared_error.clip(1e-10)).mean())
-    return mean if np.isfinite(mean) else -np.inf

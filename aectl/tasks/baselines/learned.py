@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aectl.tasks.baselines.base import Baseline, CannotFitError, Pairs, State
+from aectl.tasks.baselines.base import Baseline, CannotFitError, Pairs, Score, State
 
 
 class MeanImage(Baseline):
@@ -13,7 +13,7 @@ class MeanImage(Baseline):
 
     name = "mean image"
 
-    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs]) -> State:
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         return {"mean": train().target.mean(axis=0)}
 
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
@@ -31,7 +31,7 @@ class PCA(Baseline):
         self.components = components
         self.name = f"PCA-{components}"
 
-    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs]) -> State:
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         from sklearn import decomposition
 
         images = train().target
@@ -55,7 +55,7 @@ class LinearMap(Baseline):
 
     name = "linear map"
 
-    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs]) -> State:
+    def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         from sklearn.linear_model import LinearRegression
 
         pairs = train()
