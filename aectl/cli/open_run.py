@@ -1,8 +1,9 @@
-"""What the verbs share that work from a finished run: their keys are checked, the run is opened and named."""
+"""What the verbs share that work from a finished run: their keys are checked, the run is opened, files are named."""
 
 import inspect
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from omegaconf import DictConfig
@@ -10,7 +11,9 @@ from omegaconf import DictConfig
 from aectl import runs
 from aectl.config import check, to_plain
 from aectl.devices import Accelerator, pick
+from aectl.errors import UserError
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities import image_files
 from aectl.types import Seed
 
 T = TypeVar("T")
@@ -20,13 +23,37 @@ SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator, 
 def run_command(command: Callable[..., T], cfg: DictConfig) -> T:
     """Opens the run that the config names and calls the command with it.
 
-    Every other parameter of the command is a key of its YAML, and is held against its annotation.
+    Every other parameter of the command is a key of its YAML, and is checked against its annotation.
     """
     config = to_plain(cfg)
     check(config, typing.get_type_hints(command, include_extras=True) | SHARED)
     device = pick(config["accelerator"])
     run = runs.open(config["run"], config["outputs"], config["trust"])
     print(f"run {run.folder}/ · {run.title}")
-    keys = inspect.signature(command).parameters.keys() - {"opened"}
-    opened = TrainedRun(run, run.load(device), device, config["seed"])
-    return command(opened, **{key: config.get(key) for key in keys})
+    _, *keys = inspect.signature(command).parameters
+    trained = TrainedRun(run, run.load(device), device, config["seed"])
+    return command(trained, **{key: config.get(key) for key in keys})
+
+
+def input_files(input: str | None) -> tuple[Path, list[Path]]:
+    """The picture files that the key `input` names, and the folder that their names are relative to."""
+    if input is None:
+        raise UserError("input: no pictures to work on; give input=FILE or input=FOLDER")
+    path = Path(input).expanduser()
+    if path.is_file():
+        return path.parent, [path]
+    files = image_files.find_images(path) if path.is_dir() else []
+    if not files:
+        what = "no pictures in it" if path.is_dir() else "no such file or folder"
+        raise UserError(f"input={input}: {what}; expected {', '.join(image_files.SUFFIXES)}")
+    return path, files
+
+
+def output_folder(trained: TrainedRun, output: str | None, name: str) -> Path:
+    """The folder that the key `output` names, else one in the run."""
+    return Path(output).expanduser() if output else trained.run.place(name)
+
+
+def print_written(first: object, *others: object) -> None:
+    """Says which files were written, one a line."""
+    print(f"wrote {first}", *others, sep="\n      ")

@@ -1,88 +1,112 @@
 """Models as files that run without aectl: ONNX, TorchScript and torch.export. Images stay float32 in [0, 1]."""
 
+import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aectl.data.loader import Batches
 from aectl.errors import UserError
 from aectl.io.atomic import write_atomic
-from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
+from aectl.models.capabilities import HasLatent, IsConditional
+
+if TYPE_CHECKING:
+    from aectl.inference.trained_run import TrainedRun
 
 Format = Literal["onnx", "torchscript", "torch_export"]
 SUFFIXES: dict[str, str] = {"onnx": ".onnx", "torchscript": ".pt", "torch_export": ".pt2"}
 CONFIG = "aectl_config.yaml"
-Runner = Callable[[Tensor], Tensor]
+NUM_EXAMPLES = 16
+"""Test examples that a file is checked on."""
+LARGEST_DIFFERENCE = 1e-4
+Runner = Callable[..., Tensor]
 
 
 class Part(NamedTuple):
     """What is exported.
 
     Arguments:
-        module: one tensor to one tensor.
-        example: an input of it, with a batch of two or more.
-        names: of input and output.
-        any_size: whether height and width of the input may change.
+        module: what is computed.
+        inputs: an example of each input by its name, with a batch of two or more.
+        output: the name of the output.
+        any_size: whether height and width of the first input may change.
     """
 
     module: nn.Module
-    example: Tensor
-    names: tuple[str, str]
-    any_size: bool
+    inputs: dict[str, Tensor]
+    output: str
+    any_size: bool = False
 
 
-class FullModel(nn.Module):
-    """(B, *input_shape) to the model's output, cut to [0, 1] as a file would be."""
+class Exported(nn.Module):
+    """One call of a model, with the label where it is conditional; outputs are clipped to [0, 1] as a file would be."""
 
-    def __init__(self, model: Autoencoder) -> None:
+    def __init__(self, model: Autoencoder, method: Literal["reconstruct", "embed", "decode_mean"]) -> None:
         super().__init__()
         self.model = model
+        self.method = method
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self.model.reconstruct(input).clamp(0, 1)
-
-
-class Encoder(nn.Module):
-    """(B, *input_shape) to latents (B, D)."""
-
-    def __init__(self, model: AE) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self.model.embed(input)
+    def forward(self, input: Tensor, label: Tensor | None = None) -> Tensor:
+        output = getattr(self.model, self.method)(input, label)
+        return output if self.method == "embed" else output.clamp(0, 1)
 
 
-class Decoder(nn.Module):
-    """Latents (B, D) to images (B, *shape), cut to [0, 1]."""
+def export_parts(trained: "TrainedRun", format: Format, folder: Path) -> Iterator[tuple[Path, Part, float]]:
+    """Writes the whole model, encoder and decoder; each file comes with how far it is from the checkpoint.
 
-    def __init__(self, model: AE) -> None:
-        super().__init__()
-        self.model = model
+    Raises:
+        UserError: a file computes something else on test examples; it is deleted.
+    """
+    example = trained.make_example(next(iter(Batches(trained.run.data.split("test"), NUM_EXAMPLES, shuffle=False))))
+    cond = example.cond if isinstance(trained.model, IsConditional) else None
+    labels = {} if cond is None else {"label": cond.cpu()}
+    parts = exportable_parts(copy.deepcopy(trained.model).cpu(), example.input.cpu(), labels)
+    for name, part in parts.items():
+        path = write_part(part, format, trained.run.config_text, folder / f"{name}{SUFFIXES[format]}")
+        try:
+            difference = largest_difference(part, load(format, path))
+            if not difference <= LARGEST_DIFFERENCE:
+                raise UserError(
+                    f"format={format}: {name} differs from the checkpoint by {difference:.1e} on test examples; "
+                    f"expected at most {LARGEST_DIFFERENCE:.0e}, so it was not kept; try another format"
+                )
+        except BaseException:
+            path.unlink()
+            raise
+        yield path, part, difference
 
-    def forward(self, latent: Tensor) -> Tensor:
-        return self.model.decode_mean(latent).clamp(0, 1)
 
-
-def exportable_parts(model: Autoencoder, images: Tensor) -> dict[str, Part]:
+@torch.no_grad()
+def exportable_parts(model: Autoencoder, input: Tensor, labels: dict[str, Tensor]) -> dict[str, Part]:
     """The whole model and, where it has a single latent, its two halves."""
-    whole = {"whole": Part(FullModel(model), images, ("input", "output"), model.any_size)}
-    if not isinstance(model, AE):
+    whole = {"whole": Part(Exported(model, "reconstruct"), {"input": input, **labels}, "output", model.any_size)}
+    if not isinstance(model, HasLatent):
         return whole
-    with torch.no_grad():
-        latents = model.embed(images).contiguous().clone()
-    encoder = Part(Encoder(model), images, ("input", "latent"), any_size=False)
-    return {**whole, "encoder": encoder, "decoder": Part(Decoder(model), latents, ("latent", "output"), any_size=False)}
+    latent = model.embed(input, *labels.values()).contiguous().clone()
+    encoder = Part(Exported(model, "embed"), {"input": input, **labels}, "latent")
+    return {
+        **whole,
+        "encoder": encoder,
+        "decoder": Part(Exported(model, "decode_mean"), {"latent": latent, **labels}, "output"),
+    }
 
 
-def export(part: Part, format: Format, config: str, path: Path) -> Path:
+@torch.no_grad()
+def largest_difference(part: Part, runner: Runner) -> float:
+    """How far an exported file is from the module that it was made of."""
+    inputs = part.inputs.values()
+    return float((runner(*inputs) - part.module(*inputs)).abs().max())
+
+
+def write_part(part: Part, format: Format, config: str, path: Path) -> Path:
     """Writes a part in a format, with the config of its run in the file."""
     savers = {"onnx": save_onnx, "torchscript": save_torchscript, "torch_export": save_torch_export}
     with silence_exporters(), torch.no_grad():
@@ -90,11 +114,16 @@ def export(part: Part, format: Format, config: str, path: Path) -> Path:
 
 
 def load(format: Format, path: Path) -> Runner:
-    """What runs the file, as its user would."""
+    """What runs the file, as its user would: tensors in the order of the part's inputs to its output."""
     if format == "onnx":
         session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        return lambda x: torch.from_numpy(np.asarray(session.run(None, {name: x.numpy()})[0]))
+        names = [input.name for input in session.get_inputs()]
+
+        def run(*inputs: Tensor) -> Tensor:
+            found = session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
+            return torch.from_numpy(np.asarray(found[0]))
+
+        return run
     with silence_exporters():
         return torch.jit.load(path) if format == "torchscript" else torch.export.load(path).module()
 
@@ -105,9 +134,9 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
 
     program = torch.onnx.export(
         part.module.eval(),
-        (part.example,),
-        input_names=[part.names[0]],
-        output_names=[part.names[1]],
+        tuple(part.inputs.values()),
+        input_names=list(part.inputs),
+        output_names=[part.output],
         dynamic_shapes=dynamic_axes(part),
         dynamo=True,
         verbose=False,
@@ -119,26 +148,26 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
 
 
 def save_torchscript(part: Part, config: str, path: Path) -> None:
-    traced = torch.jit.trace(part.module.eval(), part.example)
+    traced = torch.jit.trace(part.module.eval(), tuple(part.inputs.values()))
     torch.jit.save(traced, path, _extra_files={CONFIG: config})
 
 
 def save_torch_export(part: Part, config: str, path: Path) -> None:
-    program = torch.export.export(part.module.eval(), (part.example,), dynamic_shapes=dynamic_axes(part))
+    inputs = tuple(part.inputs.values())
+    program = torch.export.export(part.module.eval(), inputs, dynamic_shapes=dynamic_axes(part))
     torch.export.save(program, path, extra_files={CONFIG: config})
 
 
 def dynamic_axes(part: Part) -> Any:
-    """Which sides of the input may change."""
-    sides: dict[int, Any] = {0: torch.export.Dim.DYNAMIC}
-    if part.any_size:
-        sides |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    return (sides,)
+    """Which axes of each input may change: the batch, and height and width where the model takes any size."""
+    batch = {0: torch.export.Dim.DYNAMIC}
+    sides = dict.fromkeys((2, 3), torch.export.Dim.DYNAMIC) if part.any_size else {}
+    return ({**batch, **sides}, *(dict(batch) for _ in range(1, len(part.inputs))))
 
 
 @contextmanager
-def silence_exporters() -> Any:
-    """Leaves out what the exporters say of themselves."""
+def silence_exporters() -> Iterator[None]:
+    """Leaves out what the exporters print and warn of."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -1,60 +1,75 @@
-"""Applies a run to pictures as they are: any size, nothing degraded; large ones in tiles, blended without seams."""
+"""Applies a run to pictures of any size, as they are; large ones in overlapping tiles, blended without seams."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from aectl.inference.trained_run import TrainedRun
-from aectl.modalities import pixels
+from aectl.errors import UserError
+from aectl.modalities import Images, pixels
+from aectl.types import format_shape
+
+if TYPE_CHECKING:
+    from aectl.inference.trained_run import TrainedRun
 
 LARGEST_WHOLE = 1_500_000
-"""Pixels that a model that takes any size is given at once."""
+"""The most pixels that a model that takes any size is given at once."""
 USUAL_TILE = 512
 OVERLAP = 32
-"""Pixels that tiles share: farther than a net of usual depth looks."""
+"""Pixels that tiles share: more than the receptive field of a net of usual depth reaches."""
 
 Apply = Callable[[np.ndarray], np.ndarray]
 """(1, C, h, w) float32 in [0, 1] to (1, C', scale * h, scale * w)."""
 
 
-def restore(opened: TrainedRun, picture: np.ndarray, tile: int | None = None) -> np.ndarray:
+def require_images(trained: "TrainedRun") -> None:
+    """Raises a UserError for a run whose examples are no images."""
+    if not isinstance(modality := trained.modality, Images):
+        raise UserError(
+            f"run={trained.run.folder}: trained on {modality.name} of {format_shape(modality.shape)} values, not on "
+            "images; picture files need a run on images"
+        )
+
+
+def restore(
+    trained: "TrainedRun", picture: np.ndarray, tile: int | None = None, cond: Tensor | None = None
+) -> np.ndarray:
     """(C, h, w) uint8 to what the model makes of it, (C', scale * h, scale * w) uint8.
 
     Arguments:
-        opened: the run.
+        trained: the run.
         picture: with as many channels as the model's input.
         tile: the side of the tiles of a model that takes any size; none: the whole picture, or tiles of 512 pixels of a
             large one. Other models have tiles of the size that they were trained on.
+        cond: the class of the picture, (1,), for a conditional model.
     """
-    model = opened.model
+    require_images(trained)
+    model = trained.model
     scale = model.scale
-    trained = (model.input_shape[1], model.input_shape[2])
     height, width = picture.shape[1:]
-    if not model.any_size:
-        return apply_tiled(picture, as_array_function(opened), trained, min(trained) // 2, scale)
-    if tile is None:
-        tile = USUAL_TILE if height * width > LARGEST_WHOLE else max(height, width)
-    sides = min(tile, height), min(tile, width)
-    return apply_tiled(picture, as_array_function(opened), sides, min(OVERLAP, min(sides) // 2), scale)
-
-
-def as_array_function(opened: TrainedRun) -> Apply:
-    """The model as a function of arrays."""
+    if model.any_size:
+        tile = tile or (USUAL_TILE if height * width > LARGEST_WHOLE else max(height, width))
+        sides = min(tile, height), min(tile, width)
+        overlap = min(OVERLAP, min(sides) // 2)
+    else:
+        sides = model.input_shape[1], model.input_shape[2]
+        overlap = min(sides) // 2
 
     @torch.inference_mode()
     def apply(images: np.ndarray) -> np.ndarray:
-        return opened.model.reconstruct(torch.from_numpy(images).to(opened.device)).cpu().numpy()
+        return model.reconstruct(torch.from_numpy(images).to(trained.device), cond).cpu().numpy()
 
-    return apply
+    return apply_tiled(picture, apply, sides, overlap, scale)
 
 
 def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap: int, scale: int) -> np.ndarray:
     """(C, H, W) uint8 to (C', scale * H, scale * W) uint8, `tile` pixels at a time.
 
-    Where tiles overlap their results are weighed by how far their edge is, so that there is no seam; no more than a row
-    of tiles is held in floating point. An image smaller than a tile is continued by its mirror image.
+    Where tiles overlap, each result is weighted by the distance to the edge of its tile, so that there is no seam. Only
+    one row of tiles is held in floating point. An image smaller than a tile is padded with its mirror image.
     """
     padded = pad_to_tile(image, tile)
     starts = [tile_starts(length, side, overlap) for length, side in zip(padded.shape[1:], tile, strict=True)]
@@ -75,7 +90,7 @@ def tile_rows(
     weights: list[np.ndarray],
     scale: int,
 ) -> Iterator[np.ndarray]:
-    """Bands of the result from top to bottom, (C', rows, scale * W) uint8: each is done when the next row begins."""
+    """Yields the result in bands from top to bottom, (C', rows, scale * W) uint8, each as soon as it is complete."""
     buffer = None
     tops = [*starts[0], image.shape[1]]
     for row, (top, following) in enumerate(pairwise(tops)):
@@ -94,13 +109,13 @@ def tile_rows(
 
 
 def pad_to_tile(image: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-    """The image continued at the right and bottom until it is no smaller than a tile."""
+    """The image padded at the right and bottom to at least the size of a tile."""
     missing = [max(0, side - length) for length, side in zip(image.shape[1:], tile, strict=True)]
     return np.pad(image, [(0, 0), (0, missing[0]), (0, missing[1])], mode="symmetric")
 
 
 def tile_starts(length: int, side: int, overlap: int) -> list[int]:
-    """Where tiles begin along an axis so that they cover it with at least this overlap, evenly spread."""
+    """The positions along an axis of tiles that cover it, evenly spread, with at least this overlap."""
     if length <= side:
         return [0]
     number = -(-(length - overlap) // max(1, side - overlap))
@@ -108,7 +123,7 @@ def tile_starts(length: int, side: int, overlap: int) -> list[int]:
 
 
 def blend_weights(length: int, side: int, starts: list[int]) -> np.ndarray:
-    """The weight of each tile along an axis, (tiles, length): falls towards its edges, and all of them add up to 1."""
+    """The weight of each tile along an axis, (tiles, length): less towards its edges; they add up to 1 everywhere."""
     raw = np.zeros((len(starts), length), np.float32)
     distance = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1))
     for index, start in enumerate(starts):

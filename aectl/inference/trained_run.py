@@ -1,22 +1,35 @@
-"""A run with its weights on a device: what the verbs after training work with. Knows no Lightning."""
+"""What one does with a trained run: encode, decode, reconstruct, restore, sample, export."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from aectl.data.loader import to_float
 from aectl.errors import UserError
 from aectl.example import Example
-from aectl.models.ae import AE
+from aectl.inference import latents, restoration, sampling
+from aectl.inference.export import Format, export_parts
+from aectl.inference.labels import Labels, as_cond
+from aectl.inference.sampling import Sampler
+from aectl.modalities import Modality, image_files, modality_for
 from aectl.models.base import Autoencoder
+from aectl.models.capabilities import HasLatent
 from aectl.rng import seeded_rng
 from aectl.runs.run import Run
 
+if TYPE_CHECKING:
+    from PIL import Image
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class TrainedRun:
-    """A run, ready for use.
+    """A run with its weights on a device, for arrays, tensors, PIL images, and lists of these.
+
+    Images are (H, W), (C, H, W), (H, W, C) or (N, C, H, W), uint8 or floating point in [0, 1]. A conditional model
+    needs labels: one class for all examples, or one for each.
 
     Arguments:
         run: the run.
@@ -28,25 +41,93 @@ class TrainedRun:
     run: Run
     model: Autoencoder
     device: torch.device
-    seed: int
+    seed: int = 0
+
+    def __repr__(self) -> str:
+        return f"<aectl run {self.run.folder}: {self.run.title}>"
 
     @property
-    def single_latent(self) -> AE:
-        """The model as one with a code that can be decoded.
+    def modality(self) -> Modality:
+        """What its outputs are."""
+        return modality_for(self.model.shape)
 
-        Raises:
-            UserError: it has none.
-        """
-        if not isinstance(self.model, AE):
-            name = type(self.model).__name__
-            raise UserError(f"model={name}: has no single latent to decode; expected a run of a model like ae or vae")
-        return self.model
-
-    def with_seed(self, seed: int) -> "TrainedRun":
-        """The same with other draws."""
+    def with_seed(self, seed: int) -> Self:
+        """The same run with other draws."""
         return replace(self, seed=seed)
 
     def make_example(self, batch: dict[str, Tensor], index: int = 0) -> Example:
         """A batch as the task poses it, on the device; the corruption depends on the seed and the index alone."""
         with seeded_rng(self.seed + index, self.device):
-            return self.run.task(**to_float({name: value.to(self.device) for name, value in batch.items()}))
+            x = self.modality.to_model(batch["x"].to(self.device))
+            return self.run.task(x, **{name: value.to(self.device) for name, value in batch.items() if name != "x"})
+
+    @torch.inference_mode()
+    def reconstruct(self, x: Any, labels: Labels | None = None) -> Tensor:
+        """What the model makes of its input, (N, *shape) in [0, 1] on the CPU; nothing is degraded before."""
+        return self.model.reconstruct(*self._inputs(x, labels)).clamp(0, 1).cpu()
+
+    @torch.inference_mode()
+    def encode(self, x: Any, labels: Labels | None = None) -> Tensor:
+        """The latents of examples, (N, D)."""
+        return self.model.embed(*self._inputs(x, labels)).cpu()
+
+    def decode(self, z: Tensor | np.ndarray, labels: Labels | None = None) -> Tensor:
+        """The examples of latents (N, D), (N, *shape) in [0, 1]."""
+        codes = torch.as_tensor(z, dtype=torch.float32)
+        return latents.decode_codes(self, codes, self.as_cond(labels, len(codes))).clamp(0, 1)
+
+    def sample(
+        self,
+        n: int = 16,
+        temperature: float = 1.0,
+        sampler: Sampler | None = None,
+        components: int = 10,
+        labels: Labels | None = None,
+    ) -> Tensor:
+        """New examples (n, *shape) in [0, 1]: from the prior, or from a Gaussian fitted to the training latents.
+
+        Arguments:
+            n: how many.
+            temperature: multiplies the standard deviation of what is drawn from.
+            sampler: `prior`, `gaussian` or `mixture`; by default the prior of a model that has one, else a Gaussian.
+            components: of the mixture.
+            labels: the classes, for a conditional model.
+        """
+        chosen = sampler or sampling.default_sampler(self.model)
+        cond = self.as_cond(labels, n)
+        return sampling.generate(self, n, chosen, components, temperature, cond).clamp(0, 1)
+
+    def predict(self, picture: Any, tile: int | None = None, labels: Labels | None = None) -> "Image.Image":
+        """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image."""
+        restoration.require_images(self)
+        modality = modality_for(self.model.input_shape)
+        if isinstance(picture, str | Path):
+            array = modality.read_file(Path(picture).expanduser())
+        else:
+            (image,) = modality.to_uint8(modality.to_batch(picture, any_size=True))
+            array = image.numpy()
+        return image_files.to_pil(restoration.restore(self, array, tile, self.as_cond(labels, 1)))
+
+    def export(self, folder: str | Path, format: Format = "torch_export") -> list[Path]:
+        """Writes files that run without aectl: the whole model and, where it has a single latent, its two halves."""
+        return [path for path, _, _ in export_parts(self, format, Path(folder).expanduser())]
+
+    def latent_model(self) -> HasLatent:
+        """The model as one with a single latent that can be decoded.
+
+        Raises:
+            UserError: it has none.
+        """
+        if not isinstance(self.model, HasLatent):
+            name = type(self.model).__name__
+            raise UserError(f"model={name}: has no single latent to decode; expected a run of a model like ae or vae")
+        return self.model
+
+    def as_cond(self, labels: Labels | None, n: int) -> Tensor | None:
+        """Labels of `n` examples as the model takes them, checked, on the device."""
+        return as_cond(self.model, labels, n, self.device)
+
+    def _inputs(self, x: Any, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
+        """Examples of any kind, and their labels, as the model takes them, on the device."""
+        batch = modality_for(self.model.input_shape).to_batch(x, self.model.any_size)
+        return batch.to(self.device), self.as_cond(labels, len(batch))

@@ -1,4 +1,4 @@
-"""Exported files give what the checkpoint gives, for other batches and sizes than they were made with."""
+"""Exported files compute what the checkpoint does, also for other batch and image sizes than they were made with."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ def test_files_agree_with_the_run(
     assert result.status == 0, result.err
     assert "largest difference" in result.out
     model = package.open(str(runs[run]), accelerator="cpu")
-    x = torch.rand(5, model.opened.model.input_shape[0], *sides)
+    x = torch.rand(5, model.model.input_shape[0], *sides)
     found = load(format, Path(f"out/whole{SUFFIXES[format]}"))(x)
     torch.testing.assert_close(found, model.reconstruct(x), atol=1e-4, rtol=0)
     if run == "vector":
@@ -71,14 +71,14 @@ def test_the_config_travels_in_the_file(aectl: Aectl, runs: dict[str, Path]) -> 
 def test_a_file_that_differs_is_refused_and_not_kept(
     aectl: Aectl, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aectl.cli.commands.export.load", lambda *_: lambda x: x[:, :1].expand(-1, 1, 8, 8) + 1)
+    monkeypatch.setattr("aectl.inference.export.load", lambda *_: lambda x: x[:, :1].expand(-1, 1, 8, 8) + 1)
     result = aectl("export", runs["vector"], "output=out")
     assert result.status == 2
     assert "differs from the checkpoint" in result.err
     assert not list(Path("out").glob("whole*"))
 
 
-def test_without_onnx_it_says_what_to_install(
+def test_a_missing_onnx_is_reported_with_what_to_install(
     aectl: Aectl, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)

@@ -1,4 +1,4 @@
-"""A large picture through small tiles: exact where the function is local, without seams where it is not."""
+"""A large picture in small tiles: exact where the function is local, without seams where it is not."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ def test_a_function_of_single_pixels_gives_the_same_in_tiles(
     np.testing.assert_array_equal(found, image.repeat(scale, 1).repeat(scale, 2))
 
 
-def test_every_tile_has_the_size_that_was_asked_for() -> None:
+def test_every_tile_has_the_requested_size() -> None:
     seen = set()
 
     def note(x: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def test_there_is_no_seam_between_tiles_that_disagree() -> None:
 
 @pytest.mark.parametrize("length", [8, 9, 31, 64, 1000])
 @pytest.mark.parametrize(("side", "overlap"), [(8, 2), (8, 0), (8, 7), (64, 32)])
-def test_places_cover_the_axis_with_the_overlap_and_weights_add_up(length: int, side: int, overlap: int) -> None:
+def test_tiles_cover_the_axis_with_overlap_and_their_weights_add_up_to_1(length: int, side: int, overlap: int) -> None:
     side = min(side, length)
     overlap = min(overlap, side - 1)
     starts = tile_starts(length, side, overlap)

@@ -1,4 +1,4 @@
-"""New images have the statistics of what they are drawn from, and can be had again."""
+"""New images have the statistics of what they are drawn from, and the seed repeats them."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from aectl.data.digits import Digits
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.inference import sampling
+from aectl.inference.latents import DECODED_AT_ONCE
 from aectl.inference.sampling import Sampler, batch_sizes, default_sampler, generate
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder, NotGenerativeError
@@ -74,14 +75,14 @@ def drawn(
 
 
 @pytest.mark.parametrize("n", [1, 499, 500, 501, 1_001])
-def test_parts_add_up_and_none_is_too_large_or_empty(n: int) -> None:
+def test_batches_add_up_and_none_is_too_large_or_empty(n: int) -> None:
     sizes = batch_sizes(n)
     assert sum(sizes) == n
-    assert all(0 < size <= sampling.BATCH_SIZE for size in sizes)
+    assert all(0 < size <= DECODED_AT_ONCE for size in sizes)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_seed_alone_fixes_the_images_and_other_draws_stay_as_they_were(sampler: Sampler) -> None:
+def test_images_depend_only_on_the_seed_and_leave_other_draws_unchanged(sampler: Sampler) -> None:
     model = prior()
     once = generate(opened(model, PAIRS, seed=3), 20, sampler, components=2)
     torch.manual_seed(11)
@@ -94,7 +95,7 @@ def test_the_seed_alone_fixes_the_images_and_other_draws_stay_as_they_were(sampl
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("n", [1, 500, 1_201])
-def test_as_many_images_as_asked_come_and_none_comes_twice(sampler: Sampler, n: int) -> None:
+def test_n_different_images_are_drawn(sampler: Sampler, n: int) -> None:
     images = generate(opened(prior(), PAIRS), n, sampler, components=2)
     assert images.shape == (n, *SHAPE)
     assert images.dtype == torch.float32
@@ -128,7 +129,7 @@ def between(images: Tensor) -> float:
     return 1 - (near[0] | near[1]).double().mean().item()
 
 
-def test_a_mixture_keeps_the_kinds_apart_that_a_gaussian_blends() -> None:
+def test_a_mixture_separates_clusters_that_a_gaussian_blends() -> None:
     mixture, gaussian = drawn(mirror(), "mixture", components=2), drawn(mirror(), "gaussian")
     assert between(mixture) < 0.001
     assert between(gaussian) > 0.4
@@ -145,7 +146,7 @@ def test_temperature_shrinks_each_component_and_not_the_mixture() -> None:
     assert right.std(0).tolist() == pytest.approx([0.003, 0.003], rel=0.1)
 
 
-def test_codes_are_fitted_on_the_training_split(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sampler_is_fitted_to_the_training_split(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted: list[np.ndarray] = []
     fit = GaussianMixture.fit
 
@@ -159,7 +160,7 @@ def test_codes_are_fitted_on_the_training_split(monkeypatch: pytest.MonkeyPatch)
     assert len(Digits().split("train").x) == 1294
 
 
-def test_more_components_than_codes_are_refused_and_as_many_are_not() -> None:
+def test_at_most_as_many_components_as_codes_are_accepted() -> None:
     few = opened(mirror(), FEW)
     assert generate(few, 5, "mixture", components=8).shape == (5, *SHAPE)
     assert generate(few, 5, "gaussian", components=9).shape == (5, *SHAPE)
@@ -167,7 +168,7 @@ def test_more_components_than_codes_are_refused_and_as_many_are_not() -> None:
         generate(few, 5, "mixture", components=9)
 
 
-def test_a_prior_is_drawn_from_where_there_is_one() -> None:
+def test_the_default_sampler_is_the_prior_of_a_model_that_has_one() -> None:
     assert default_sampler(prior()) == "prior"
     assert default_sampler(mirror()) == "gaussian"
     with pytest.raises(NotGenerativeError, match="sampler=prior: AE has no prior"):
@@ -175,7 +176,7 @@ def test_a_prior_is_drawn_from_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("sampler", ["gaussian", "mixture"])
-def test_a_model_without_a_code_is_refused_before_anything_is_encoded(
+def test_a_model_without_a_single_latent_is_refused_before_anything_is_encoded(
     sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampling, "encode_split", None)

@@ -1,17 +1,24 @@
-"""`aectl decode`: latents back to pictures."""
+"""`aectl decode`: latents back to pictures, or to the numbers of vectors."""
 
 import math
 from pathlib import Path
 
-import torch
+import numpy as np
 from omegaconf import DictConfig
+from torch import Tensor
 
-from aectl.cli.open_run import run_command
+from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.errors import UserError
+from aectl.inference.labels import Labels, class_numbers
 from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
+from aectl.io.atomic import write_atomic
+from aectl.io.latent_tables import LatentTable
 from aectl.io.progress import track
+from aectl.modalities import Images
+from aectl.models.capabilities import IsConditional
 from aectl.plots import image_grid
+from aectl.types import NonNegativeInt
 
 GRID = 100
 """Pictures, at most, in the picture of all."""
@@ -21,29 +28,53 @@ def main(cfg: DictConfig) -> None:
     run_command(decode_from_file, cfg)
 
 
-@torch.inference_mode()
-def decode_from_file(opened: TrainedRun, latents: str | None, output: str | None, overwrite: bool) -> None:
-    """Writes a PNG for each latent, under the name that came with it, and one of the first hundred together."""
+def decode_from_file(
+    trained: TrainedRun, latents: str | None, label: NonNegativeInt | None, output: str | None, overwrite: bool
+) -> None:
+    """Writes a PNG for each latent, under the name that came with it, and one of the first hundred together.
+
+    Vectors have no picture: they go into one .npz file.
+    """
     if latents is None:
         raise UserError("latents: nothing to decode; give latents=FILE, such as `aectl encode` writes")
     table = latent_tables.load(latent_tables.check_suffix(latents))
-    model = opened.single_latent
-    if table.codes.shape[1] != model.latent_size:
+    size = trained.latent_model().latent_size
+    if table.codes.shape[1] != size:
         raise UserError(
-            f"latents={latents}: {table.codes.shape[1]} numbers a code, but this model has {model.latent_size}; "
+            f"latents={latents}: {table.codes.shape[1]} numbers a code, but this model has {size}; "
             "expected latents of this run"
         )
-    folder = Path(output).expanduser() if output else opened.run.place("decoded")
-    places = [folder / f"{Path(name).with_suffix('')}.png" for name in table.names]
-    if any(not place.resolve().is_relative_to(folder.resolve()) for place in places) or len(set(places)) < len(places):
+    folder = output_folder(trained, output, "decoded")
+    pictures = isinstance(trained.modality, Images)
+    paths = picture_paths(table, folder, latents) if pictures else [folder / f"{trained.modality.name}.npz"]
+    if not overwrite and (existing := next((path for path in paths if path.exists()), None)):
+        raise UserError(f"output={folder}: {existing} exists; overwrite=true writes it again")
+    outputs = trained.decode(table.codes, choose_labels(trained, table, label, latents))
+    if pictures:
+        write_pictures(trained.modality.to_uint8(outputs), paths, folder)
+        return
+    arrays = {"names": np.array(table.names), trained.modality.name: outputs.numpy()}
+    print_written(write_atomic(paths[0], lambda aside: np.savez(aside, **arrays)))  # type: ignore[arg-type]
+
+
+def picture_paths(table: LatentTable, folder: Path, latents: str) -> list[Path]:
+    """Where each picture goes."""
+    paths = [folder / f"{Path(name).with_suffix('')}.png" for name in table.names]
+    if any(not path.resolve().is_relative_to(folder.resolve()) for path in paths) or len(set(paths)) < len(paths):
         raise UserError(f"latents={latents}: its names lead out of the output folder, or are not all different")
-    if not overwrite and (there := next((place for place in places if place.exists()), None)):
-        raise UserError(f"output={folder}: {there} is there already; overwrite=true writes it again")
-    images = torch.cat(
-        [model.decode_mean(part.to(opened.device)).cpu() for part in torch.from_numpy(table.codes).float().split(GRID)]
-    )
-    images = opened.run.modality.to_uint8(images)
-    for image, place in zip(track(images, "decode"), places, strict=True):
-        image_grid.save_png(image, place)
+    return paths
+
+
+def choose_labels(trained: TrainedRun, table: LatentTable, label: int | None, latents: str) -> Labels | None:
+    """The classes to decode as: `label` for all, else those of the table."""
+    if label is not None or table.labels is None or not isinstance(trained.model, IsConditional):
+        return label
+    return class_numbers(table.labels, trained.run.data.split("test").classes or [], f"latents={latents}")
+
+
+def write_pictures(images: Tensor, paths: list[Path], folder: Path) -> None:
+    """Writes each of (N, C, H, W) uint8, and the first ones together."""
+    for image, path in zip(track(images, "decode"), paths, strict=True):
+        image_grid.save_png(image, path)
     grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))
-    print(f"wrote {len(images)} pictures to {folder}/\n      {image_grid.save_png(grid, folder / 'all.png', zoom=2)}")
+    print_written(f"{len(images)} pictures to {folder}/", image_grid.save_png(grid, folder / "all.png", zoom=2))

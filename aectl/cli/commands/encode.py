@@ -4,17 +4,18 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from aectl.cli.commands.predict import input_files
-from aectl.cli.open_run import run_command
+from aectl.cli.open_run import input_files, print_written, run_command
 from aectl.data.folder.resize import make_frames
 from aectl.data.source import SplitName
+from aectl.errors import UserError
 from aectl.inference.latents import encode_split
+from aectl.inference.restoration import require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
 from aectl.io.latent_tables import LatentTable
 from aectl.io.progress import track
 from aectl.modalities import image_files
-from aectl.types import format_shape
+from aectl.types import NonNegativeInt, format_shape
 
 AT_ONCE = 64
 
@@ -23,35 +24,38 @@ def main(cfg: DictConfig) -> None:
     run_command(encode_to_file, cfg)
 
 
-def encode_to_file(opened: TrainedRun, input: str | None, split: SplitName, output: str) -> None:
+def encode_to_file(
+    trained: TrainedRun, input: str | None, label: NonNegativeInt | None, split: SplitName, output: str
+) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
     path = latent_tables.check_suffix(output)
-    path = path if "/" in output else opened.run.place("latents") / path
-    table = of_split(opened, split) if input is None else of_files(opened, input)
-    print(f"wrote {latent_tables.save(table, path)}: {format_shape(table.codes.shape)} latents")
+    path = path if "/" in output else trained.run.place("latents") / path
+    if input is None and label is not None:
+        raise UserError(f"label={label}: a split has labels of its own; expected with input=FILE or input=FOLDER only")
+    table = encode_whole_split(trained, split) if input is None else encode_files(trained, input, label)
+    print_written(f"{latent_tables.save(table, path)}: {format_shape(table.codes.shape)} latents")
 
 
-def of_split(opened: TrainedRun, split: SplitName) -> LatentTable:
+def encode_whole_split(trained: TrainedRun, split: SplitName) -> LatentTable:
     """The latents of a split, each as the task poses it."""
-    found = encode_split(opened, split, len(opened.run.data.split(split).x))
-    labels = None if found.y is None else [found.classes[int(number)] for number in found.y]
+    found = encode_split(trained, split, len(trained.run.data.split(split).x))
+    labels = None if found.y is None else [found.classes[number] for number in found.y.tolist()]
     return LatentTable([f"{split}-{index:06d}" for index in range(len(found.codes))], found.codes.numpy(), labels)
 
 
-@torch.inference_mode()
-def of_files(opened: TrainedRun, input: str) -> LatentTable:
+def encode_files(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
     """The latents of pictures as they are, scaled and cut to the size of the model's input.
 
     Raises:
         UnreadableError: one of them is no picture.
     """
+    require_images(trained)
     root, files = input_files(input)
-    channels, height, width = opened.model.input_shape
+    channels, height, width = trained.model.input_shape
     codes = []
     for start in track(range(0, len(files), AT_ONCE), "encode"):
         pictures = [image_files.read_image(file, channels) for file in files[start : start + AT_ONCE]]
         rng = np.random.default_rng(0)
         batch = np.concatenate([make_frames(picture, (height, width), "crop", 1, rng) for picture in pictures])
-        images = opened.run.modality.to_model(torch.from_numpy(batch).to(opened.device))
-        codes.append(opened.model.embed(images).cpu())
+        codes.append(trained.encode(batch, label))
     return LatentTable([str(file.relative_to(root)) for file in files], torch.cat(codes).numpy())

@@ -1,27 +1,23 @@
-"""`aectl sample`: new images from a run."""
+"""`aectl sample`: new examples from a run."""
 
 import math
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from aectl.cli.open_run import run_command
-from aectl.inference import sampling
-from aectl.inference.latents import encode_split
-from aectl.inference.sampling import Sampler, default_sampler, generate
+from aectl.cli.open_run import print_written, run_command
+from aectl.inference.latent_space import interpolate
+from aectl.inference.sampling import Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_atomic
-from aectl.models.ae import AE
-from aectl.models.base import Autoencoder
+from aectl.modalities import Modality
+from aectl.models.capabilities import HasLatent
 from aectl.plots import image_grid
-from aectl.types import NonNegativeFloat, PositiveInt
+from aectl.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-INTERPOLATION_POOL = 500
-"""Test images that the two ends of a walk are chosen from."""
 PICTURE_PIXELS = 64
 """The side that small images are enlarged to, as long as the grid of them is no wider than `MOST_PIXELS`."""
 MOST_PIXELS = 2048
@@ -31,50 +27,55 @@ def main(cfg: DictConfig) -> None:
     run_command(sample, cfg)
 
 
-@torch.inference_mode()
 def sample(
-    opened: TrainedRun,
+    trained: TrainedRun,
     n: PositiveInt,
+    label: NonNegativeInt | None,
     temperature: NonNegativeFloat,
     sampler: Literal["auto"] | Sampler,
     components: PositiveInt,
     steps: PositiveInt,
 ) -> None:
-    """Leaves a grid of samples, the samples themselves, and a walk between two test images in the run."""
-    chosen = choose_sampler(opened.model if opened.model.generative else opened.single_latent, sampler)
-    images = generate(opened, n, chosen, components, temperature)
-    folder = opened.run.place("samples")
-    stem = f"{chosen}-seed-{opened.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
-    grid = image_grid.tile_images(opened.run.modality.to_uint8(images), columns=math.ceil(math.sqrt(n)))
-    zoom = max(1, PICTURE_PIXELS // images.shape[-1])
-    zoom_of_grid = max(1, min(zoom, MOST_PIXELS // grid.shape[-1]))
-    print(f"wrote {image_grid.save_png(grid, folder / f'{stem}.png', zoom_of_grid)}")
-    print(f"      {save_arrays(folder / f'{stem}.npz', images)}: {tuple(images.shape)}, float32 in [0, 1]")
-    if isinstance(opened.model, AE) and steps > 1:
-        path = folder / f"walk-seed-{opened.seed}.png"
-        image_grid.save_png(interpolation_grid(opened, steps), path, zoom)
+    """Leaves samples as numbers, a grid of them, and an interpolation between two test images in the run."""
+    modality = trained.modality
+    chosen = choose_sampler(trained, sampler)
+    outputs = trained.sample(n, temperature, chosen, components, label)
+    folder = trained.run.place("samples")
+    stem = f"{chosen}-seed-{trained.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
+    stem += "" if label is None else f"-label-{label}"
+    written = (
+        f"{save_arrays(folder / f'{stem}.npz', modality.name, outputs)}: {tuple(outputs.shape)}, float32 in [0, 1]"
+    )
+    picture = save_picture(modality, outputs, math.ceil(math.sqrt(n)), folder / f"{stem}.png")
+    if picture is None:
+        print_written(f"{written}; {modality.name} have no picture")
+        return
+    print_written(picture, written)
+    if isinstance(trained.model, HasLatent) and steps > 1:
+        path = folder / f"interpolation-seed-{trained.seed}.png"
+        save_picture(modality, interpolate(trained, steps, trained.as_cond(label, 1)), steps, path)
         print(f"      {path}: straight line above, slerp below")
 
 
-def save_arrays(path: Path, images: Tensor) -> Path:
-    """The images as the array `images` of an .npz file."""
-    return write_atomic(path, lambda aside: np.savez(aside, images=images.numpy()))
-
-
-def choose_sampler(model: Autoencoder, sampler: Literal["auto"] | Sampler) -> Sampler:
+def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> Sampler:
     """What to draw from: the prior where the model has one, unless something else is asked for."""
     if sampler != "auto":
         return sampler
-    if not model.generative:
-        print(f"{type(model).__name__} has no prior: drawing from a Gaussian fitted to its training latents")
-    return default_sampler(model)
+    if not trained.model.generative:
+        name = type(trained.latent_model()).__name__
+        print(f"{name} has no prior: drawing from a Gaussian fitted to its training latents")
+    return default_sampler(trained.model)
 
 
-def interpolation_grid(opened: TrainedRun, steps: int) -> Tensor:
-    """A picture of the way from one test image's code to another's: straight, and below it along the arc."""
-    codes = encode_split(opened, "test", INTERPOLATION_POOL).codes.to(opened.device)
-    chosen = torch.randperm(len(codes), generator=torch.Generator().manual_seed(opened.seed))[:2]
-    start, end = codes[chosen]
-    ways = torch.cat([sampling.lerp(start, end, steps), sampling.slerp(start, end, steps)])
-    images = opened.run.modality.to_uint8(opened.single_latent.decode_mean(ways))
-    return image_grid.tile_images(images, columns=steps)
+def save_arrays(path: Path, name: str, examples: Tensor) -> Path:
+    """The examples as an array of an .npz file."""
+    return write_atomic(path, lambda aside: np.savez(aside, **{name: examples.numpy()}))  # type: ignore[arg-type]
+
+
+def save_picture(modality: Modality, examples: Tensor, columns: int, path: Path) -> Path | None:
+    """Writes a grid of the examples, small ones enlarged; None if they have no picture."""
+    grid = modality.preview(examples.split(columns))
+    if grid is None:
+        return None
+    zoom = max(1, min(PICTURE_PIXELS // examples.shape[-1], MOST_PIXELS // grid.shape[-1]))
+    return image_grid.save_png(grid, path, zoom)

@@ -1,0 +1,50 @@
+"""The classes that a conditional model is told."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aectl.errors import UserError
+from aectl.models.base import Autoencoder
+from aectl.models.capabilities import IsConditional
+
+Labels = Tensor | np.ndarray | Sequence[int] | int
+"""One class for all examples, or a class for each."""
+
+
+def as_cond(model: Autoencoder, labels: Labels | None, n: int, device: torch.device) -> Tensor | None:
+    """Labels of `n` examples as `Example.cond`, (n,) int64; None for a model that takes none.
+
+    Raises:
+        UserError: the model needs labels and has none, or takes none and has some; or they are no classes of it.
+    """
+    name = type(model).__name__
+    if not isinstance(model, IsConditional):
+        if labels is None:
+            return None
+        raise UserError(f"label: model={name} is not conditional; leave the label out")
+    classes = f"0 to {model.num_classes - 1}"
+    if labels is None:
+        raise UserError(f"label: model={name} is conditional; give the class of the examples, {classes}")
+    cond = torch.as_tensor(labels)
+    if cond.is_floating_point() or cond.dtype == torch.bool:
+        raise UserError(f"label: values of {cond.dtype}; expected whole numbers, {classes}")
+    if cond.ndim > 1 or cond.numel() not in (1, n):
+        raise UserError(f"label: shape {tuple(cond.shape)} for {n} examples; expected ({n},) or a single class")
+    if len(wrong := cond[(cond < 0) | (cond >= model.num_classes)]):
+        raise UserError(f"label={wrong.flatten()[0]}: not a class of this run; expected {classes}")
+    return cond.long().expand(n).to(device)
+
+
+def class_numbers(names: list[str], classes: list[str], where: str) -> list[int]:
+    """The number of each class.
+
+    Raises:
+        UserError: a name is none of the classes; `where` says what holds it.
+    """
+    numbers = {name: number for number, name in enumerate(classes)}
+    if unknown := set(names) - set(numbers):
+        raise UserError(f"{where}: its label {min(unknown)} is not a class of this run; expected {', '.join(classes)}")
+    return [numbers[name] for name in names]

@@ -1,0 +1,103 @@
+"""Paths and planes through the latent space: interpolations, traversals, a grid of points, principal components."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from aectl.inference.latents import Latents, decode_codes, encode_split
+
+if TYPE_CHECKING:
+    from aectl.inference.trained_run import TrainedRun
+
+INTERPOLATION_POOL = 500
+"""Test examples that the two ends of an interpolation are chosen from."""
+REACH = 2.5
+"""How far a traversal goes to each side, in standard deviations."""
+
+
+class Plane(NamedTuple):
+    """Decoded points of a plane of latents.
+
+    Arguments:
+        outputs: (N^2, *shape), row by row from the top.
+        xs: the first number of the code, a column each, (N,).
+        ys: the second number, a row each from the bottom up, (N,).
+        spacing: what the points are, in words.
+    """
+
+    outputs: Tensor
+    xs: Tensor
+    ys: Tensor
+    spacing: str
+
+
+class Traversal(NamedTuple):
+    """Outputs (steps, *shape) along one latent dimension, and the standard deviation of the latents there."""
+
+    dimension: int
+    deviation: float
+    outputs: Tensor
+
+
+def interpolate(trained: "TrainedRun", steps: int, cond: Tensor | None) -> Tensor:
+    """Outputs (2 * steps, *shape) between two test examples, which the seed chooses: on a line, then along the arc."""
+    codes = encode_split(trained, "test", INTERPOLATION_POOL).codes
+    start, end = codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(trained.seed))[:2]]
+    return decode_codes(trained, torch.cat([lerp(start, end, steps), slerp(start, end, steps)]), cond)
+
+
+def decode_plane(trained: "TrainedRun", latents: Latents, side: int, cond: Tensor | None) -> Plane:
+    """What `side` by `side` points of a plane of latents decode to, at equal steps of probability."""
+    probabilities = torch.linspace(0.5 / side, 1 - 0.5 / side, side)
+    if trained.model.generative:
+        xs = ys = Normal(0.0, 1.0).icdf(probabilities)
+        spacing = "the quantiles of the prior"
+    else:
+        xs, ys = latents.codes.quantile(probabilities, dim=0).T
+        spacing = "the quantiles of the latents (the model has no prior)"
+    codes = torch.cartesian_prod(ys.flip(0), xs).flip(1)  # (side^2, 2), rows from the top
+    return Plane(decode_codes(trained, codes, cond), xs, ys, spacing)
+
+
+def traverse(trained: "TrainedRun", latents: Latents, most: int, steps: int, cond: Tensor | None) -> list[Traversal]:
+    """Moves one latent dimension at a time away from the mean of all latents; the `most` active ones, in that order."""
+    mean, deviations = latents.codes.mean(0), latents.codes.std(0)
+    traversals = []
+    for dimension in deviations.argsort(descending=True)[:most].tolist():
+        codes = mean.repeat(steps, 1)
+        codes[:, dimension] += torch.linspace(-REACH, REACH, steps) * deviations[dimension]
+        traversals.append(Traversal(dimension, float(deviations[dimension]), decode_codes(trained, codes, cond)))
+    return traversals
+
+
+def principal_components(codes: Tensor) -> tuple[Tensor, list[float]]:
+    """Codes (N, D) as their first two principal components (N, 2), and the share of the variance of each."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(2, random_state=0).fit(codes.numpy())
+    return torch.from_numpy(pca.transform(codes.numpy())), pca.explained_variance_ratio_.tolist()
+
+
+def lerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
+    """Codes (steps, D) from `a` (D,) to `b` at even distances on the line between them."""
+    t = torch.linspace(0, 1, steps, device=a.device).unsqueeze(1)  # (steps, 1)
+    return (1 - t) * a + t * b
+
+
+def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
+    r"""Codes (steps, D) from `a` (D,) to `b` along the arc between them, which keeps their length like the prior's.
+
+    .. math:: z_t = \frac{\sin((1 - t) \omega)}{\sin \omega} a + \frac{\sin(t \omega)}{\sin \omega} b
+
+    References:
+        | Sampling Generative Networks (White, 2016), section 2.1
+        | https://arxiv.org/abs/1609.04468
+    """
+    cosine = torch.nn.functional.cosine_similarity(a, b, dim=0).clamp(-1, 1)
+    omega = cosine.arccos()
+    if omega.sin() < 1e-3:
+        return lerp(a, b, steps)
+    t = torch.linspace(0, 1, steps, device=a.device).unsqueeze(1)  # (steps, 1)
+    return (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()

@@ -1,0 +1,57 @@
+"""encode and decode: pictures and splits to latents, and back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import aectl as package
+from aectl.io import latent_tables
+from aectl.modalities import image_files
+from tests.conftest import Aectl
+from tests.support.pictures import photo
+
+
+@pytest.fixture
+def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
+    return barely_trained
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".npy"])
+def test_encode_and_decode_are_the_model(aectl: Aectl, runs: dict[str, Path], tmp_path: Path, suffix: str) -> None:
+    assert aectl("encode", runs["vector"], f"output=./z{suffix}").status == 0
+    table = latent_tables.load(tmp_path / f"z{suffix}")
+    assert table.codes.shape == (359, 3)
+    result = aectl("decode", runs["vector"], f"latents=z{suffix}", "output=out")
+    assert result.status == 0, result.err
+    expected = package.open(str(runs["vector"]), accelerator="cpu").decode(table.codes[:1])[0]
+    found = image_files.read_image(tmp_path / "out" / f"{table.names[0]}.png")
+    assert np.abs(found - 255 * expected.numpy()).max() <= 0.51
+    assert aectl("decode", runs["vector"], f"latents=z{suffix}", "output=out").status == 2
+
+
+def test_pictures_are_encoded_under_their_names(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/b/c.png"):
+        photo(tmp_path / name, (8, 8), channels=1)
+    assert aectl("encode", runs["vector"], "input=in").status == 0
+    table = latent_tables.load(runs["vector"] / "latents" / "latents.npz")
+    assert table.names == ["a.png", "b/c.png"]
+    x = image_files.read_image(tmp_path / "in" / "a.png", 1)
+    expected = package.open(str(runs["vector"]), accelerator="cpu").encode(x)
+    np.testing.assert_allclose(table.codes[:1], expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("name,z1\na,1\n", "1 numbers a code, but this model has 3"), ("name,z1,z2,z3\na,1,2,x\n", "not readable"),
+     ("", "not readable"), ("name,z1,z2,z3\n../../a,1,2,3\n", "lead out of the output folder"),
+     ("name,z1,z2,z3\na,1,2,3\na,1,2,3\n", "not all different")],
+)  # fmt: skip
+def test_latents_that_do_not_fit_are_refused(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, content: str, said: str
+) -> None:
+    (tmp_path / "z.csv").write_text(content)
+    result = aectl("decode", runs["vector"], "latents=z.csv", "output=out")
+    assert result.status == 2
+    assert said in result.err
+    assert not (tmp_path / "out").exists()

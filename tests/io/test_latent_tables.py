@@ -1,0 +1,31 @@
+"""Latents as files: each format reads back what was written."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aectl.errors import UserError
+from aectl.io import latent_tables
+from aectl.io.latent_tables import LatentTable
+
+TABLE = LatentTable(["a", "b/c"], np.array([[1.5, -2.25, 1e-7], [0.1, 3e8, -0.0]], np.float32), ["x", "y, z"])
+
+
+@pytest.mark.parametrize("suffix", latent_tables.SUFFIXES)
+@pytest.mark.parametrize("labels", [True, False])
+def test_latents_come_back_exactly(tmp_path: Path, suffix: str, labels: bool) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    table = TABLE if labels else TABLE._replace(labels=None)
+    found = latent_tables.load(latent_tables.save(table, tmp_path / f"latents{suffix}"))
+    np.testing.assert_array_equal(found.codes, table.codes)
+    if suffix != ".npy":
+        assert (found.names, found.labels) == (table.names, table.labels)
+
+
+def test_parquet_without_its_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r"aectl\[parquet\]"):
+        latent_tables.save(TABLE, tmp_path / "latents.parquet")
