@@ -1,4 +1,4 @@
-"""What a task hands to a model. Knows nothing of either."""
+"""The batch that a task hands to a model."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ from torch import Tensor
 
 
 class Example(NamedTuple):
-    """A batch as a task poses it: rebuild `target` from `input`.
+    """A batch of inputs and targets: a model learns to predict `target` from `input`.
 
     Arguments:
         input: what the encoder sees, (B, *input_shape).
         target: what the decoder is scored on, (B, *shape).
-        cond: what both sides may be told, such as a label, (B,) or (B, K).
-        weight: how much each element of the target counts, such as a mask, (B, *shape).
+        cond: what encoder and decoder are conditioned on, such as class labels, (B,) or (B, K).
+        weight: the weight of each element of the target in loss and scores, such as a mask, (B, *shape).
     """
 
     input: Tensor

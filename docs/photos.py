@@ -71,7 +71,7 @@ def classical(task: Task, input: np.ndarray, truth: np.ndarray) -> dict[str, np.
     """What each baseline that needs no training makes of the input, filters at their best setting for this photo."""
     return {
         baseline.name: max(attempts(baseline, input), key=lambda image: measured(image, truth)[0])
-        for baseline in task.baselines(latent_size=0)
+        for baseline in task.baselines(truth.shape[1:], latent_size=0)
         if isinstance(baseline, Untouched | Enlarged | Filter)
     }
 

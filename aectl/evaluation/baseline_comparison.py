@@ -81,7 +81,7 @@ class BaselineComparison:
             "seed": self.away.seed,
             "device": self.away.device.type,  # the same seed draws other noise on another kind
         }
-        baselines = self.home.run.task.baselines(latent_size)
+        baselines = self.home.run.task.baselines(self.home.run.data.source.shape, latent_size)
         return [self._row(baseline, batches, tested) for baseline in track(baselines, "baselines")]
 
     def _row(self, baseline: Baseline, batches: Batches, tested: dict[str, Any]) -> BaselineRow:

@@ -1,4 +1,4 @@
-"""What every task is. Knows nothing of models, data or Lightning."""
+"""The interface of every task. Tasks know nothing of models, data or Lightning."""
 
 from abc import ABC, abstractmethod
 
@@ -14,7 +14,7 @@ class Task(nn.Module, ABC):
     """A degradation that the model learns to undo; it runs on the device, inside the training step.
 
     Attributes:
-        restores: whether the input lacks something of the target.
+        restores: whether the input is degraded, and not the target itself.
     """
 
     restores = True
@@ -22,13 +22,13 @@ class Task(nn.Module, ABC):
     @property
     @abstractmethod
     def label(self) -> str:
-        """The task with its strength in one word, fit for a file name: `denoise-0.2`."""
+        """The task and its strength as part of a file name: `denoise-0.2`."""
 
     def input_shape(self, shape: Shape) -> Shape:
         """The shape of one input when the target has `shape`.
 
         Raises:
-            UserError: the task cannot be posed on data of this shape.
+            UserError: the task does not apply to data of this shape.
         """
         return shape
 
@@ -36,8 +36,8 @@ class Task(nn.Module, ABC):
     def degrade(self, x: Tensor) -> Tensor:
         """(B, *shape) in [0, 1] to (B, *input_shape)."""
 
-    def baselines(self, latent_size: int) -> list[Baseline]:
-        """The methods without a network that a model with a code of `latent_size` values has to beat."""
+    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
+        """The classical methods to compare a model with on data of `shape`, given the size of its latent."""
         return [Untouched(), LinearMap()]
 
     def forward(self, x: Tensor, y: Tensor | None = None, mask: Tensor | None = None) -> Example:

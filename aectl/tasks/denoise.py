@@ -1,4 +1,4 @@
-"""Take the noise out. Fresh noise for every batch. Knows nothing of models or data."""
+"""Remove noise, which is drawn anew for every batch."""
 
 import torch
 from torch import Tensor
@@ -7,11 +7,11 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
 from aectl.tasks.baselines.learned import LinearMap
-from aectl.types import FloatRange, Fraction, NonNegativeFloat
+from aectl.types import FloatRange, Fraction, NonNegativeFloat, Shape
 
 
 class Denoise(Task):
-    r"""Gaussian noise.
+    r"""Remove Gaussian noise.
 
     .. math:: \tilde{x} = x + \mu + \sigma \epsilon, \quad \epsilon \sim \mathcal{N}(0, I)
 
@@ -20,9 +20,9 @@ class Denoise(Task):
         | https://doi.org/10.1145/1390156.1390294
 
     Arguments:
-        sigma: the standard deviation in units of the pixel range [0, 1], or `[lo, hi]` to draw one for each image.
+        sigma: the standard deviation in units of the pixel range [0, 1], or `[lo, hi]` to draw one per image uniformly.
         mean: the mean of the noise, in the same units.
-        clip: cut the noisy image to [0, 1], as a file on disk would be.
+        clip: clip the noisy image to [0, 1], as saving it would.
     """
 
     def __init__(self, sigma: NonNegativeFloat | FloatRange, mean: float, clip: bool) -> None:
@@ -36,8 +36,8 @@ class Denoise(Task):
         sigma = "-".join(map(str, self.sigma)) if isinstance(self.sigma, list) else self.sigma
         return f"denoise-{sigma}" + (f"-mean-{self.mean}" if self.mean else "")
 
-    def baselines(self, latent_size: int) -> list[Baseline]:
-        return denoisers()
+    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
+        return denoisers(shape)
 
     def degrade(self, x: Tensor) -> Tensor:
         noisy = x + self.mean + self._sigmas(x) * torch.randn_like(x)
@@ -51,10 +51,10 @@ class Denoise(Task):
 
 
 class DenoiseSaltPepper(Task):
-    """Dead pixels: each is set to black or white, with the same chance, all its channels together.
+    """Remove salt-and-pepper noise: random pixels black or white with equal probability, in all channels at once.
 
     Arguments:
-        amount: the share of pixels that die.
+        amount: the expected fraction of corrupted pixels.
     """
 
     def __init__(self, amount: Fraction) -> None:
@@ -65,15 +65,16 @@ class DenoiseSaltPepper(Task):
     def label(self) -> str:
         return f"denoise-salt-pepper-{self.amount}"
 
-    def baselines(self, latent_size: int) -> list[Baseline]:
-        return denoisers()
+    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
+        return denoisers(shape)
 
     def degrade(self, x: Tensor) -> Tensor:
-        u = torch.rand_like(x[:, :1])  # (B, 1, H, W)
+        u = torch.rand_like(x[:, :1] if x.ndim > 2 else x)  # (B, 1, H, W), or (B, D)
         salted = torch.where(u < self.amount / 2, 1.0, x)
         return torch.where(u > 1 - self.amount / 2, 0.0, salted)
 
 
-def denoisers() -> list[Baseline]:
-    """The methods against noise of any kind."""
-    return [Untouched(), Gaussian(), Median(), TotalVariation(), NonLocalMeans(), LinearMap()]
+def denoisers(shape: Shape) -> list[Baseline]:
+    """Classical denoisers for data of this shape; the filters apply to images only."""
+    filters = [Gaussian(), Median(), TotalVariation(), NonLocalMeans()] if len(shape) == 3 else []
+    return [Untouched(), *filters, LinearMap()]

@@ -1,4 +1,4 @@
-"""Enlarge a small image. Knows nothing of models or data."""
+"""Super-resolution: enlarge a small image."""
 
 from typing import Literal
 
@@ -14,11 +14,11 @@ from aectl.types import Shape
 
 
 class SuperRes(Task):
-    """The encoder sees a truly smaller image; the target is the image it was made from.
+    """Enlarge a downscaled image to the original; the encoder sees the small image, with no upscaling before it.
 
     Arguments:
-        scale: how many times smaller each side of the input is.
-        kernel: how it is made small: `box` averages each block of pixels; `bilinear` and `bicubic` are antialiased.
+        scale: the factor between the sides of target and input.
+        kernel: the downscaling: `box` averages blocks of pixels; `bilinear` and `bicubic` are antialiased.
     """
 
     def __init__(self, scale: Literal[2, 3, 4], kernel: Literal["box", "bilinear", "bicubic"]) -> None:
@@ -31,13 +31,17 @@ class SuperRes(Task):
         return f"super-res-x{self.scale}" + ("" if self.kernel == "bicubic" else f"-{self.kernel}")
 
     def input_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 3:
+            raise UserError(
+                f"task=super-res: takes images (C, H, W), but the data has shape {tuple(shape)}; use task=denoise"
+            )
         channels, height, width = shape
         if height % self.scale or width % self.scale:
             fitting = [s for s in (2, 3, 4) if height % s == width % s == 0]
             choices = " or ".join(f"task.scale={s}" for s in fitting) or "another data set"
             raise UserError(
-                f"task.scale={self.scale}: does not divide the image of {height}x{width} pixels; "
-                f"expected a divisor of both sides, use {choices}"
+                f"task.scale={self.scale}: does not divide the image size of {height}x{width} pixels; "
+                f"expected a divisor of both sides; use {choices}"
             )
         return channels, height // self.scale, width // self.scale
 
@@ -47,5 +51,5 @@ class SuperRes(Task):
             return F.avg_pool2d(x, self.scale)
         return F.interpolate(x, size, mode=self.kernel, antialias=True).clamp(0, 1)
 
-    def baselines(self, latent_size: int) -> list[Baseline]:
+    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
         return [*(Enlarged(kernel, self.scale) for kernel in KERNELS), LinearMap()]

@@ -151,7 +151,7 @@ def test_every_baseline_of_every_task_has_scores(tmp_path: Path, task: str) -> N
     run = opened(f"task={task}")
     batches = Batches(Split(run.run.data.split("test").x[:12]), 5, shuffle=False)
     rows = contest(tmp_path, run, slow_images=7).rows(batches, latent_size=4)
-    assert [row.baseline.name for row in rows] == [b.name for b in run.run.task.baselines(4)]
+    assert [row.baseline.name for row in rows] == [b.name for b in run.run.task.baselines((1, 8, 8), 4)]
     for row in rows:
         assert row.error is None
         assert row.n == (7 if row.baseline.slow else 12)
@@ -196,7 +196,7 @@ def test_slow_images_may_be_more_than_there_are(tmp_path: Path, monkeypatch: pyt
 def fits_of(tmp_path: Path, opened: TrainedRun) -> dict[str, State]:
     """What each baseline of the task was fitted to."""
     made = contest(tmp_path, opened)
-    return {baseline.name: made.fitted(baseline) for baseline in opened.run.task.baselines(4)}
+    return {baseline.name: made.fitted(baseline) for baseline in opened.run.task.baselines((1, 8, 8), 4)}
 
 
 @pytest.mark.parametrize("task", options("task"))
@@ -214,7 +214,7 @@ def test_a_fit_is_the_same_whatever_the_images_tested(tmp_path: Path, task: str)
         run = opened(f"task={task}", source=source)
         made = contest(tmp_path / folder, run)
         made.rows(Batches(Split(source.split("test").x[:5]), 5, shuffle=False), 4)
-        states.append({b.name: made.fitted(b) for b in run.run.task.baselines(4)})
+        states.append({b.name: made.fitted(b) for b in run.run.task.baselines((1, 8, 8), 4)})
     assert states[0].keys() == states[1].keys()
     assert all(alike(states[0][name], states[1][name]) for name in states[0])
 

@@ -309,7 +309,7 @@ def test_every_baseline_of_every_task_gives_the_shape_of_the_target(task: str, d
         return Pairs(example.input.numpy(), example.target.numpy())
 
     train, val, test = pairs("train", 10_000), pairs("val", 8), pairs("test", 5)
-    baselines = run.task.baselines(latent_size=4)
+    baselines = run.task.baselines(run.data.source.shape, latent_size=4)
     assert len({baseline.name for baseline in baselines}) == len(baselines) >= 2
     for baseline in baselines:
         restored = baseline.restore(test.input, baseline.fit(lambda: train, lambda: val, psnr))

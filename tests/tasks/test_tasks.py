@@ -1,4 +1,4 @@
-"""What each task does to an image, in numbers."""
+"""What each task does to its data."""
 
 import math
 
@@ -14,6 +14,7 @@ from aectl.tasks.baselines.base import Pairs
 from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.tasks.super_res import SuperRes
+from aectl.types import Shape
 from tests.tasks.test_baselines import psnr
 
 CPU = torch.device("cpu")
@@ -38,7 +39,7 @@ def checkerboard(side: int) -> Tensor:
     return (torch.arange(side).unsqueeze(0) + torch.arange(side).unsqueeze(1)).remainder(2).float()[None, None]
 
 
-def test_reconstruct_poses_the_image_as_it_is() -> None:
+def test_reconstruct_leaves_the_input_unchanged() -> None:
     x, y = torch.rand(4, 1, 8, 8), torch.arange(4)
     example = Reconstruct()(x, y)
     assert torch.equal(example.input, x)
@@ -57,21 +58,21 @@ def test_target_is_the_clean_image(task: str) -> None:
 
 
 @pytest.mark.parametrize(("mean", "sigma"), [(0.0, 0.2), (0.5, 0.3), (-0.1, 1.0)])
-def test_noise_has_the_stated_mean_and_deviation(mean: float, sigma: float) -> None:
+def test_noise_has_the_configured_mean_and_standard_deviation(mean: float, sigma: float) -> None:
     noise = Denoise(sigma, mean, clip=False).degrade(gray()) - 0.5
     error = sigma / math.sqrt(noise.numel())
     assert noise.mean().item() == pytest.approx(mean, abs=5 * error)
     assert noise.std().item() == pytest.approx(sigma, abs=5 * error)
 
 
-def test_noise_of_neighbours_channels_and_images_is_independent() -> None:
+def test_noise_is_independent_across_pixels_channels_and_images() -> None:
     noise = Denoise(0.2, 0.0, clip=False).degrade(gray(n=100)) - 0.5
     for dim in range(4):
         correlation = (noise * noise.roll(1, dims=dim)).mean() / noise.var()
         assert abs(correlation.item()) < 5 / math.sqrt(noise.numel())
 
 
-def test_range_draws_one_sigma_for_each_image() -> None:
+def test_range_draws_one_sigma_per_image() -> None:
     lo, hi = 0.1, 0.5
     noise = Denoise([lo, hi], 0.0, clip=False).degrade(gray(n=200, side=32)) - 0.5
     sigmas = noise.flatten(1).std(1)
@@ -84,7 +85,7 @@ def test_range_draws_one_sigma_for_each_image() -> None:
     assert (by_channel - sigmas.unsqueeze(1)).abs().max() < 5 * error
 
 
-def test_clip_cuts_to_the_pixel_range() -> None:
+def test_clip_limits_values_to_the_pixel_range() -> None:
     clipped = Denoise(0.5, 0.0, clip=True).degrade(gray())
     unclipped = Denoise(0.5, 0.0, clip=False).degrade(gray())
     assert (clipped.min(), clipped.max()) == (0, 1)
@@ -93,12 +94,12 @@ def test_clip_cuts_to_the_pixel_range() -> None:
 
 
 @pytest.mark.parametrize("task", NOISY)
-def test_noise_is_fresh_with_every_call(task: str) -> None:
+def test_noise_differs_between_calls(task: str) -> None:
     assert not torch.equal(NOISY[task].degrade(gray()), NOISY[task].degrade(gray()))
 
 
 @pytest.mark.parametrize("task", NOISY)
-def test_same_draws_repeats_the_noise_and_leaves_the_generator_untouched(task: str) -> None:
+def test_seeded_rng_repeats_the_noise_and_restores_the_generator(task: str) -> None:
     before = torch.get_rng_state()
     drawn = []
     for seed in (1, 1, 2):
@@ -109,7 +110,7 @@ def test_same_draws_repeats_the_noise_and_leaves_the_generator_untouched(task: s
     assert not torch.equal(drawn[0], drawn[2])
 
 
-def test_same_draws_leaves_the_generator_untouched_after_an_error() -> None:
+def test_seeded_rng_restores_the_generator_after_an_error() -> None:
     before = torch.get_rng_state()
     with pytest.raises(ZeroDivisionError), seeded_rng(1, CPU):
         torch.rand(1).item() / 0
@@ -117,15 +118,15 @@ def test_same_draws_leaves_the_generator_untouched_after_an_error() -> None:
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.1, 0.6])
-def test_salt_and_pepper_kill_the_stated_share_half_and_half(amount: float) -> None:
-    dead = DenoiseSaltPepper(amount).degrade(gray(n=50))[:, 0]
-    error = math.sqrt(amount / dead.numel())
+def test_salt_and_pepper_corrupts_the_configured_fraction_half_black_half_white(amount: float) -> None:
+    corrupted = DenoiseSaltPepper(amount).degrade(gray(n=50))[:, 0]
+    error = math.sqrt(amount / corrupted.numel())
     for colour in (0.0, 1.0):
-        assert (dead == colour).float().mean().item() == pytest.approx(amount / 2, abs=5 * error)
-    assert torch.equal(dead.unique(), torch.tensor([0.0, 0.5, 1.0]) if amount else torch.tensor([0.5]))
+        assert (corrupted == colour).float().mean().item() == pytest.approx(amount / 2, abs=5 * error)
+    assert torch.equal(corrupted.unique(), torch.tensor([0.0, 0.5, 1.0]) if amount else torch.tensor([0.5]))
 
 
-def test_salt_and_pepper_kill_all_channels_of_a_pixel_together() -> None:
+def test_salt_and_pepper_corrupts_all_channels_of_a_pixel() -> None:
     x = torch.rand(8, 3, 16, 16) * 0.8 + 0.1
     noisy = DenoiseSaltPepper(0.3).degrade(x)
     dead = (noisy == 0) | (noisy == 1)
@@ -136,7 +137,7 @@ def test_salt_and_pepper_kill_all_channels_of_a_pixel_together() -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_super_res_shows_an_image_that_is_truly_smaller(scale: int, kernel: str) -> None:
+def test_super_res_input_is_smaller_by_the_scale(scale: int, kernel: str) -> None:
     task, shape = SuperRes(scale, kernel), (3, 24, 12)
     example = task(torch.rand(2, *shape))
     assert task.input_shape(shape) == (3, 24 // scale, 12 // scale)
@@ -146,7 +147,7 @@ def test_super_res_shows_an_image_that_is_truly_smaller(scale: int, kernel: str)
     assert example.input.max() <= 1
 
 
-def test_box_is_the_mean_of_each_block() -> None:
+def test_box_kernel_averages_blocks() -> None:
     x = torch.rand(2, 3, 12, 6)
     small = SuperRes(3, "box").degrade(x)
     for i in range(4):
@@ -157,14 +158,14 @@ def test_box_is_the_mean_of_each_block() -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(("scale", "tolerance"), [(2, 0.02), (3, 0.06), (4, 0.02)])
-def test_fine_checkerboard_becomes_gray(scale: int, tolerance: float, kernel: str) -> None:
+def test_downscaled_checkerboard_is_gray(scale: int, tolerance: float, kernel: str) -> None:
     small = SuperRes(scale, kernel).degrade(checkerboard(48))
     assert (small - 0.5).abs().max() < tolerance  # a block of 3x3 has one white pixel more than black ones, or less
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_shrinking_keeps_a_flat_image_flat(scale: int, kernel: str) -> None:
+def test_downscaled_constant_image_is_constant(scale: int, kernel: str) -> None:
     x = torch.tensor([0.0, 0.3, 1.0]).view(3, 1, 1, 1).expand(3, 1, 24, 24)
     small = SuperRes(scale, kernel).degrade(x)
     torch.testing.assert_close(small, x[..., : 24 // scale, : 24 // scale])
@@ -178,42 +179,69 @@ def test_shrinking_keeps_a_flat_image_flat(scale: int, kernel: str) -> None:
         ((1, 7, 8), 2, "use another data set"),
     ],
 )
-def test_scale_that_does_not_divide_is_the_users_mistake(shape: tuple[int, ...], scale: int, advice: str) -> None:
+def test_scale_that_does_not_divide_the_image_is_a_user_error(shape: tuple[int, ...], scale: int, advice: str) -> None:
     with pytest.raises(UserError) as error:
         SuperRes(scale, "bicubic").input_shape(shape)
-    image = f"{shape[1]}x{shape[2]}"
+    size = f"{shape[1]}x{shape[2]}"
     assert str(error.value) == (
-        f"task.scale={scale}: does not divide the image of {image} pixels; expected a divisor of both sides, {advice}"
+        f"task.scale={scale}: does not divide the image size of {size} pixels; expected a divisor of both sides; "
+        + advice
     )
 
 
-@pytest.mark.parametrize("task", [*NOISY.values(), Reconstruct(), SuperRes(2, "box"), SuperRes(3, "bicubic")], ids=str)
-def test_every_baseline_of_a_task_gives_images_of_the_shape_of_its_target(task: Task) -> None:
-    example = task(torch.rand(120, 3, 6, 6))
+@pytest.mark.parametrize(
+    ("task", "shape"),
+    [
+        *((task, shape) for task in (*NOISY.values(), Reconstruct()) for shape in ((3, 6, 6), (20,))),
+        (SuperRes(2, "box"), (3, 6, 6)),
+        (SuperRes(3, "bicubic"), (3, 6, 6)),
+    ],
+    ids=str,
+)
+def test_every_baseline_returns_the_shape_of_the_target(task: Task, shape: Shape) -> None:
+    example = task(torch.rand(120, *shape))
     train = Pairs(example.input.numpy(), example.target.numpy())
     few = Pairs(train.input[:3], train.target[:3])
-    for baseline in task.baselines(latent_size=4):
+    for baseline in task.baselines(shape, latent_size=4):
         restored = baseline.restore(few.input, baseline.fit(lambda: train, lambda: few, psnr))
         assert restored.shape == few.target.shape, baseline.name
         assert np.isfinite(restored).all(), baseline.name
 
 
 @pytest.mark.parametrize("task", NOISY)
-def test_to_restore_an_image_is_more_than_to_leave_it_as_it_is(task: str) -> None:
+def test_elements_of_a_vector_get_noise_of_their_own(task: str) -> None:
+    x = torch.full((50, 40), 0.5)
+    degraded = NOISY[task].degrade(x)
+    assert degraded.shape == x.shape
+    assert (degraded != x).any(0).all()
+    assert not torch.equal(degraded[:, 0], degraded[:, 1])
+    assert [b.name for b in NOISY[task].baselines((40,), latent_size=4)] == ["untouched input", "linear map"]
+
+
+def test_super_res_of_vectors_is_a_user_error() -> None:
+    with pytest.raises(UserError) as error:
+        SuperRes(2, "box").input_shape((40,))
+    assert str(error.value) == (
+        "task=super-res: takes images (C, H, W), but the data has shape (40,); use task=denoise"
+    )
+
+
+@pytest.mark.parametrize("task", NOISY)
+def test_denoising_is_compared_with_the_untouched_input(task: str) -> None:
     assert NOISY[task].restores
     assert not Reconstruct().restores
-    assert "untouched input" in [baseline.name for baseline in NOISY[task].baselines(latent_size=4)]
+    assert "untouched input" in [baseline.name for baseline in NOISY[task].baselines((1, 8, 8), latent_size=4)]
 
 
-def test_a_reconstruction_is_held_against_as_many_principal_components_as_the_code_has_numbers() -> None:
-    assert [baseline.name for baseline in Reconstruct().baselines(latent_size=7)] == ["mean image", "PCA-7"]
+def test_reconstruction_is_compared_with_pca_of_the_same_size_as_the_latent() -> None:
+    assert [baseline.name for baseline in Reconstruct().baselines((1, 8, 8), latent_size=7)] == ["mean image", "PCA-7"]
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
-def test_the_interpolations_enlarge_smoothly(kernel: str) -> None:
+def test_interpolation_baselines_enlarge_smoothly(kernel: str) -> None:
     ramp = torch.linspace(0.1, 0.9, 24).expand(1, 1, 24, 24)
     task = SuperRes(2, "box")
-    (baseline,) = (baseline for baseline in task.baselines(latent_size=4) if baseline.name == kernel)
+    (baseline,) = (baseline for baseline in task.baselines((1, 24, 24), latent_size=4) if baseline.name == kernel)
     step = (ramp[..., 1] - ramp[..., 0]).max()
     difference = torch.from_numpy(baseline.restore(task.degrade(ramp).numpy(), {})) - ramp
     assert difference[..., 4:-4].abs().max() < step / 8  # repeated pixels would be wrong by half a step
@@ -231,5 +259,5 @@ def test_the_interpolations_enlarge_smoothly(kernel: str) -> None:
     ],
     ids=str,
 )
-def test_label_says_the_task_and_its_strength(task: Task, label: str) -> None:
+def test_label_names_the_task_and_its_strength(task: Task, label: str) -> None:
     assert task.label == label

@@ -1,1 +1,1 @@
-"""Distributions, divergences and likelihoods."""
+"""Likelihoods, distributions and divergences: torch only."""

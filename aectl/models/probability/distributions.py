@@ -1,4 +1,4 @@
-"""Distributions that torch lacks. Knows only torch."""
+"""Distributions that torch lacks, and normal distributions without its argument checks."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,10 +9,10 @@ from torch.distributions import Distribution, Normal
 
 
 class Dirac(Distribution):
-    r"""The distribution of something certain, $\delta(z - x)$: what a plain autoencoder's encoder returns.
+    r"""A point mass, $\delta(z - x)$: what the encoder of a plain autoencoder returns.
 
     Arguments:
-        x: the one value that is drawn, of any shape.
+        x: the point, of any shape.
     """
 
     arg_constraints: ClassVar = {}
@@ -35,7 +35,7 @@ class Dirac(Distribution):
 
 
 class ContinuousBernoulli(Distribution):
-    r"""A density on [0, 1] in terms of logits $h$, exact for any of them, where torch's holds up to about 16.
+    r"""The continuous Bernoulli on [0, 1] with logits $h$: accurate for all of them; torch's only up to about 16.
 
     .. math:: \log p(x) = x h - \log \frac{e^h - 1}{h}, \quad
         \mathbb{E}[x] = \tfrac{1}{2} + \tfrac{1}{2} \coth \tfrac{h}{2} - \tfrac{1}{h}
@@ -57,7 +57,7 @@ class ContinuousBernoulli(Distribution):
         super().__init__(batch_shape=logits.shape, validate_args=False)
         self.logits = logits
         self.near = logits.abs() < 0.1
-        self.far = logits.where(~self.near, 1.0)  # where the series holds, a number that both formulas can take
+        self.far = logits.where(~self.near, 1.0)  # any number that keeps the unused branch finite
 
     def log_prob(self, value: Tensor) -> Tensor:
         h, far = self.logits, self.far
@@ -72,7 +72,7 @@ class ContinuousBernoulli(Distribution):
 
 
 def normal(mu: Tensor, sigma: Tensor) -> Normal:
-    r"""$\mathcal{N}(\mu, \sigma^2)$, elementwise, without the argument checks that cost a synchronisation a step."""
+    r"""$\mathcal{N}(\mu, \sigma^2)$, elementwise; without torch's argument checks, which synchronize the device."""
     return Normal(mu, sigma, validate_args=False)
 
 

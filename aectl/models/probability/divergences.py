@@ -1,11 +1,11 @@
-"""How far one distribution lies from another, in nats. Pure functions that know only torch."""
+"""Divergences between distributions, in nats: pure functions."""
 
 from torch import Tensor
 from torch.distributions import Distribution, Normal, kl_divergence
 
 
 def kl(q: Distribution, p: Distribution) -> Tensor:
-    r"""The divergence of Kullback and Leibler in closed form, summed over everything but the batch.
+    r"""The Kullback-Leibler divergence in closed form, summed over all dimensions but the batch.
 
     .. math:: D_{KL}(q \| p) = \mathbb{E}_q [\log q(z) - \log p(z)]
 
@@ -23,12 +23,12 @@ def kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NotImplementedError: the pair has no closed form in torch.
     """
-    between = kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
-    return between.flatten(1).sum(1)
+    elementwise = kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
+    return elementwise.flatten(1).sum(1)
 
 
 def kl_normals(q: Normal, p: Normal) -> Tensor:
-    r"""The same of normal distributions, elementwise; torch's cannot be compiled.
+    r"""The elementwise KL divergence of normal distributions; torch's own cannot be compiled.
 
     .. math:: D_{KL}(q \| p) = \tfrac{1}{2} (r^2 + t^2 - 1) - \log r,
         \quad r = \frac{\sigma_q}{\sigma_p}, \quad t = \frac{\mu_q - \mu_p}{\sigma_p}

@@ -1,6 +1,6 @@
-"""p(x|z) from what a decoder puts out, and the one place where a loss is reduced. Knows only torch.
+"""Likelihoods p(x|z), and the only reduction of a loss over the data.
 
-A decoder ends in plain numbers; the likelihood owns the link (sigmoid, softplus) that makes parameters of them.
+A decoder's output is unbounded; the likelihood owns the link function (sigmoid, softplus) from it to its parameters.
 """
 
 import math
@@ -19,20 +19,20 @@ from aectl.types import PositiveFloat, Shape
 
 Link = Literal["sigmoid", "identity"]
 HALF_A_GRAY_LEVEL = 0.5 / 255
-"""The logit of black would be infinite."""
+"""The nearest to black and white that `inverse` goes: the logits of 0 and 1 are infinite."""
 
 
 class Likelihood(nn.Module, ABC):
-    """A family of distributions over the data, one for each element.
+    """A family of elementwise distributions over the data.
 
     Attributes:
-        continuous: whether p(x|z) is a density over [0, 1], and not a probability of black or white.
+        continuous: whether p(x|z) is a density, and not a probability of 0 or 1.
     """
 
     continuous = True
 
     def param_shape(self, shape: Shape) -> Shape:
-        """The shape that the decoder must produce for data of `shape`."""
+        """The shape of the decoder's output for data of `shape`."""
         return shape
 
     @abstractmethod
@@ -40,28 +40,28 @@ class Likelihood(nn.Module, ABC):
         """(B, *param_shape) to p(x|z), elementwise over (B, *shape)."""
 
     def inverse(self, mean: Tensor) -> Tensor:
-        """What a decoder would have to put out for p(x|z) to have this mean, (B, *shape) in [0, 1] and back."""
+        """The decoder output at which p(x|z) has this mean, (B, *shape) in [0, 1] to (B, *param_shape)."""
         return mean.logit(HALF_A_GRAY_LEVEL)
 
     def nll(self, p: Distribution, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        r"""$-\log p(x|z)$ summed over the data, (B,) nats; `weight` (B, *shape) says how much each element counts."""
+        r"""$-\log p(x|z)$ summed over the data, (B,) nats; `weight` (B, *shape) multiplies each element."""
         log_p = p.log_prob(x)
         if weight is not None:
             log_p = log_p * weight
         return -log_p.flatten(1).sum(1)
 
     def nll_floor(self, shape: Shape) -> float:
-        """The part of the nll that no decoder can change, in nats."""
+        """The constant part of the nll, which no decoder can change, in nats."""
         return 0.0
 
 
 class LocationScale(Likelihood):
-    """A density about what the decoder puts out, with one scale for all elements.
+    """A density around a mean that the decoder gives, with a single scale for all elements.
 
     Arguments:
-        scale: in units of the pixel range [0, 1], or where it starts when it is learned.
-        learn_scale: train it, which weighs the nll against the KL by itself.
-        link: `sigmoid` keeps the mean inside [0, 1]; `identity` leaves it as the decoder puts it out.
+        scale: in units of the pixel range [0, 1]; the initial value if it is learned.
+        learn_scale: train it, which balances the nll and the KL.
+        link: `sigmoid` keeps the mean inside [0, 1]; `identity` takes the decoder's output as the mean.
     """
 
     def __init__(self, scale: PositiveFloat, learn_scale: bool, link: Link = "sigmoid") -> None:
@@ -71,7 +71,7 @@ class LocationScale(Likelihood):
 
     @abstractmethod
     def density(self, mu: Tensor, scale: Tensor) -> Distribution:
-        """p(x|z) about its mean."""
+        """p(x|z) with this mean and scale."""
 
     def forward(self, h: Tensor) -> Distribution:
         mu = h.sigmoid() if self.link == "sigmoid" else h
@@ -86,7 +86,7 @@ class LocationScale(Likelihood):
 
 
 class Gaussian(LocationScale):
-    r"""Pixels with Gaussian noise; its nll is the squared error in units of $2 \sigma^2$.
+    r"""Gaussian noise on each element; the nll is the squared error in units of $2 \sigma^2$, and a constant.
 
     .. math:: -\log p(x|z) = \frac{(x - \mu)^2}{2 \sigma^2} + \log \sigma + \tfrac{1}{2} \log 2 \pi,
         \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
@@ -101,13 +101,13 @@ class Gaussian(LocationScale):
 
 
 class Laplace(LocationScale):
-    r"""Pixels with Laplacian noise; its nll is the absolute error in units of $b$, which large errors rule less.
+    r"""Laplacian noise on each element; the nll is the absolute error in units of $b$, and robust to outliers.
 
     .. math:: -\log p(x|z) = \frac{|x - \mu|}{b} + \log 2 b, \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
 
     References:
         | Enhanced Deep Residual Networks for Single Image Super-Resolution (Lim et al., 2017), section 4.2, which
-          trains on the absolute error for the sake of the PSNR
+          trains on the absolute error for a better PSNR
         | https://arxiv.org/abs/1707.02921
     """
 
@@ -116,7 +116,7 @@ class Laplace(LocationScale):
 
 
 class Bernoulli(Likelihood):
-    r"""Black or white pixels; gray values are read as probabilities, which is the binary cross-entropy.
+    r"""Binary pixels; the nll is the binary cross-entropy, which treats gray values as probabilities of white.
 
     .. math:: -\log p(x|z) = -x \log \mu - (1 - x) \log (1 - \mu), \quad \mu = \mathrm{sigmoid}(h)
     """
@@ -128,7 +128,7 @@ class Bernoulli(Likelihood):
 
 
 class ContinuousBernoulli(Likelihood):
-    r"""A density on [0, 1] that the binary cross-entropy lacks: the Bernoulli with its normalizing constant.
+    r"""A density on [0, 1]: the binary cross-entropy with the normalizing constant that it lacks.
 
     .. math:: p(x|z) = C(\lambda) \lambda^x (1 - \lambda)^{1 - x}, \quad \lambda = \mathrm{sigmoid}(h)
 
@@ -142,7 +142,7 @@ class ContinuousBernoulli(Likelihood):
         return ContinuousBernoulliDistribution(h)
 
     def inverse(self, mean: Tensor) -> Tensor:
-        r"""What a decoder would have to put out for this mean, which then is a tenth of a gray level off at most.
+        r"""The decoder output at which p(x|z) has this mean, to within a tenth of a gray level.
 
         .. math:: h = 2 L^{-1}(y), \quad y = 2 \mathbb{E}[x] - 1, \quad L(u) = \coth u - \frac{1}{u},
             \quad L^{-1}(y) \approx \frac{3 y - \frac{y}{5} (6 y^2 + y^4 - 2 y^6)}{1 - y^2}
