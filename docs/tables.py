@@ -117,7 +117,7 @@ def pictures() -> None:
         "latent_2d/latent/scatter-test.png": "scatter.png",
         "latent_2d/latent/grid.png": "grid.png",
         "vae/samples/prior-*.png": "samples.png",
-        "vae/samples/walk-*.png": "walk.png",
+        "vae/samples/interpolation-*.png": "walk.png",
         "vae/latent/traversals.png": "traversals.png",
     }.items():
         shutil.copy(next(RESULTS.glob(source)), ROOT / "docs" / name)

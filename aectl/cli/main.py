@@ -15,7 +15,7 @@ from aectl.errors import UserError, fail
 VERBS = {
     "train": "train a model on a task, into a new folder below outputs/",
     "eval": "measure a run beside classical baselines: tables, metrics.json and pictures",
-    "sample": "draw new images from a run, and walk between two of the test split",
+    "sample": "draw new images from a run, and interpolate between two test images",
     "plot-latent": "draw the latent space of a run: scatter, grid of decoded points, traversals",
     "predict": "apply a run to your own pictures, as they are, of any size",
     "encode": "write the latents of pictures or of a split to a file",

@@ -28,14 +28,14 @@ def as_cond(model: Autoencoder, labels: Labels | None, n: int, device: torch.dev
     classes = f"0 to {model.num_classes - 1}"
     if labels is None:
         raise UserError(f"label: model={name} is conditional; give the class of the examples, {classes}")
-    cond = torch.as_tensor(labels)
-    if cond.is_floating_point() or cond.dtype == torch.bool:
-        raise UserError(f"label: values of {cond.dtype}; expected whole numbers, {classes}")
-    if cond.ndim > 1 or cond.numel() not in (1, n):
-        raise UserError(f"label: shape {tuple(cond.shape)} for {n} examples; expected ({n},) or a single class")
-    if len(wrong := cond[(cond < 0) | (cond >= model.num_classes)]):
-        raise UserError(f"label={wrong.flatten()[0]}: not a class of this run; expected {classes}")
-    return cond.long().expand(n).to(device)
+    found = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if found.dtype.kind not in "iu":
+        raise UserError(f"label: values of type {found.dtype}; expected whole numbers, {classes}")
+    if found.ndim > 1 or found.size not in (1, n):
+        raise UserError(f"label: shape {found.shape} for {n} examples; expected ({n},) or a single class")
+    if (wrong := found[(found < 0) | (found >= model.num_classes)]).size:
+        raise UserError(f"label={wrong[0]}: not a class of this run; expected {classes}")
+    return torch.from_numpy(found.astype(np.int64)).expand(n).to(device)
 
 
 def class_numbers(names: list[str], classes: list[str], where: str) -> list[int]:

@@ -18,7 +18,9 @@ def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".npy"])
-def test_encode_and_decode_are_the_model(aectl: Aectl, runs: dict[str, Path], tmp_path: Path, suffix: str) -> None:
+def test_encode_and_decode_compute_what_the_model_does(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, suffix: str
+) -> None:
     assert aectl("encode", runs["vector"], f"output=./z{suffix}").status == 0
     table = latent_tables.load(tmp_path / f"z{suffix}")
     assert table.codes.shape == (359, 3)
@@ -42,16 +44,16 @@ def test_pictures_are_encoded_under_their_names(aectl: Aectl, runs: dict[str, Pa
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [("name,z1\na,1\n", "1 numbers a code, but this model has 3"), ("name,z1,z2,z3\na,1,2,x\n", "not readable"),
      ("", "not readable"), ("name,z1,z2,z3\n../../a,1,2,3\n", "lead out of the output folder"),
      ("name,z1,z2,z3\na,1,2,3\na,1,2,3\n", "not all different")],
 )  # fmt: skip
 def test_latents_that_do_not_fit_are_refused(
-    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, content: str, said: str
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, content: str, message: str
 ) -> None:
     (tmp_path / "z.csv").write_text(content)
     result = aectl("decode", runs["vector"], "latents=z.csv", "output=out")
     assert result.status == 2
-    assert said in result.err
+    assert message in result.err
     assert not (tmp_path / "out").exists()

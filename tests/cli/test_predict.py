@@ -49,7 +49,7 @@ def test_a_model_of_one_size_sees_blended_tiles(aectl: Aectl, runs: dict[str, Pa
     assert image_files.read_image(tmp_path / "out" / "a.png").shape == (1, 21, 37)
 
 
-def test_names_folders_and_formats_stay_and_nothing_is_written_twice(
+def test_names_folders_and_formats_are_kept_and_existing_files_skipped(
     aectl: Aectl, runs: dict[str, Path], tmp_path: Path
 ) -> None:
     for name in ("a.png", "deep/b.jpg", "deep/er/c.tif", "d.bmp", "e.webp", "f.gif"):
@@ -67,7 +67,9 @@ def test_names_folders_and_formats_stay_and_nothing_is_written_twice(
     assert all(path.suffix == ".png" for path in (tmp_path / "png").rglob("*") if path.is_file())
 
 
-def test_what_cannot_be_read_is_reported_and_the_rest_done(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_the_others_written(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path
+) -> None:
     photo(tmp_path / "in" / "good.png")
     (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
     result = aectl("predict", runs["rednet"], "input=in", "output=out")
@@ -77,7 +79,9 @@ def test_what_cannot_be_read_is_reported_and_the_rest_done(aectl: Aectl, runs: d
     assert (tmp_path / "out" / "good.png").is_file()
 
 
-def test_a_reference_is_measured_and_shown(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+def test_psnr_against_a_reference_is_printed_and_a_comparison_written(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path
+) -> None:
     source = photo(tmp_path / "in" / "a.png", (40, 40))
     result = aectl(*("predict", runs["rednet"], "input=in", "output=out"), "reference=in", "compare=true")
     output, truth = (image_files.read_image(path) for path in (tmp_path / "out" / "a.png", source))
@@ -87,7 +91,7 @@ def test_a_reference_is_measured_and_shown(aectl: Aectl, runs: dict[str, Path], 
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["output=out"], "give input="),
         (["input=missing", "output=out"], "no such file or folder"),
@@ -100,13 +104,13 @@ def test_a_reference_is_measured_and_shown(aectl: Aectl, runs: dict[str, Path], 
     ],
 )
 def test_mistakes_end_in_one_line(
-    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, words: list[str], said: str
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, words: list[str], message: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("in/a.png", "twice/a.png", "twice/a.jpg"):
         photo(tmp_path / name)
     result = aectl("predict", runs["rednet"], *words)
     assert result.status == 2
-    assert said in result.err
+    assert message in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()

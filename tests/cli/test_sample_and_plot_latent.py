@@ -64,17 +64,6 @@ class TestPlotLatent:
             assert result.status == 0
             assert {p.name for p in (runs[name] / "latent").iterdir()} == {"scatter-test.png", "traversals.png"}
 
-    def test_the_scatter_has_a_legend_with_every_class(self) -> None:
-        from aectl.plots import figures
-
-        points, labels = np.random.default_rng(0).normal(size=(100, 2)), np.arange(100) % 10
-        figure = figures.scatter(points, labels, [f"class {i}" for i in range(10)], ["a", "b"])
-        legend = figure.axes[0].get_legend()
-        assert legend is not None
-        assert [text.get_text() for text in legend.get_texts()] == [f"class {i}" for i in range(10)]
-        drawn = np.concatenate([np.asarray(dots.get_offsets()) for dots in figure.axes[0].collections])
-        assert np.allclose(np.sort(drawn, 0), np.sort(points, 0))
-
     def test_one_dimension_and_no_classes_can_be_drawn(self, aectl: Aectl) -> None:
         line = run_folder(aectl("train", "model.latent_dim=1", "net=mlp", EPOCHS, "model=vae", "outputs=line"))
         assert aectl("plot-latent", line).status == 0

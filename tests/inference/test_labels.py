@@ -38,7 +38,8 @@ def test_labels_may_be_one_class_or_one_for_each_in_any_form(labels: Any) -> Non
         (10, "label=10: not a class of this run; expected 0 to 9"),
         ([0, -1], "label=-1: not a class of this run; expected 0 to 9"),
         ([1, 2, 3], r"label: shape \(3,\) for 2 examples; expected \(2,\) or a single class"),
-        ([0.5, 1.0], "label: values of torch.float32; expected whole numbers, 0 to 9"),
+        ([0.5, 1.0], "label: values of type float64; expected whole numbers, 0 to 9"),
+        (["3", "4"], "label: values of type <U1; expected whole numbers, 0 to 9"),
     ],
 )
 def test_labels_that_do_not_fit_a_conditional_model_are_refused(labels: Any, message: str) -> None:

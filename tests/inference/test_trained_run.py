@@ -19,12 +19,12 @@ def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
     return barely_trained
 
 
-def test_importing_aectl_is_light() -> None:
+def test_importing_aectl_imports_neither_torch_nor_numpy_nor_hydra() -> None:
     code = "import aectl, sys; sys.exit(bool({'torch', 'numpy', 'hydra'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_python_takes_arrays_tensors_and_pictures(runs: dict[str, Path]) -> None:
+def test_arrays_tensors_and_pictures_give_the_same_latents(runs: dict[str, Path]) -> None:
     run = package.open(str(runs["vector"]), accelerator="cpu")
     assert "vae" in repr(run)
     gray = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
@@ -43,7 +43,7 @@ def test_python_takes_arrays_tensors_and_pictures(runs: dict[str, Path]) -> None
         package.open(str(runs["vector"]), accelerator="tpu")
 
 
-def test_python_restores_a_picture_in_whatever_form_it_comes(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_picture_in_any_form_is_restored_alike(runs: dict[str, Path], tmp_path: Path) -> None:
     run = package.open(str(runs["rednet"]), accelerator="cpu")
     file = photo(tmp_path / "a.png", (20, 30))
     picture = Image.open(file)

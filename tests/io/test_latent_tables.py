@@ -15,7 +15,7 @@ TABLE = LatentTable(["a", "b/c"], np.array([[1.5, -2.25, 1e-7], [0.1, 3e8, -0.0]
 
 @pytest.mark.parametrize("suffix", latent_tables.SUFFIXES)
 @pytest.mark.parametrize("labels", [True, False])
-def test_latents_come_back_exactly(tmp_path: Path, suffix: str, labels: bool) -> None:
+def test_each_format_reads_back_exactly_what_was_written(tmp_path: Path, suffix: str, labels: bool) -> None:
     if suffix == ".parquet":
         pytest.importorskip("pyarrow")
     table = TABLE if labels else TABLE._replace(labels=None)
@@ -25,7 +25,7 @@ def test_latents_come_back_exactly(tmp_path: Path, suffix: str, labels: bool) ->
         assert (found.names, found.labels) == (table.names, table.labels)
 
 
-def test_parquet_without_its_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pyarrow_is_reported_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"aectl\[parquet\]"):
         latent_tables.save(TABLE, tmp_path / "latents.parquet")
