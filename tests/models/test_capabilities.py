@@ -1,4 +1,4 @@
-"""What each kind of model can do, as the rest of aectl asks it."""
+"""The capabilities of each model."""
 
 import inspect
 
@@ -37,12 +37,12 @@ WHO_CAN = {
 
 @pytest.mark.parametrize("capability", WHO_CAN, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("name", MODELS)
-def test_model_has_a_capability_or_not(name: str, capability: type) -> None:
+def test_isinstance_of_a_capability_tells_what_a_model_can_do(name: str, capability: type) -> None:
     assert isinstance(MODELS[name], capability) == (name in WHO_CAN[capability])
 
 
 @pytest.mark.parametrize("capability", WHO_CAN, ids=lambda kind: kind.__name__)
-def test_capability_asks_for_no_submodule(capability: type) -> None:
+def test_capability_has_no_submodule_among_its_members(capability: type) -> None:
     """From Python 3.12 on, isinstance does not see what `nn.Module.__getattr__` finds."""
     members = {name for kind in capability.__mro__ for name in (*inspect.get_annotations(kind), *vars(kind))}
     for member in members:
@@ -51,15 +51,15 @@ def test_capability_asks_for_no_submodule(capability: type) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_only_an_exact_variational_model_is_a_bound(name: str) -> None:
+def test_elbo_of_an_exact_variational_model_is_a_bound(name: str) -> None:
     assert is_bound(MODELS[name]) == (name in {"vae", "conditional"})
 
 
-def test_no_player_is_a_discriminator_unless_the_model_names_it() -> None:
+def test_discriminators_are_none_by_default() -> None:
     assert not MODELS["vae"].discriminators
 
 
-def test_conditional_model_hears_the_label_in_encoder_and_decoder() -> None:
+def test_conditional_vae_uses_the_label_in_encoder_and_decoder() -> None:
     torch.manual_seed(0)
     model, x = MODELS["conditional"].eval(), torch.rand(2, *SHAPE)
     assert isinstance(model, ConditionalVAE)

@@ -1,4 +1,4 @@
-"""Every shipped model on every task with every net: what the rest of aectl may rely on."""
+"""The contract that every model keeps, on every task with every net."""
 
 import itertools
 from pathlib import Path
@@ -36,7 +36,7 @@ def opened(cfg: DictConfig) -> Run:
 
 
 @pytest.mark.parametrize(("model", "task", "net"), COMBINATIONS)
-def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
+def test_model_keeps_its_contract(model: str, task: str, net: str) -> None:
     torch.manual_seed(0)
     run = opened(composed(f"task={task}", f"net={net}", model=model))
     batch = to_float(run.data.batches("val").take(torch.arange(NUM_EXAMPLES)))
@@ -69,7 +69,7 @@ def test_a_model_keeps_its_contract(model: str, task: str, net: str) -> None:
 @pytest.mark.parametrize("latent", ["vector", "grid"])
 @pytest.mark.parametrize("task", ["denoise", "super-res"])
 @pytest.mark.parametrize("model", options("model"))
-def test_conv_takes_colour_and_sides_that_do_not_divide(model: str, task: str, latent: str) -> None:
+def test_conv_takes_colour_images_whose_sides_its_stride_does_not_divide(model: str, task: str, latent: str) -> None:
     cfg = composed(f"task={task}", "dataset=photos", "dataset.size=30", f"net.latent={latent}", model=model)
     run = opened(cfg)
     built = run.build().eval()
@@ -107,10 +107,10 @@ def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> Non
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0] - 1  # a nat at least
+    assert losses[-1] < losses[0] - 1  # by a nat at least
 
 
-def test_the_latent_is_the_size_that_was_asked_for() -> None:
+def test_latent_has_the_configured_size() -> None:
     vector, grid = (opened(composed("model.latent_dim=5", f"net.latent={kind}")).build() for kind in ("vector", "grid"))
     assert isinstance(vector, AE)
     assert isinstance(grid, AE)
@@ -118,7 +118,7 @@ def test_the_latent_is_the_size_that_was_asked_for() -> None:
     assert grid.latent_shape == (5, 2, 2)
 
 
-def test_a_variant_that_is_a_number_is_only_a_config() -> None:
+def test_beta_vae_differs_from_vae_only_by_beta() -> None:
     vae, beta_vae = (OmegaConf.to_container(composed(model=name).model) for name in ("vae", "beta_vae"))
     assert isinstance(vae, dict)
     assert isinstance(beta_vae, dict)

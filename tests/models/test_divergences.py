@@ -1,4 +1,4 @@
-"""The closed form of the KL against its definition, and the distribution of something certain."""
+"""The KL divergence against its definition and torch's, and the point mass."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
-def test_kl_is_the_mean_log_ratio_over_draws_of_q() -> None:
+def test_kl_equals_its_monte_carlo_estimate() -> None:
     q, p = normal(MU, SIGMA), normal(0.5 * MU.flip(0), SIGMA.flip(1))
     z = q.sample((40_000,))  # (S, B, D)
     ratios = (q.log_prob(z) - p.log_prob(z)).sum(-1)  # (S, B)
@@ -25,31 +25,31 @@ def test_kl_is_the_mean_log_ratio_over_draws_of_q() -> None:
     assert ((kl(q, p) - ratios.mean(0)).abs() < 5 * error + 1e-5).all()
 
 
-def test_kl_to_the_standard_normal_is_the_formula_of_the_vae_paper() -> None:
+def test_kl_to_the_standard_normal_is_the_vae_paper_s_formula() -> None:
     q = normal(MU, SIGMA)
     expected = -0.5 * (1 + 2 * SIGMA.log() - MU.square() - SIGMA.square()).sum(1)
     torch.testing.assert_close(kl(q, standard_normal(MU)), expected)
 
 
-def test_kl_of_normals_is_torch_s() -> None:
+def test_kl_of_normals_equals_torch_s() -> None:
     q, p = normal(MU, SIGMA), normal(0.5 * MU.flip(0), SIGMA.flip(1))
     torch.testing.assert_close(kl(q, p), kl_divergence(q, p).sum(1))
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2, 5)])
-def test_kl_is_zero_between_equals_positive_else_and_one_number_an_example(shape: tuple[int, ...]) -> None:
+def test_kl_is_zero_for_equal_distributions_positive_otherwise_and_one_per_example(shape: tuple[int, ...]) -> None:
     q = normal(torch.randn(shape), torch.rand(shape) + 0.5)
     torch.testing.assert_close(kl(q, q), torch.zeros(4))
     assert kl(q, standard_normal(q.mean)).shape == (4,)
     assert (kl(q, standard_normal(q.mean)) > 0).all()
 
 
-def test_kl_without_a_closed_form_says_so() -> None:
+def test_kl_without_a_closed_form_raises() -> None:
     with pytest.raises(NotImplementedError):
         kl(Dirac(MU), standard_normal(MU))
 
 
-def test_dirac_always_draws_its_value() -> None:
+def test_dirac_always_samples_its_point() -> None:
     q = Dirac(MU)
     for drawn in (q.mean, q.sample(), q.rsample()):
         torch.testing.assert_close(drawn, MU)
@@ -57,7 +57,7 @@ def test_dirac_always_draws_its_value() -> None:
     torch.testing.assert_close(q.rsample((2,)), torch.stack([MU, MU]))
 
 
-def test_gradient_passes_through_a_draw_of_dirac() -> None:
+def test_gradient_passes_through_a_dirac_sample() -> None:
     x: Tensor = MU.clone().requires_grad_()
     (3 * Dirac(x).rsample()).sum().backward()
     torch.testing.assert_close(x.grad, torch.full_like(MU, 3))

@@ -1,4 +1,4 @@
-"""Densities, and the one reduction of them to nats per example."""
+"""Likelihoods are normalized, and their nll is a sum over the data."""
 
 import math
 
@@ -32,7 +32,7 @@ def seeded() -> None:
 
 
 def over_range(likelihood: Likelihood, logit: float, lo: float, hi: float) -> tuple[Tensor, Tensor]:
-    """Points (N,) between two ends and the density there, from logits of the precision that nets put out."""
+    """Points (N,) between two ends and the density there, from logits in float32."""
     x = torch.linspace(lo, hi, 20_001)
     return x.double(), likelihood(torch.full_like(x, logit)).log_prob(x).double().exp()
 
@@ -53,7 +53,7 @@ def test_mean_of_continuous_bernoulli_is_its_first_moment(logit: float) -> None:
 @pytest.mark.parametrize("logit", LOGITS)
 @pytest.mark.parametrize("scale", [0.05, 0.7])
 @pytest.mark.parametrize("family", [Gaussian, Laplace])
-def test_located_densities_integrate_to_one_around_the_sigmoid_of_the_logit(
+def test_location_scale_densities_integrate_to_one_with_the_sigmoid_of_the_logit_as_mean(
     family: type[LocationScale], logit: float, scale: float
 ) -> None:
     mu = 1 / (1 + math.exp(-logit))
@@ -62,14 +62,14 @@ def test_located_densities_integrate_to_one_around_the_sigmoid_of_the_logit(
     assert torch.trapezoid(x * density, x).item() == pytest.approx(mu, abs=1e-3)
 
 
-def test_bernoulli_sums_to_one_over_black_and_white() -> None:
+def test_bernoulli_sums_to_one_over_0_and_1() -> None:
     p = Bernoulli()(torch.tensor(LOGITS))
     black, white = torch.zeros(len(LOGITS)), torch.ones(len(LOGITS))
     torch.testing.assert_close(p.log_prob(black).exp() + p.log_prob(white).exp(), white)
 
 
 @pytest.mark.parametrize("scale", [0.1, math.sqrt(0.5), 2.0])
-def test_gaussian_nll_is_the_squared_error_in_its_units_and_the_constant(scale: float) -> None:
+def test_gaussian_nll_is_the_scaled_squared_error_and_a_constant(scale: float) -> None:
     likelihood = Gaussian(scale, learn_scale=False)
     h, x = torch.randn(4, 3, 5, 7), torch.rand(4, 3, 5, 7)
     squared_error = (x - h.sigmoid()).square().flatten(1).sum(1)
@@ -80,7 +80,7 @@ def test_gaussian_nll_is_the_squared_error_in_its_units_and_the_constant(scale: 
 
 
 @pytest.mark.parametrize("link", ["sigmoid", "identity"])
-def test_laplace_nll_is_the_absolute_error_in_its_units_and_the_constant(link: Link) -> None:
+def test_laplace_nll_is_the_scaled_absolute_error_and_a_constant(link: Link) -> None:
     likelihood = Laplace(0.2, learn_scale=False, link=link)
     h, x = torch.randn(4, 3, 5, 7), torch.rand(4, 3, 5, 7)
     mu = h.sigmoid() if link == "sigmoid" else h
@@ -89,7 +89,7 @@ def test_laplace_nll_is_the_absolute_error_in_its_units_and_the_constant(link: L
     assert likelihood.nll_floor((3, 5, 7)) == pytest.approx(constant, rel=1e-5)
 
 
-def test_bernoulli_nll_is_the_binary_cross_entropy_summed() -> None:
+def test_bernoulli_nll_is_the_summed_binary_cross_entropy() -> None:
     likelihood = Bernoulli()
     h, x = 3 * torch.randn(4, 1, 5, 7), torch.rand(4, 1, 5, 7)
     expected = F.binary_cross_entropy_with_logits(h, x, reduction="none").sum((1, 2, 3))
@@ -98,7 +98,7 @@ def test_bernoulli_nll_is_the_binary_cross_entropy_summed() -> None:
 
 
 @pytest.mark.parametrize("likelihood", FAMILIES, ids=lambda family: type(family).__name__)
-def test_nll_sums_over_the_data_and_keeps_the_batch(likelihood: Likelihood) -> None:
+def test_nll_sums_over_the_data_but_not_the_batch(likelihood: Likelihood) -> None:
     h, x = torch.randn(6, 2, 3, 4), torch.rand(6, 2, 3, 4)
     nll = likelihood.nll(likelihood(h), x)
     each = [likelihood.nll(likelihood(h[i : i + 1]), x[i : i + 1]).item() for i in range(6)]
@@ -111,7 +111,7 @@ def test_nll_sums_over_the_data_and_keeps_the_batch(likelihood: Likelihood) -> N
 
 
 @pytest.mark.parametrize("likelihood", FAMILIES, ids=lambda family: type(family).__name__)
-def test_weight_masks_what_does_not_count(likelihood: Likelihood) -> None:
+def test_weight_scales_and_masks_the_nll(likelihood: Likelihood) -> None:
     h, x = torch.randn(3, 1, 4, 4), torch.rand(3, 1, 4, 4)
     weight = torch.ones_like(x)
     weight[..., 2:] = 0
@@ -121,7 +121,7 @@ def test_weight_masks_what_does_not_count(likelihood: Likelihood) -> None:
 
 
 @pytest.mark.parametrize("family", [Gaussian, Laplace])
-def test_learned_scale_is_best_at_the_size_of_the_errors(family: type[LocationScale]) -> None:
+def test_learned_scale_is_optimal_at_the_mean_error(family: type[LocationScale]) -> None:
     h, x = torch.randn(8, 1, 6, 6), torch.rand(8, 1, 6, 6)
     errors = x - h.sigmoid()
     best = (errors.square().mean().sqrt() if family is Gaussian else errors.abs().mean()).item()
@@ -137,5 +137,5 @@ def test_learned_scale_is_best_at_the_size_of_the_errors(family: type[LocationSc
     assert slope(1.1 * best) > 1
 
 
-def test_fixed_scale_is_no_parameter_to_train() -> None:
+def test_fixed_scale_is_not_trained() -> None:
     assert not any(p.requires_grad for p in Gaussian(scale=0.1, learn_scale=False).parameters())

@@ -1,4 +1,4 @@
-"""Shapes for any image, what makes a net fully convolutional, and the lesson's nets to the last parameter."""
+"""Nets: shapes for images of any size, translation, and the lesson's architectures."""
 
 import math
 
@@ -32,14 +32,14 @@ def halves(net: Net, input_shape: Shape, shape: Shape, features: int = 3) -> tup
 
 
 def fits(output: torch.Tensor, shape: Shape, net: Net, scale: int = 1) -> bool:
-    """Whether a decoder's output holds the image, and no more than the padding of the encoder besides."""
+    """Whether a decoder's output has the shape of the image, plus at most the encoder's padding."""
     spare = [length - side for length, side in zip(output.shape[1:], shape, strict=True)]
     most = scale * (net.stride - 1) if isinstance(net, Conv) else 0
     return spare[0] == 0 and all(0 <= more <= most for more in spare)
 
 
 def lesson(experiment: str) -> Run:
-    """The run that an experiment of the lesson would be; its data is not read."""
+    """The run of one of the lesson's experiments, without reading its data."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("train", [f"experiment=lesson/{experiment}"])
     return Run(CONFIGS, complete_config(cfg, {}), CONFIGS)
@@ -48,7 +48,7 @@ def lesson(experiment: str) -> Run:
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("side", SIZES, ids=str)
-def test_decoder_gives_back_the_shape_that_the_encoder_took(net: str, channels: int, side: tuple[int, int]) -> None:
+def test_decoder_output_has_the_shape_of_the_encoder_input(net: str, channels: int, side: tuple[int, int]) -> None:
     shape = (channels, *side)
     encoder, decoder = halves(NETS[net], shape, shape)
     z = encoder(torch.rand(2, *shape))
@@ -59,13 +59,13 @@ def test_decoder_gives_back_the_shape_that_the_encoder_took(net: str, channels: 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("side", [(8, 8), (7, 9), (5, 5)], ids=str)
-def test_decoder_enlarges_an_input_smaller_than_the_target(net: str, scale: int, side: tuple[int, int]) -> None:
+def test_decoder_enlarges_to_a_target_larger_than_the_input(net: str, scale: int, side: tuple[int, int]) -> None:
     input_shape, shape = (3, *side), (3, scale * side[0], scale * side[1])
     encoder, decoder = halves(NETS[net], input_shape, shape)
     assert fits(decoder(encoder(torch.rand(2, *input_shape))), shape, NETS[net], scale)
 
 
-def test_latent_is_one_vector_or_one_code_for_each_cell() -> None:
+def test_latent_is_a_vector_or_a_grid() -> None:
     assert NETS["mlp"].latent_shape((1, 33, 20), 3) == (3,)
     assert NETS["vector"].latent_shape((1, 33, 20), 3) == (3,)
     assert NETS["grid"].latent_shape((1, 33, 20), 3) == (3, 9, 5)
@@ -81,7 +81,7 @@ def test_dense_decoder_mirrors_the_encoder() -> None:
 
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("made_for", [(28, 28), (33, 20)], ids=str)
-def test_grid_net_takes_other_sizes(scale: int, made_for: tuple[int, int]) -> None:
+def test_grid_net_takes_images_of_other_sizes(scale: int, made_for: tuple[int, int]) -> None:
     shape = (1, scale * made_for[0], scale * made_for[1])
     encoder, decoder = halves(NETS["grid"], (1, *made_for), shape)
     for height, width in [(8, 8), (40, 16), (4, 64)]:
@@ -90,7 +90,7 @@ def test_grid_net_takes_other_sizes(scale: int, made_for: tuple[int, int]) -> No
         assert decoder(z).shape == (2, 1, scale * height, scale * width)
 
 
-def test_grid_net_moves_its_output_with_its_input() -> None:
+def test_grid_net_is_translation_equivariant() -> None:
     encoder, decoder = halves(NETS["grid"], (1, 8, 8), (1, 8, 8))
     x = torch.rand(1, 1, 64, 64)
     moved = decoder(encoder(x.roll((8, 4), dims=(2, 3))))
@@ -102,7 +102,7 @@ def test_grid_net_moves_its_output_with_its_input() -> None:
 
 @pytest.mark.parametrize("multiple", [2, 4, 8])
 @pytest.mark.parametrize("side", SIZES, ids=str)
-def test_pad_adds_less_than_a_cell_and_cutting_undoes_it(multiple: int, side: tuple[int, int]) -> None:
+def test_padding_adds_less_than_a_cell_and_cropping_undoes_it(multiple: int, side: tuple[int, int]) -> None:
     x = torch.rand(2, 3, *side)
     padded = PadTo(multiple)(x)
     assert [length % multiple for length in padded.shape[2:]] == [0, 0]
@@ -110,14 +110,14 @@ def test_pad_adds_less_than_a_cell_and_cutting_undoes_it(multiple: int, side: tu
     torch.testing.assert_close(padded[..., : side[0], : side[1]], x)
 
 
-def test_pad_repeats_the_right_and_bottom_edge() -> None:
+def test_padding_repeats_the_right_and_bottom_edge() -> None:
     x = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]])
     expected = [[1, 2, 3, 3], [4, 5, 6, 6], [7, 8, 9, 9], [7, 8, 9, 9]]
     assert PadTo(2)(x)[0, 0].tolist() == expected
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_decoder_puts_out_plain_numbers_that_no_activation_bounds(net: str) -> None:
+def test_decoder_output_is_unbounded(net: str) -> None:
     torch.manual_seed(0)
     decoder = NETS[net].decoder(3, (1, 8, 8), (1, 8, 8))
     output = decoder(1e4 * torch.randn(50, *NETS[net].latent_shape((1, 8, 8), 3)))
@@ -134,7 +134,7 @@ def test_decoder_puts_out_plain_numbers_that_no_activation_bounds(net: str) -> N
         ("vae", 807_700, 30, RMSprop),
     ],
 )
-def test_lesson_is_trained_as_the_lesson_says(
+def test_lesson_experiment_has_the_lesson_s_hyperparameters(
     experiment: str, parameters: int, epochs: int, optimizer: type[Optimizer]
 ) -> None:
     run = lesson(experiment)
@@ -150,7 +150,7 @@ def test_lesson_is_trained_as_the_lesson_says(
 
 
 @pytest.mark.parametrize(("experiment", "input_side"), [("conv_ae", 28), ("denoise", 28), ("super_res", 14)])
-def test_code_of_the_lesson_is_8x4x4(experiment: str, input_side: int) -> None:
+def test_lesson_latent_is_8x4x4(experiment: str, input_side: int) -> None:
     model = lesson(experiment).build()
     assert isinstance(model, AE)
     assert model.input_shape == (1, input_side, input_side)
@@ -159,7 +159,7 @@ def test_code_of_the_lesson_is_8x4x4(experiment: str, input_side: int) -> None:
     assert model.reconstruct(torch.rand(2, *model.input_shape)).shape == (2, 1, 28, 28)
 
 
-def test_lesson_convolutions_are_1_16_8_8_and_back() -> None:
+def test_lesson_convolutions_have_the_lesson_s_channels() -> None:
     model = lesson("conv_ae").build()
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     assert [layer.in_channels for layer in layers] == [1, 16, 8, 8, 8, 8, 16]
@@ -167,7 +167,7 @@ def test_lesson_convolutions_are_1_16_8_8_and_back() -> None:
     assert [layer.padding for layer in layers] == [(1, 1)] * 5 + [(0, 0), (1, 1)]
 
 
-def test_lesson_vae_loss_is_the_squared_error_and_the_kl() -> None:
+def test_lesson_vae_nll_is_the_squared_error_and_a_constant() -> None:
     model = lesson("vae").build()
     assert isinstance(model, AE)
     x = torch.rand(3, 1, 28, 28)
@@ -178,7 +178,7 @@ def test_lesson_vae_loss_is_the_squared_error_and_the_kl() -> None:
     assert math.prod(model.latent_shape) == 2
 
 
-def test_lesson_tasks_are_as_the_lesson_says() -> None:
+def test_lesson_tasks_have_the_lesson_s_parameters() -> None:
     denoise, super_res = lesson("denoise").task, lesson("super_res").task
     assert (denoise.mean, denoise.sigma, denoise.clip) == (0.5, 0.3, True)
     assert (super_res.scale, super_res.kernel) == (2, "bilinear")

@@ -1,4 +1,4 @@
-"""The network with skip connections: what it adds to, what reaches what, and images of any size."""
+"""RED-Net: its residual, skip connections, gradients, and images of any size."""
 
 import math
 from typing import Literal
@@ -19,9 +19,9 @@ FAMILIES: dict[str, Likelihood] = {
     "bernoulli": Bernoulli(),
     "continuous": ContinuousBernoulli(),
 }
-SQUASHED = [name for name in FAMILIES if name != "identity"]
-OFF = {"identity": 0.0, "sigmoid": 1e-6, "bernoulli": 1e-6, "continuous": 0.1 / 255}
-"""How far from a mean its inverse may lead."""
+BOUNDED = [name for name in FAMILIES if name != "identity"]
+TOLERANCE = {"identity": 0.0, "sigmoid": 1e-6, "bernoulli": 1e-6, "continuous": 0.1 / 255}
+"""The tolerance on the mean of p(x|z) at the inverse."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +42,8 @@ def rednet(
     return RedNet(shape, input_shape, 6, depth, skip_every, stride, FAMILIES[likelihood])
 
 
-def silent(model: RedNet) -> RedNet:
-    """The same with zeros in its last layer, so that there is nothing to add."""
+def zero_residual(model: RedNet) -> RedNet:
+    """The model with zeros in its last layer."""
     for parameter in model.last.parameters():
         nn.init.zeros_(parameter)
     return model
@@ -54,24 +54,24 @@ def bicubic(x: Tensor, scale: int) -> Tensor:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_inverse_is_what_puts_the_mean_where_it_should_be(family: str) -> None:
+def test_mean_at_the_inverse_of_a_mean_is_that_mean(family: str) -> None:
     likelihood = FAMILIES[family]
     mean = torch.linspace(HALF_A_GRAY_LEVEL, 1 - HALF_A_GRAY_LEVEL, 5_001)
-    assert (likelihood(likelihood.inverse(mean)).mean - mean).abs().max() <= OFF[family]
+    assert (likelihood(likelihood.inverse(mean)).mean - mean).abs().max() <= TOLERANCE[family]
 
 
-@pytest.mark.parametrize("family", SQUASHED)
-def test_black_and_white_are_inverted_to_half_a_gray_level(family: str) -> None:
+@pytest.mark.parametrize("family", BOUNDED)
+def test_inverse_stays_half_a_gray_level_from_black_and_white(family: str) -> None:
     likelihood = FAMILIES[family]
     extremes = torch.tensor([-0.5, 0.0, 1.0, 1.5])
     h = likelihood.inverse(extremes)
     assert torch.isfinite(h).all()
     expected = torch.tensor([0.5, 0.5, 254.5, 254.5]) / 255
-    torch.testing.assert_close(likelihood(h).mean, expected, atol=OFF[family] + 1e-6, rtol=0)
+    torch.testing.assert_close(likelihood(h).mean, expected, atol=TOLERANCE[family] + 1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_inverse_rises_and_is_odd_about_gray(family: str) -> None:
+def test_inverse_is_increasing_and_symmetric_about_gray(family: str) -> None:
     mean = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
     h = FAMILIES[family].inverse(mean)
     assert (h.diff() > 0).all()
@@ -79,7 +79,7 @@ def test_inverse_rises_and_is_odd_about_gray(family: str) -> None:
     torch.testing.assert_close(h + h.flip(0), torch.full_like(h, 2 * center))
 
 
-def test_identity_link_is_bounded_by_nothing() -> None:
+def test_identity_link_is_unbounded() -> None:
     far = torch.tensor([-3.0, 0.0, 1.0, 7.0])
     likelihood = FAMILIES["identity"]
     assert torch.equal(likelihood.inverse(far), far)
@@ -88,10 +88,10 @@ def test_identity_link_is_bounded_by_nothing() -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_with_nothing_to_add_the_input_is_returned(family: str, stride: Literal[1, 2]) -> None:
+def test_with_a_zero_residual_the_output_is_the_input(family: str, stride: Literal[1, 2]) -> None:
     x = torch.rand(3, 2, 7, 10)
     x[0, :, :2] = torch.tensor([0.0, 1.0])[:, None]
-    output = silent(rednet((2, 7, 10), likelihood=family, stride=stride)).reconstruct(x)
+    output = zero_residual(rednet((2, 7, 10), likelihood=family, stride=stride)).reconstruct(x)
     if family == "identity":
         assert torch.equal(output, x)
     assert (output - x).abs().max() <= 0.6 / 255
@@ -99,31 +99,31 @@ def test_with_nothing_to_add_the_input_is_returned(family: str, stride: Literal[
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_with_nothing_to_add_a_smaller_input_is_enlarged_bicubically(family: str, scale: int) -> None:
+def test_with_a_zero_residual_a_smaller_input_is_enlarged_bicubically(family: str, scale: int) -> None:
     x = torch.rand(2, 3, 6, 9).round()  # edges, which bicubic interpolation overshoots
-    output = silent(rednet((3, 6, 9), scale, likelihood=family)).reconstruct(x)
+    output = zero_residual(rednet((3, 6, 9), scale, likelihood=family)).reconstruct(x)
     assert (output - bicubic(x, scale)).abs().max() <= (0 if family == "identity" else 0.6 / 255)
     assert 0 <= output.min() < output.max() <= 1
 
 
-def test_noise_beyond_black_and_white_reaches_the_output_through_the_identity_link() -> None:
+def test_identity_link_passes_on_values_outside_the_pixel_range() -> None:
     x = 0.5 + torch.randn(2, 1, 8, 8)
-    assert torch.equal(silent(rednet()).reconstruct(x), x)
+    assert torch.equal(zero_residual(rednet()).reconstruct(x), x)
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_one_gray_channel_serves_a_colour_target(scale: int) -> None:
+def test_gray_input_is_repeated_for_a_colour_target(scale: int) -> None:
     x = torch.rand(2, 1, 8, 8)
     model = rednet((1, 8, 8), scale, channels=3)
     assert model.reconstruct(x).shape == (2, 3, 8 * scale, 8 * scale)
-    channels = silent(model).reconstruct(x).unbind(1)
+    channels = zero_residual(model).reconstruct(x).unbind(1)
     for channel in channels:
         assert torch.equal(channel, bicubic(x, scale)[:, 0] if scale > 1 else x[:, 0])
 
 
-def test_loss_is_the_nll_of_the_target_given_the_input_and_heeds_the_weight() -> None:
+def test_loss_is_the_weighted_nll_of_the_target() -> None:
     x, target = torch.rand(2, 5, 1, 8, 8).unbind()
-    model = silent(rednet())
+    model = zero_residual(rednet())
     terms = model.loss(Example(x, target))
     scale = 0.1
     expected = ((x - target) ** 2 / (2 * scale**2) + math.log(scale) + 0.5 * math.log(2 * math.pi)).sum() / 5
@@ -141,13 +141,13 @@ MIRRORED = [
     (6, 3, {3: 3}),
     (3, 5, {}),
 ]
-"""The depth, how often there is a skip, and for each transposed convolution that has one the convolution it mirrors."""
+"""`depth`, `skip_every`, and the mirrored convolution of each transposed convolution that has a skip connection."""
 
 
 @pytest.mark.parametrize(("depth", "skip_every", "mirrored"), MIRRORED)
 @pytest.mark.parametrize("stride", [1, 2])
 @torch.no_grad()
-def test_transposed_convolutions_are_added_the_maps_of_those_they_mirror(
+def test_skip_connections_add_the_maps_of_the_mirrored_convolution(
     depth: int, skip_every: int, mirrored: dict[int, int], stride: Literal[1, 2]
 ) -> None:
     model = rednet(depth=depth, skip_every=skip_every, stride=stride)
@@ -158,9 +158,9 @@ def test_transposed_convolutions_are_added_the_maps_of_those_they_mirror(
     x = torch.rand(2, 1, 8, 8)
     output = model.reconstruct(x)
     assert len(seen) == len(model.convs) + len(model.deconvs) + 1 == 2 * depth
-    for place, deconv in enumerate(model.deconvs, start=1):
-        added = seen[model.convs[mirrored[place] - 1]][1].relu() if place in mirrored else 0
-        follower = [*model.deconvs, model.last][place]
+    for index, deconv in enumerate(model.deconvs, start=1):
+        added = seen[model.convs[mirrored[index] - 1]][1].relu() if index in mirrored else 0
+        follower = [*model.deconvs, model.last][index]
         torch.testing.assert_close(seen[follower][0], (seen[deconv][1] + added).relu())
     torch.testing.assert_close(output, x + seen[model.last][1])
 
@@ -189,7 +189,7 @@ def test_the_same_weights_take_images_of_any_size(size: tuple[int, int], stride:
 
 
 @pytest.mark.parametrize("size", [(7, 9), (8, 5), (11, 6)])
-def test_sides_that_do_not_divide_repeat_their_last_pixel(size: tuple[int, int]) -> None:
+def test_sides_that_the_stride_does_not_divide_are_padded_by_their_edge(size: tuple[int, int]) -> None:
     model = rednet((1, *size), depth=3)
     x = torch.rand(2, 1, *size)
     height, width = size
@@ -200,7 +200,7 @@ def test_sides_that_do_not_divide_repeat_their_last_pixel(size: tuple[int, int])
 
 @pytest.mark.parametrize(("stride", "scale", "border"), [(1, 1, 7), (2, 1, 12), (2, 2, 12)])
 @torch.no_grad()
-def test_far_from_the_borders_a_part_is_restored_as_in_the_whole(
+def test_a_crop_is_restored_like_the_whole_image_away_from_its_borders(
     stride: Literal[1, 2], scale: int, border: int
 ) -> None:
     model = rednet(scale=scale, stride=stride, depth=3)
@@ -209,12 +209,12 @@ def test_far_from_the_borders_a_part_is_restored_as_in_the_whole(
     inner = slice(border * scale, (48 - border) * scale)
     moved = whole[..., 8 * scale : 56 * scale, 10 * scale : 58 * scale]
     torch.testing.assert_close(part[..., inner, inner], moved[..., inner, inner])
-    assert not torch.allclose(part, moved, atol=1e-4)  # at the borders it matters what lies beyond
+    assert not torch.allclose(part, moved, atol=1e-4)  # near the borders the surroundings matter
 
 
 @pytest.mark.parametrize(("stride", "moves"), [(1, True), (2, False)])
 @torch.no_grad()
-def test_the_output_moves_with_the_input_by_whole_strides(stride: Literal[1, 2], moves: bool) -> None:
+def test_output_is_equivariant_to_shifts_by_the_stride(stride: Literal[1, 2], moves: bool) -> None:
     model = rednet(stride=stride, depth=3)
     x = torch.rand(1, 1, 60, 60)
     output = model.reconstruct(x)
@@ -226,7 +226,7 @@ def test_the_output_moves_with_the_input_by_whole_strides(stride: Literal[1, 2],
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (5, 12)])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_embedding_has_the_declared_size(size: tuple[int, int], stride: Literal[1, 2]) -> None:
+def test_embedding_has_latent_size_values(size: tuple[int, int], stride: Literal[1, 2]) -> None:
     model = rednet((2, *size), stride=stride)
     x = torch.rand(3, 2, *size)
     assert model.embed(x).shape == (3, model.latent_size)

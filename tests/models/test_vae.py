@@ -1,4 +1,4 @@
-"""The bound, its terms and their weights, on models small enough to know the answer."""
+"""The ELBO, its terms and their weights, on models small enough for an exact answer."""
 
 import math
 
@@ -40,14 +40,14 @@ class Linear(Net):
 
 
 class Unsquashed(Gaussian):
-    """The Gaussian with the identity for its link, so that p(x|z) is linear in z."""
+    """A Gaussian with an identity link, so that the mean of p(x|z) is linear in z."""
 
     def forward(self, h: Tensor) -> Distribution:
         return normal(h, self.log_scale.exp().expand_as(h))
 
 
 class LinearGaussian:
-    r"""x = W z + b + s eps with orthogonal columns in W, whose marginal and posterior are Gaussians that one can write.
+    r"""x = W z + b + s eps with orthogonal columns in W; its marginal and posterior are Gaussians in closed form.
 
     p(x) = N(b, W W^T + s^2 I), p(z|x) = N(S W^T (x - b) / s^2, S) with diagonal S = (I + W^T W / s^2)^-1
     """
@@ -97,12 +97,12 @@ def example(n: int = 6) -> Example:
     return Example(torch.rand(n, *SHAPE), torch.rand(n, *SHAPE))
 
 
-def test_with_the_exact_posterior_the_elbo_is_the_log_likelihood() -> None:
+def test_elbo_equals_the_log_likelihood_with_the_exact_posterior() -> None:
     known = LinearGaussian()
     assert -known.negative_elbo(known.vae()) == pytest.approx(known.log_p, abs=0.02)
 
 
-def test_with_another_posterior_the_elbo_falls_short_by_its_divergence_from_the_exact_one() -> None:
+def test_elbo_gap_is_the_kl_between_the_approximate_and_the_exact_posterior() -> None:
     known = LinearGaussian()
     exact, other = known.vae(), known.vae()
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_with_another_posterior_the_elbo_falls_short_by_its_divergence_from_the_
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 4.0])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "val"])
-def test_beta_weighs_the_kl_in_training_and_validation_alike(beta: float, training: bool) -> None:
+def test_beta_weights_the_kl_in_training_and_validation(beta: float, training: bool) -> None:
     terms = vae(beta=beta).train(training).loss(example())
     assert set(terms) == {"loss", "nll", "kl"}
     torch.testing.assert_close(terms["loss"], terms["nll"] + beta * terms["kl"])
@@ -128,7 +128,7 @@ def test_terms_are_means_over_the_batch_of_sums_over_the_data() -> None:
     torch.testing.assert_close(model.loss(batch)["kl"], expected.mean())
 
 
-def test_kl_weight_rises_linearly_in_training_and_is_whole_in_validation() -> None:
+def test_kl_weight_rises_linearly_in_training_and_is_full_in_validation() -> None:
     model, batch = vae(beta=2.0, warmup_epochs=4), example()
     weights = []
     for epoch in range(7):
@@ -140,7 +140,7 @@ def test_kl_weight_rises_linearly_in_training_and_is_whole_in_validation() -> No
     assert weights == pytest.approx([0, 0.5, 1, 1.5, 2, 2, 2], abs=1e-3)
 
 
-def test_without_warm_up_the_first_epoch_weighs_the_whole_kl() -> None:
+def test_without_warmup_the_first_epoch_has_the_full_kl_weight() -> None:
     model = vae(beta=2.0)
     model.start_epoch(0)
     terms = model.train().loss(example())
@@ -161,14 +161,14 @@ def test_every_parameter_of_every_player_gets_a_gradient(make: type[AE], net: st
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("make", [ae, vae])
-def test_render_decodes_what_embed_gave(make: type[AE], net: str) -> None:
+def test_decode_mean_of_the_embedding_is_the_reconstruction(make: type[AE], net: str) -> None:
     model, x = make(net).eval(), example().input
     codes = model.embed(x)
     assert codes.shape == (6, math.prod(model.latent_shape))
     torch.testing.assert_close(model.decode_mean(codes), model.reconstruct(x))
 
 
-def test_ae_loss_is_the_nll_of_the_target_given_the_code_of_the_input() -> None:
+def test_ae_loss_is_the_nll_of_the_target_given_the_latent_of_the_input() -> None:
     model, batch = ae(), example()
     terms = model.loss(batch)
     expected = -model.decode(model.encoder(batch.input)).log_prob(batch.target).sum((1, 2, 3)).mean()
@@ -176,20 +176,20 @@ def test_ae_loss_is_the_nll_of_the_target_given_the_code_of_the_input() -> None:
     torch.testing.assert_close(terms["nll"], expected)
 
 
-def test_weight_of_an_example_reaches_the_nll() -> None:
+def test_example_weight_reaches_the_nll() -> None:
     model, batch = ae(), example()
     masked = model.loss(batch._replace(weight=torch.zeros_like(batch.target)))
     assert masked["loss"].item() == 0
 
 
-def test_ae_has_no_prior_to_sample_from() -> None:
+def test_sampling_an_ae_raises_and_names_the_fitted_samplers() -> None:
     assert not AE.generative
     with pytest.raises(NotGenerativeError, match=r"sampler=prior: AE has no prior .* use sampler=gaussian"):
         ae().sample(3)
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_vae_samples_spread_with_the_temperature(net: str) -> None:
+def test_temperature_scales_the_spread_of_vae_samples(net: str) -> None:
     model = vae(net).eval()
     assert model.sample(5).shape == (5, *SHAPE)
     origin = model.decode(torch.zeros(1, *model.latent_shape)).mean
@@ -198,14 +198,14 @@ def test_vae_samples_spread_with_the_temperature(net: str) -> None:
     assert spread[0] < 0.5 * spread[1]
 
 
-def test_vae_reads_the_second_output_as_log_variance() -> None:
+def test_vae_encoder_outputs_mean_and_log_variance() -> None:
     model, x = vae(), example().input
     mu, logvar = model.encoder(x).chunk(2, dim=1)
     torch.testing.assert_close(model.encode(x).mean, mu)
     torch.testing.assert_close(model.encode(x).variance, logvar.exp())
 
 
-def test_lesson_vae_samples_by_log_sigma_and_takes_the_kl_by_log_variance() -> None:
+def test_lesson_vae_reads_log_sigma_in_sampling_and_log_variance_in_the_kl() -> None:
     model, batch = vae(kind=LessonVAE), example()
     mu, s = model.encoder(batch.input).chunk(2, dim=1)
 
@@ -221,7 +221,7 @@ def test_lesson_vae_samples_by_log_sigma_and_takes_the_kl_by_log_variance() -> N
     torch.testing.assert_close(terms["loss"], nll + d)
 
 
-def test_lesson_vae_is_not_the_exact_one() -> None:
+def test_lesson_vae_samples_with_another_deviation_than_vae() -> None:
     exact, lesson, x = vae(), vae(kind=LessonVAE), example().input
     lesson.load_state_dict(exact.state_dict())
     torch.testing.assert_close(lesson.encode(x).stddev, exact.encode(x).variance)

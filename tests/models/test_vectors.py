@@ -1,4 +1,4 @@
-"""Models of data of shape (D,), and what the parts made for images say of it."""
+"""Models of vectors (D,), and the errors of nets and models that take images only."""
 
 import pytest
 import torch
@@ -52,9 +52,9 @@ def test_model_keeps_its_contract_on_vectors(model: str, likelihood: str) -> Non
     vectors.eval()
     output = vectors.reconstruct(example.input, labels)
     assert output.shape == (N, *SHAPE)
-    codes = vectors.embed(example.input, labels)
-    assert codes.shape == (N, vectors.latent_size) == (N, 3)
-    torch.testing.assert_close(vectors.decode_mean(codes, labels), output)
+    latents = vectors.embed(example.input, labels)
+    assert latents.shape == (N, vectors.latent_size) == (N, 3)
+    torch.testing.assert_close(vectors.decode_mean(latents, labels), output)
     torch.testing.assert_close(vectors.loss_and_reconstruction(example)[1], output)
     if vectors.generative:
         assert vectors.sample(N, labels).shape == (N, *SHAPE)
@@ -69,13 +69,13 @@ def test_scale_of_vectors_is_1() -> None:
     [(Conv([4], 8, "vector"), "conv"), (Conv([4], 8, "grid"), "conv"), (LessonConv([4]), "lesson_conv")],
     ids=["vector", "grid", "lesson"],
 )
-def test_convolutions_on_vectors_are_the_users_mistake(net: Net, choice: str) -> None:
+def test_convolutional_nets_refuse_vectors(net: Net, choice: str) -> None:
     with pytest.raises(UserError) as error:
         VAE(SHAPE, SHAPE, 3, 1.0, 0, net, Bernoulli())
     assert str(error.value) == f"net={choice}: takes images (C, H, W), but the data has shape (13,); use net=mlp"
 
 
-def test_rednet_on_vectors_is_the_users_mistake() -> None:
+def test_rednet_refuses_vectors() -> None:
     with pytest.raises(UserError) as error:
         RedNet(SHAPE, SHAPE, 4, 2, 2, 2, Bernoulli())
     assert str(error.value) == (
