@@ -9,6 +9,13 @@ import numpy as np
 import torch
 
 
+def seed_everything(seed: int) -> None:
+    """Seeds every generator of random numbers: Python's, NumPy's and torch's on all devices."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
 @contextmanager
 def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
     """Random numbers that depend on `seed` alone, and leave no trace in the ones that come after."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
@@ -24,6 +24,9 @@ from aectl.config import to_plain
 from aectl.errors import UserError, fail
 from aectl.io.atomic import write_json
 
+if TYPE_CHECKING:
+    from aectl.training.experiment import Experiment
+
 log = logging.getLogger(__name__)
 Job = dict[str, Any]
 
@@ -33,19 +36,28 @@ class TrainHooks(Callback):
 
     sweep: ClassVar[Path | None] = None
     """The folder of the sweep that this process runs."""
+    prepared: ClassVar["Experiment | None"] = None
+    """What was checked and built for the job that follows."""
 
     @fatal
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Nothing is written before the config is known to be good; then the run gets a folder of its own."""
-        from aectl.cli.commands.train import preflight
+        from aectl.cli.commands.train import prepare
 
         publish(config)
         try:
             folder = restore_config(config) if config.resume is not None else None
-            preflight(config)
+            TrainHooks.prepared = prepare(config)
         except UserError as error:
             fail("aectl train", user_message(error))
         set_run_folder(config, folder or fresh_folder(Path(config.hydra.run.dir)), resumed=folder is not None)
+
+    @classmethod
+    def take_prepared(cls) -> "Experiment":
+        """The experiment for the job that starts; it is handed out once."""
+        experiment, cls.prepared = cls.prepared, None
+        assert experiment, "Hydra has not called on_run_start"
+        return experiment
 
     @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

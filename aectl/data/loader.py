@@ -37,7 +37,7 @@ class Data:
         self.source = source
         self.batch_size = batch_size
         self.binarize = binarize
-        self.checked: set[SplitName] = set()
+        self._splits: dict[SplitName, Split] = {}
 
     @property
     def modality(self) -> Modality:
@@ -47,7 +47,7 @@ class Data:
     @property
     def num_classes(self) -> int | None:
         """The number of classes of the data set, or None without labels; reads the training split."""
-        train = self.source.split("train")
+        train = self._gray("train")
         if train.classes:
             return len(train.classes)
         return None if train.y is None else int(train.y.max()) + 1
@@ -68,15 +68,16 @@ class Data:
         return Batches(self.split(name), self.batch_size, shuffle=name == "train")
 
     def _gray(self, name: SplitName) -> Split:
+        """A split before it is binarized, read and checked once."""
+        if name in self._splits:
+            return self._splits[name]
         split = self.source.split(name)
         if not len(split.x):
             raise UserError(f"dataset: its {name} split is empty; expected at least one example")
-        if name not in self.checked:
-            self.modality.check(split.x, "dataset", name)
-            self.checked.add(name)
+        self.modality.check(split.x, "dataset", name)
         if self.binarize != "none" and split.x.dtype != torch.uint8:
             raise UserError(f"data.binarize={self.binarize}: the data are no images of gray values; use none")
-        return split
+        return self._splits.setdefault(name, split)
 
 
 class Batches:

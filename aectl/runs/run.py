@@ -1,6 +1,7 @@
 """A run: a folder that every verb works from. Knows no Lightning, so that opening one is quick."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from aectl.runs.match_weights import match_state_dict
 from aectl.runs.upgrades import name_version_on_error, upgrade_weights
 from aectl.tasks.base import Task
 
+Config = DictConfig
+
 
 @dataclass(frozen=True)
 class Run:
@@ -41,17 +44,12 @@ class Run:
     contents: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def create(cls, folder: Path, cfg: DictConfig, names: dict[str, str]) -> "Run":
-        """Completes a composed config with what the data set decides, and writes it into the folder."""
-        cfg = complete_config(cfg, names)
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg))
+    def to_train(cls, folder: Path, cfg: Config) -> "Run":
+        """A run in this folder whose weights are still to be trained."""
         return cls(folder, cfg, folder / BEST)
 
-    @classmethod
-    def reopen(cls, folder: Path, cfg: DictConfig) -> "Run":
-        """The run in a folder, to be trained on with a config that is all but the one it has."""
-        cfg = OmegaConf.create({**to_plain(cfg), "resume": None})
-        return cls(folder, cfg, folder / BEST)
+    def write_config(self) -> None:
+        write_text(self.folder / "config.yaml", self.config_text)
 
     @property
     def checkpoints(self) -> Path:
@@ -139,14 +137,39 @@ def instantiate_node(node: DictConfig, **given: Any) -> Any:
         raise
 
 
-def complete_config(cfg: DictConfig, names: dict[str, str]) -> DictConfig:
-    """The config resolved, with the shapes that data set and task decide and the names of what was chosen."""
+def count_classes(data: Data) -> int:
+    """The classes of a data set, for a model that is told the class of each example.
+
+    Raises:
+        UserError: it has none.
+    """
+    data.source.prepare()
+    if data.num_classes is None:
+        raise UserError("model.num_classes: the data set has no labels; expected one with labels for this model")
+    return data.num_classes
+
+
+DERIVED: dict[str, Callable[[Data, Task], Any]] = {
+    "shape": lambda data, _: list(data.source.shape),
+    "input_shape": lambda data, task: list(task.input_shape(data.source.shape)),
+    "num_classes": lambda data, _: count_classes(data),
+}
+"""The keys of a model that data set and task decide."""
+
+
+def require_values(cfg: Config) -> None:
+    """Raises a UserError for a key without a value that nobody but the user can give."""
+    for key in sorted(OmegaConf.missing_keys(cfg) - {f"model.{key}" for key in DERIVED}):
+        raise UserError(f"{key}: has no default; give it a value: {key}=VALUE")
+
+
+def complete_config(cfg: Config, data: Data, task: Task) -> Config:
+    """The config resolved, with the keys of the model that data set and task decide."""
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    shape = instantiate_node(cfg.dataset).shape
-    cfg.model.shape = list(shape)
-    cfg.model.input_shape = list(instantiate_node(cfg.task).input_shape(shape))
-    cfg.names = names
+    asked = {*cfg.model}
+    for key in (key for key in DERIVED if key in asked):
+        cfg.model[key] = DERIVED[key](data, task)
     OmegaConf.resolve(cfg)
     return cfg
 

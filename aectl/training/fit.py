@@ -9,17 +9,19 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl.config import to_plain
 from aectl.errors import NonFiniteError, UserError
 from aectl.io.atomic import write_json
 from aectl.io.locks import run_lock
-from aectl.runs.run import Run, instantiate_node
+from aectl.rng import set_rng_state
+from aectl.runs.run import DERIVED, Run, instantiate_node
 from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.checkpoint_io import DurableIO, ResumePoint, clean_up
 from aectl.training.checkpointing import RunSaver
+from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.nonfinite import NonFiniteGuard
 from aectl.training.progress import ProgressBar
@@ -30,8 +32,6 @@ from aectl.training.trainer import TrainerConfig
 
 log = logging.getLogger(__name__)
 MONITOR = "val/loss"
-DERIVED = ("shape", "input_shape", "files")
-"""Keys that follow from others, not for a user to set."""
 START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -43,7 +43,7 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.flush()
 
 
-def fit(run: Run, resume: bool = False) -> float:
+def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
     """Trains the run, from its newest whole checkpoint on if it is to resume, and returns the lowest validation loss.
 
     Raises:
@@ -53,20 +53,20 @@ def fit(run: Run, resume: bool = False) -> float:
     """
     with run_lock(run.folder), StopSignals() as signals:
         silence_lightning()
-        found = find_resume_point(run) if resume else None
-        seed_everything(run.cfg.seed, verbose=False)
+        data, settings = experiment.data, experiment.settings
+        train = data.batches("train")
+        found = find_resume_point(run, len(train)) if resume else None
         clean_up(run.checkpoints)
-        settings: TrainerConfig = instantiate_node(run.cfg.trainer)
         if why := settings.precision()[1]:
             print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
-        train = run.data.batches("train").on(settings.device())
+        train = train.on(settings.device())
         if (n := len(train.split.x)) < train.batch_size:
             print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
         saver = RunSaver(run.checkpoints, ResumableBatches(train), signals)
         best = BestCheckpoint(run.checkpoints, MONITOR, saver)
         trainer = build_trainer(run, settings, saver, best, found.place if found else START)
         write_summary(run, trainer, best, "running")
-        run_trainer(run, trainer, build_system(run, settings), saver, best, found)
+        run_trainer(experiment, run, trainer, saver, best, found)
         return best_score(best)
 
 
@@ -101,14 +101,20 @@ def build_trainer(
 
 
 def run_trainer(
-    run: Run, trainer: Trainer, system: System, saver: RunSaver, best: BestCheckpoint, found: ResumePoint | None
+    experiment: Experiment,
+    run: Run,
+    trainer: Trainer,
+    saver: RunSaver,
+    best: BestCheckpoint,
+    found: ResumePoint | None,
 ) -> None:
     """Trains to the end, to the wish to stop or to a failure, and says in the summary which of them it was."""
     status, more = "interrupted", {}
     try:
         saver.at_end = lambda: write_summary(run, trainer, best, "done", saver.elapsed)
-        val = run.data.batches("val").on(saver.batches.batches.split.x.device)
-        trainer.fit(system, saver.batches, val, ckpt_path=found and found.path)
+        val = experiment.data.batches("val").on(saver.batches.batches.split.x.device)
+        set_rng_state(experiment.rng_state)
+        trainer.fit(build_system(experiment), saver.batches, val, ckpt_path=found and found.path)
         best.require_best()
         status = "interrupted" if saver.partial else "done"
     except TrainingStopped:
@@ -133,16 +139,17 @@ def run_trainer(
         raise SystemExit(saver.signals.status)
 
 
-def build_system(run: Run, settings: TrainerConfig) -> System:
-    """The model, task and optimizer of a run, new."""
+def build_system(experiment: Experiment) -> System:
+    """The model on its task under its optimizer, as Lightning trains it."""
+    config, settings = experiment.config, experiment.settings
     return System(
-        model=run.build(),
-        task=run.task,
-        optimizer=instantiate_node(run.cfg.optimizer),
-        schedule=instantiate_node(run.cfg.schedule),
+        model=experiment.model,
+        task=experiment.task,
+        optimizer=instantiate_node(config.optimizer),
+        schedule=instantiate_node(config.schedule),
         clip=settings.clip,
-        seed=run.cfg.seed,
-        compile=run.data.batch_size if settings.compile else 0,
+        seed=config.seed,
+        compile=experiment.data.batch_size if settings.compile else 0,
         channels_last=settings.channels_last,
     )
 
@@ -174,13 +181,18 @@ def write_summary(
 
 def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
     """The keys a user sets, flat: `model.beta`, `optimizer.lr`, ..."""
-    groups = ("names", "model", "net", "task", "dataset", "likelihood", "optimizer", "schedule", "data", "trainer")
     flat: dict[str, str | int | float | bool] = {"seed": run.cfg.seed}
-    for group in groups:
-        for key, value in to_plain(run.cfg[group]).items():
-            if not key.startswith("_") and key not in DERIVED and not isinstance(value, dict) and value is not None:
-                flat[f"{group}.{key}"] = str(value) if isinstance(value, list | bool) else value
+    for group, node in to_plain(run.cfg).items():
+        if isinstance(node, dict) and ("_target_" in node or group == "names"):
+            kept = {f"{group}.{key}": value for key, value in node.items() if is_hyperparameter(key, value)}
+            flat |= {key: str(value) if isinstance(value, list | bool) else value for key, value in kept.items()}
     return flat
+
+
+def is_hyperparameter(key: str, value: Any) -> bool:
+    """Whether a user sets it: it is no node, no list of files, and nothing that data set and task decide."""
+    of_files = isinstance(value, list) and any(isinstance(item, str) for item in value)
+    return not (key.startswith("_") or key in DERIVED or value is None or isinstance(value, dict) or of_files)
 
 
 def silence_lightning() -> None:

@@ -1,4 +1,4 @@
-"""Whether the disk has room for what a training keeps."""
+"""Checks a training before anything of it is written, and builds what it is made of."""
 
 import shutil
 import sys
@@ -9,12 +9,43 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from aectl.config import check, to_plain
 from aectl.errors import UserError
-from aectl.types import format_bytes
+from aectl.rng import get_rng_state, seed_everything
+from aectl.runs.run import Config, complete_config, instantiate_node, require_values
+from aectl.training.experiment import Experiment
+from aectl.types import Seed, format_bytes
 
+TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None}
+"""The keys of the config that belong to no node."""
 FILES = 4
 """Checkpoints that there may be at once: the best, the last, the one before it, and one that is being written."""
 PROBED = 1_000
+
+
+def preflight(config: Config, folder: Path) -> Experiment:
+    """The experiment that a composed config describes.
+
+    Arguments:
+        config: without Hydra's part.
+        folder: where the checkpoints will lie; it need not exist.
+
+    Raises:
+        UserError: a value, a shape, a missing file, a missing GPU, or too little room on the disk.
+    """
+    require_values(config)
+    check(to_plain(config), TOP_LEVEL)
+    settings = instantiate_node(config.trainer)
+    settings.device()
+    data = instantiate_node(config.data, source=instantiate_node(config.dataset))
+    task = instantiate_node(config.task)
+    config = complete_config(config, data, task)
+    data.source.prepare()
+    seed_everything(config.seed)
+    model = instantiate_node(config.model)
+    rng_state = get_rng_state()
+    check_disk_space(folder, checkpoint_bytes(model, instantiate_node(config.optimizer)))
+    return Experiment(config, data, task, model, settings, rng_state)
 
 
 def checkpoint_bytes(model: nn.Module, optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> int:

@@ -4,7 +4,6 @@ Lightning restores weights, optimizers, schedules and callbacks; its own account
 does not include the order of the batches, the random state or the sums behind the epoch's means, so they are kept here.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, cast
@@ -14,7 +13,6 @@ from pytorch_lightning import LightningModule, Trainer
 from torch.optim.lr_scheduler import LambdaLR
 
 from aectl.data.loader import Batch, Batches
-from aectl.io.atomic import write_text
 from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.run import Run
 from aectl.training.checkpoint_io import ResumePoint, newest_intact
@@ -109,8 +107,12 @@ def add_logged_sums(trainer: Trainer, former: dict[str, list[torch.Tensor]]) -> 
             mean._computed = None
 
 
-def find_resume_point(run: Run) -> ResumePoint | None:
+def find_resume_point(run: Run, batches: int) -> ResumePoint | None:
     """The checkpoint to go on from, or none for a run that was stopped before its first; says which it is.
+
+    Arguments:
+        run: the run.
+        batches: the batches of an epoch.
 
     Raises:
         SystemExit: there is nothing left to do.
@@ -128,9 +130,8 @@ def find_resume_point(run: Run) -> ResumePoint | None:
         raise SystemExit(0)
     for remark in remarks:
         print(f"{remark}; goes on from {found.path.name}, the one before")
-    place = format_position(found.place, math.ceil(len(run.data.split("train").x) / run.data.batch_size))
-    print(f"goes on at {place}; what came after it is trained again")
-    write_text(path, run.config_text)
+    print(f"goes on at {format_position(found.place, batches)}; what came after it is trained again")
+    run.write_config()
     return found
 
 

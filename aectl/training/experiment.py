@@ -1,0 +1,31 @@
+"""What a training is made of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aectl.data.loader import Data
+from aectl.models.base import Autoencoder
+from aectl.runs.run import Config
+from aectl.tasks.base import Task
+from aectl.training.trainer import TrainerConfig
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A training that has not begun: its config and what was built from it, once.
+
+    Arguments:
+        config: complete and resolved.
+        data: the data set and how it is served.
+        task: what the model is trained to do.
+        model: with its first weights.
+        settings: the node `trainer` of the config.
+        rng_state: the random state right after the model was built, which the training starts from.
+    """
+
+    config: Config
+    data: Data
+    task: Task
+    model: Autoencoder
+    settings: TrainerConfig
+    rng_state: dict[str, Any]
