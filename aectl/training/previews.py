@@ -48,7 +48,7 @@ class Previews(Callback):
             rows = [example.input, system.model.reconstruct(example.input, example.cond), example.target]
             self._add_picture(trainer, "input, output, target", rows, step)
             if system.model.generative:
-                samples = system.model.sample(self.n, example.cond)
+                samples = system.model.sample(len(example.target), example.cond)
                 self._add_picture(trainer, "samples from the prior", list(samples.split(8)), step)
 
     def _add_picture(self, trainer: Trainer, name: str, rows: list[Tensor], step: int) -> None:

@@ -14,7 +14,8 @@ from aectl.models.ae import AE
 from aectl.models.base import NotGenerativeError
 from aectl.models.capabilities import HasLatent, HasPrior
 from aectl.rng import seeded_rng
-from aectl.runs.run import Run, complete_config
+from aectl.runs.run import Run
+from tests.support.toy_models import completed
 
 CONDITIONAL = "conditional"
 MODELS = [*options("model"), CONDITIONAL]
@@ -26,9 +27,9 @@ def composed(*overrides: str, model: str = "vae") -> DictConfig:
     """A training config, complete with shapes."""
     chosen = [f"model={model}"]
     if model == CONDITIONAL:
-        chosen = ["model._target_=tests.support.toy_conditional.ConditionalVAE", "+model.num_classes=10"]
+        chosen = ["model._target_=tests.support.toy_conditional.ConditionalVAE", "+model.num_classes=???"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return complete_config(compose("train", [*chosen, *overrides]), {})
+        return completed(compose("train", [*chosen, *overrides]))
 
 
 def opened(cfg: DictConfig) -> Run:

@@ -14,9 +14,10 @@ from aectl.models.nets.base import Net
 from aectl.models.nets.conv import Conv, PadTo
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
-from aectl.runs.run import Run, complete_config, instantiate_node, num_parameters
+from aectl.runs.run import Run, instantiate_node, num_parameters
 from aectl.training.optimizers import Uncaptured
 from aectl.types import Shape
+from tests.support.toy_models import completed
 
 SIZES = [(8, 8), (28, 28), (7, 9), (33, 20), (5, 5)]
 NETS: dict[str, Net] = {
@@ -42,7 +43,7 @@ def lesson(experiment: str) -> Run:
     """The run of one of the lesson's experiments, without reading its data."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("train", [f"experiment=lesson/{experiment}"])
-    return Run(CONFIGS, complete_config(cfg, {}), CONFIGS)
+    return Run(CONFIGS, completed(cfg), CONFIGS)
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 from torch import nn
 
@@ -14,7 +14,7 @@ from aectl.models.base import Autoencoder
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Gaussian, Likelihood
 from aectl.models.vae import VAE
-from aectl.runs.run import Run
+from aectl.runs.run import Run, complete_config
 from aectl.types import Shape
 
 Coded = TypeVar("Coded", bound=AE)
@@ -64,6 +64,12 @@ def opened(
         "task": {"_target_": target, **task},
     }
     return TrainedRun(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
+
+
+def completed(cfg: DictConfig) -> DictConfig:
+    """A composed config with what data set and task decide about the model."""
+    run = Run(Path(), cfg, Path())
+    return complete_config(cfg, run.data, run.task)
 
 
 def bare_trainer(epochs: int = 1, **flags: Any) -> Trainer:

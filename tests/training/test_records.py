@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -16,6 +16,7 @@ from aectl.config import CONFIGS
 from aectl.runs import open as open_run
 from aectl.runs.run import Run, instantiate_node
 from aectl.training.fit import build_system, hyperparameters
+from aectl.training.preflight import preflight
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's use of torch
@@ -26,13 +27,19 @@ NAMES = {"model": "vae", "task": "reconstruct", "dataset": "digits", "net": "mlp
 
 def composed() -> DictConfig:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", OVERRIDES)
+        cfg = compose("train", OVERRIDES)
+    OmegaConf.set_struct(cfg, False)
+    cfg.names = NAMES
+    return cfg
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Three epochs of two batches, recorded and nothing else."""
-    run = Run.create(tmp_path_factory.mktemp("run"), composed(), NAMES)
+    folder = tmp_path_factory.mktemp("run")
+    experiment = preflight(composed(), folder)
+    run = Run.to_train(folder, experiment.config)
+    run.write_config()
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=3,
@@ -49,9 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
-    trainer.fit(
-        build_system(run, instantiate_node(run.cfg.trainer)), run.data.batches("train"), run.data.batches("val")
-    )
+    trainer.fit(build_system(experiment), experiment.data.batches("train"), experiment.data.batches("val"))
     return run
 
 
@@ -117,7 +122,7 @@ def test_a_checkpoint_carries_version_and_config_and_needs_no_pickle(run: Run, n
 def test_a_lone_checkpoint_is_enough_to_open_the_run(run: Run, tmp_path: Path) -> None:
     lone = tmp_path / "from_a_friend.ckpt"
     lone.write_bytes((run.checkpoints / "best.ckpt").read_bytes())
-    opened = open_run(lone)
+    opened, run = open_run(lone), open_run(run.folder)
     assert opened.cfg == run.cfg
     weights, expected = (each.load(torch.device("cpu")).state_dict() for each in (opened, run))
     assert weights.keys() == expected.keys()
