@@ -57,10 +57,10 @@ def estimate(opened: TrainedRun, model: VAE, batches: Batches, samples: int, n: 
         example = opened.make_example(batches.take(part), index)
         with seeded_rng(opened.seed + index, opened.device):
             q = model.encode(example.input, example.cond)
-            z, charges = model.latent(q, example.cond)
+            z, latent_terms = model.latent(q, example.cond)
             p = model.decode(z, example.cond)
             columns["nll"].append(model.likelihood.nll(p, example.target, example.weight))
-            columns["kl"].append(sum(charges.values(), torch.zeros(len(z), device=z.device)))
+            columns["kl"].append(sum(latent_terms.values(), torch.zeros(len(z), device=z.device)))
             columns["log_likelihood"].append(log_likelihood(model, example, samples))
         binary &= bool(((example.target == 0) | (example.target == 1)).all())
     values = {name: torch.cat(parts).cpu().double().numpy() for name, parts in columns.items()}

@@ -41,14 +41,11 @@ class AE(Autoencoder):
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
         self.latent_shape = net.latent_shape(self.input_shape, latent_dim)
+        self.latent_size = math.prod(self.latent_shape)
         self.any_size, self.stride = net.any_size, net.stride
         self.likelihood = likelihood
         self.encoder = net.encoder(self.input_shape, self.params_per_latent * latent_dim)
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
-
-    @property
-    def latent_size(self) -> int:
-        return math.prod(self.latent_shape)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         """q(z|x, c), elementwise over (B, *latent_shape)."""
@@ -78,9 +75,9 @@ class AE(Autoencoder):
 
     def _terms(self, example: Example, q: Distribution) -> tuple[dict[str, Tensor], Distribution]:
         """The loss and its terms, means over the batch, and the p(x|z, c) that they score."""
-        z, charges = self.latent(q, example.cond)
+        z, latent_terms = self.latent(q, example.cond)
         p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
-        terms = {"nll": self.likelihood.nll(p, example.target, example.weight), **charges}
+        terms = {"nll": self.likelihood.nll(p, example.target, example.weight), **latent_terms}
         return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}, p
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:

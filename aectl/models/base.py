@@ -24,6 +24,7 @@ class Autoencoder(nn.Module, ABC):
         discriminators: the players that are discriminators, which training checks for saturation.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
+        latent_size: the length of one vector of `embed`.
     """
 
     generative = False
@@ -32,15 +33,11 @@ class Autoencoder(nn.Module, ABC):
     discriminators: frozenset[str] = frozenset()
     shape: Shape
     input_shape: Shape
-
-    @property
-    @abstractmethod
-    def latent_size(self) -> int:
-        """The length of one vector of `embed`."""
+    latent_size: int
 
     @property
     def scale(self) -> int:
-        """How many times larger than the input an output is, along each side; 1 for vectors, which have no sides."""
+        """The factor from the sides of the input to those of the output; 1 for vectors, which have none."""
         return self.shape[1] // self.input_shape[1] if len(self.shape) > 1 else 1
 
     @property

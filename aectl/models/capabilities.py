@@ -1,46 +1,42 @@
-"""What a model can do beyond the calls of `Autoencoder`: asked with `isinstance`, never by the model's class."""
+"""What a model can do beyond the interface of `Autoencoder`; ask `isinstance(model, HasLatent)`, not for a class."""
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.distributions import Distribution
 
+from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import Shape
-
-if TYPE_CHECKING:
-    from aectl.models.probability.likelihoods import Likelihood
 
 
 @runtime_checkable
 class HasLatent(Protocol):
-    """A model with one latent that can be decoded; `embed` gives it flat, (B, latent_size)."""
+    """A model with a single latent, which `embed` returns as (B, latent_size) and `decode_mean` decodes."""
 
     latent_shape: Shape
-
-    @property
-    def latent_size(self) -> int: ...
+    latent_size: int
 
     def decode_mean(self, z: Tensor, cond: Tensor | None = None) -> Tensor: ...
 
 
 @runtime_checkable
 class HasPrior(Protocol):
-    """A model with a distribution over its latents, (n, *latent_shape), to draw from."""
+    """A model with a prior over its latents, elementwise over (n, *latent_shape)."""
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution: ...
 
 
 @runtime_checkable
 class HasKL(HasLatent, HasPrior, Protocol):
-    """A variational model: it is charged, in nats, for what the posterior says beyond the prior.
+    """A variational model: the terms of its `latent` are the KL divergence of the posterior from the prior.
 
     Attributes:
         is_bound: whether -nll - kl is a lower bound of log p(x).
-        likelihood: how the decoder's output is scored.
+        likelihood: the distribution that the decoder's output parametrizes.
     """
 
     is_bound: bool
-    if TYPE_CHECKING:  # a submodule, which `isinstance` does not find: it looks past `nn.Module.__getattr__`
+    if TYPE_CHECKING:  # from Python 3.12 on `isinstance` does not find submodules
         likelihood: Likelihood
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution: ...
@@ -52,14 +48,14 @@ class HasKL(HasLatent, HasPrior, Protocol):
 
 @runtime_checkable
 class HasBeta(Protocol):
-    """A model whose KL has a weight in the loss, the key `model.beta`."""
+    """A model whose loss weights the KL by `beta`."""
 
     beta: float
 
 
 @runtime_checkable
 class IsConditional(Protocol):
-    """A model that is told the class of each example: `cond` is (B,) int64 in all of its calls."""
+    """A model conditioned on class labels: all of its calls need `cond`, (B,) int64."""
 
     num_classes: int
 

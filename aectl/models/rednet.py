@@ -64,7 +64,7 @@ class RedNet(Autoencoder):
         check_is_image(input_shape, "model=rednet", "model=ae or model=vae with net=mlp")
         self.shape = tuple(shape)
         self.input_shape = tuple(input_shape)
-        self.features = features
+        self.latent_size = features * math.prod(math.ceil(side / stride) for side in self.input_shape[1:])
         self.skip_every = skip_every
         self.stride: int = stride
         self.likelihood = likelihood
@@ -79,10 +79,6 @@ class RedNet(Autoencoder):
         with torch.no_grad():
             for parameter in self.last.parameters():
                 parameter.mul_(INITIAL_RESIDUAL_SCALE)
-
-    @property
-    def latent_size(self) -> int:
-        return self.features * math.prod(math.ceil(side / self.stride) for side in self.input_shape[1:])
 
     def restore(self, input: Tensor) -> Distribution:
         """p(x|input), elementwise over (B, *shape); the input may have any height and width."""

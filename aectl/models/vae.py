@@ -33,13 +33,9 @@ class VAE(AE):
     Logs `loss`, `nll` and `kl`, in nats per example.
 
     Arguments:
-        shape: the shape of the target.
-        input_shape: the shape of the encoder's input.
-        latent_dim: the size of the latent, or of each cell when the net has a latent grid.
+        shape, input_shape, latent_dim, net, likelihood: as for `AE`.
         beta: the weight of the KL.
         warmup_epochs: epochs over which the weight of the KL rises linearly from 0 to `beta`.
-        net: the architecture of encoder and decoder.
-        likelihood: the distribution that the decoder's output parametrizes.
     """
 
     generative = True
@@ -72,8 +68,7 @@ class VAE(AE):
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution:
         """p(z|c), elementwise over (n, *latent_shape)."""
-        like = next(self.parameters())
-        return standard_normal(torch.empty(n, *self.latent_shape, dtype=like.dtype, device=like.device))
+        return standard_normal(next(self.parameters()).new_empty(n, *self.latent_shape))
 
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.rsample()

@@ -163,9 +163,9 @@ def test_every_parameter_of_every_player_gets_a_gradient(make: type[AE], net: st
 @pytest.mark.parametrize("make", [ae, vae])
 def test_decode_mean_of_the_embedding_is_the_reconstruction(make: type[AE], net: str) -> None:
     model, x = make(net).eval(), example().input
-    codes = model.embed(x)
-    assert codes.shape == (6, math.prod(model.latent_shape))
-    torch.testing.assert_close(model.decode_mean(codes), model.reconstruct(x))
+    latents = model.embed(x)
+    assert latents.shape == (6, math.prod(model.latent_shape))
+    torch.testing.assert_close(model.decode_mean(latents), model.reconstruct(x))
 
 
 def test_ae_loss_is_the_nll_of_the_target_given_the_latent_of_the_input() -> None:

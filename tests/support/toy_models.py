@@ -21,7 +21,7 @@ Coded = TypeVar("Coded", bound=AE)
 
 
 def identity(scale: float = 0.1) -> Gaussian:
-    """A Gaussian about what the decoder puts out."""
+    """A Gaussian with the output of the decoder as its mean."""
     return Gaussian(scale, learn_scale=False, link="identity")
 
 

@@ -69,14 +69,8 @@ class Conv(Net):
         last = (self.channels[-1], *self.grid(shape))
         if self.latent == "grid":
             return [nn.Conv2d(features, last[0], 3, padding=1), nn.SiLU()]
-        size = math.prod(last)
-        return [
-            nn.Linear(features, self.hidden),
-            nn.SiLU(),
-            nn.Linear(self.hidden, size),
-            nn.SiLU(),
-            nn.Unflatten(1, last),
-        ]
+        dense = [nn.Linear(features, self.hidden), nn.SiLU(), nn.Linear(self.hidden, math.prod(last)), nn.SiLU()]
+        return [*dense, nn.Unflatten(1, last)]
 
 
 class PadTo(nn.Module):
