@@ -1,7 +1,7 @@
-"""What several evaluations in one call come to: trained on by tested on."""
+"""What Hydra calls around several evaluations in one command: prints them as a table, trained on by tested on."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
@@ -10,47 +10,32 @@ from omegaconf import DictConfig
 from aectl.cli.hydra_hooks import claim_sweep_folder
 from aectl.io.atomic import write_json
 
-Report = dict[str, Any]
+if TYPE_CHECKING:
+    from aectl.evaluation import Report
 
 
 class CrossEvaluation(Callback):
-    """What Hydra calls around the jobs of `aectl eval`: gathers their reports and prints them side by side."""
+    """Collects the reports of the jobs of `aectl eval` and prints them side by side."""
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """A matrix gets a folder of its own, also beside one that is made in the same second."""
+        """Gives the table a folder of its own, even if another one started in the same second."""
         claim_sweep_folder(config)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Keeps what a job found; one that failed has said so itself."""
+        """Keeps the report of a job; a failed job has printed its error."""
         if job_return.status is JobStatus.COMPLETED:
             self.reports.append(job_return.return_value)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prints the matrix when there is more than one thing in it."""
+        """Prints the table if there is more than one report."""
         if len(self.reports) < 2:
             return
         from aectl.evaluation import tables
+        from aectl.evaluation.cross_table import CrossTable
 
-        tables.console().print(tables.matrix(self.reports))
-        print(f"wrote {write_json(Path(config.hydra.sweep.dir) / 'matrix.json', matrix_cells(self.reports))}")
-
-
-def matrix_cells(reports: list[Report]) -> list[Report]:
-    """What a cell of the matrix says, for each report."""
-    return [
-        {
-            "run": report["run"],
-            "model": report["model"],
-            "trained_on": report["trained_on"],
-            "tested_on": report["dataset"],
-            "task": report["task"],
-            "protocol": report["protocol"],
-            "psnr": report["scores"]["psnr"],
-            "verdict": report.get("verdict"),
-            "baselines": {name: found.get("psnr") for name, found in report["baselines"].items()},
-        }
-        for report in reports
-    ]
+        table = CrossTable(self.reports)
+        tables.print_cross_table(table)
+        print(f"wrote {write_json(Path(config.hydra.sweep.dir) / 'matrix.json', table.to_list())}")

@@ -1,5 +1,6 @@
 """What the verbs share that work from a finished run: their keys are checked, the run is opened, files are named."""
 
+import dataclasses
 import inspect
 import typing
 from collections.abc import Callable
@@ -23,16 +24,24 @@ SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator, 
 def run_command(command: Callable[..., T], cfg: DictConfig) -> T:
     """Opens the run that the config names and calls the command with it.
 
-    Every other parameter of the command is a key of its YAML, and is checked against its annotation.
+    Every other parameter of the command is a key of its YAML, or a dataclass whose fields are keys; they are checked
+    against their annotations.
     """
     config = to_plain(cfg)
-    check(config, typing.get_type_hints(command, include_extras=True) | SHARED)
+    _, *names = inspect.signature(command).parameters
+    hints = typing.get_type_hints(command, include_extras=True)
+    groups = {name: hints.pop(name) for name in names if dataclasses.is_dataclass(hints[name])}
+    for group in groups.values():
+        hints |= typing.get_type_hints(group, include_extras=True)
+    check(config, hints | SHARED)
     device = pick(config["accelerator"])
     run = runs.open(config["run"], config["outputs"], config["trust"])
     print(f"run {run.folder}/ · {run.title}")
-    _, *keys = inspect.signature(command).parameters
     trained = TrainedRun(run, run.load(device), device, config["seed"])
-    return command(trained, **{key: config.get(key) for key in keys})
+    arguments = {name: config.get(name) for name in names}
+    for name, group in groups.items():
+        arguments[name] = group(**{field.name: config[field.name] for field in dataclasses.fields(group)})
+    return command(trained, **arguments)
 
 
 def input_files(input: str | None) -> tuple[Path, list[Path]]:

@@ -1,1 +1,6 @@
 """How good a run is: scores beside classical baselines, latents, likelihood and samples."""
+
+from aectl.evaluation.evaluator import EvalOptions, evaluate
+from aectl.evaluation.report import NotApplicable, Report
+
+__all__ = ["EvalOptions", "NotApplicable", "Report", "evaluate"]

@@ -1,8 +1,8 @@
-"""Runs the task's baselines on the very images that the model was scored on. What was computed once is kept."""
+"""Scores of the task's classical baselines, on the examples that the model is scored on."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -16,26 +16,34 @@ from aectl.data.loader import Batches
 from aectl.data.source import SplitName
 from aectl.errors import one_line
 from aectl.evaluation.cache import Cache, fingerprint
-from aectl.evaluation.scores import MeanCI, Scores, concatenate_scores, first_scores, mean_ci, score
+from aectl.evaluation.scores import (
+    MeanCI,
+    Scores,
+    concatenate_scores,
+    first_scores,
+    mean_ci,
+    mean_scores,
+    score_batch,
+)
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.tasks.baselines.base import Baseline, Pairs, State
 
 FIT_VALUES = 2**27
-"""Numbers, at most, in the training inputs or targets of a fit: half a gigabyte."""
+"""The most numbers in the training inputs or targets of a fit: half a gigabyte."""
 VAL_IMAGES = 200
-"""Validation images that a filter's setting is chosen on."""
+"""Validation examples that a filter's setting is chosen on."""
 BATCH_SIZE = 500
 LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """A baseline in the table.
+    """A baseline and its scores.
 
     Arguments:
         baseline: the method.
-        scores: those of each image that it was run on, the first ones of the split.
+        scores: those of each example that it was run on, the first ones of the split.
         setting: what it was fitted to, in words.
         error: why it has no scores.
     """
@@ -47,14 +55,20 @@ class BaselineRow:
 
     @property
     def n(self) -> int:
-        """The images that it was run on."""
+        """The examples that it was run on."""
         return 0 if self.scores is None else len(self.scores["psnr"])
 
     def margin(self, model: Scores) -> MeanCI | None:
-        """By how many dB of PSNR the model beats it, over exactly the images that both have."""
+        """The gain of the model in dB of PSNR, over the examples that both have; None if it has no scores."""
+        return None if self.scores is None else mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
+
+    def to_dict(self, model: Scores) -> dict[str, Any]:
+        """Its mean scores and the model's gain over it, or why it has none."""
         if self.scores is None:
-            return None
-        return mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
+            return {"error": self.error}
+        scores = {name: asdict(mean) for name, mean in mean_scores(self.scores).items()}
+        margin = mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
+        return {**scores, "n": self.n, "setting": self.setting, "model_leads_by_db": asdict(margin)}
 
 
 @dataclass(frozen=True)
@@ -62,26 +76,26 @@ class BaselineComparison:
     """The baselines of a task, on a data set.
 
     Arguments:
-        home: the run, with the data set that it was trained on: what the baselines are fitted on.
-        away: the run, with the data set that it is tested on. No model is used.
+        train_run: the run on the data set that it was trained on, which the baselines are fitted to.
+        test_run: the run on the data set that it is tested on.
         cache: where fits and scores are kept.
-        slow_images: the images, the first ones of the split, that slow baselines are run on.
+        slow_images: slow baselines are run only on this many examples, the first ones of the split.
     """
 
-    home: TrainedRun
-    away: TrainedRun
+    train_run: TrainedRun
+    test_run: TrainedRun
     cache: Cache
     slow_images: int
 
     def rows(self, batches: Batches, latent_size: int) -> list[BaselineRow]:
-        """Every baseline on the batches; one that cannot be had is a row that says why."""
+        """Every baseline on the batches; one that is not available is a row that says why."""
         tested = {
             "test": fingerprint(batches.split.x.numpy()),
             "batch_size": batches.batch_size,
-            "seed": self.away.seed,
-            "device": self.away.device.type,  # the same seed draws other noise on another kind
+            "seed": self.test_run.seed,
+            "device": self.test_run.device.type,  # the same seed draws other noise on another kind
         }
-        baselines = self.home.run.task.baselines(self.home.run.data.source.shape, latent_size)
+        baselines = self.train_run.run.task.baselines(self.train_run.run.data.source.shape, latent_size)
         return [self._row(baseline, batches, tested) for baseline in track(baselines, "baselines")]
 
     def _row(self, baseline: Baseline, batches: Batches, tested: dict[str, Any]) -> BaselineRow:
@@ -91,7 +105,7 @@ class BaselineComparison:
             key = {**self._key(baseline), **tested, "n": n}
             scores = self.cache.get(key, lambda: self._scores(baseline, state, batches, n))
             setting = baseline.setting(state)
-        except Exception as error:  # whatever a library raises must not take the rest of the table with it
+        except Exception as error:  # a library may raise anything; the other baselines still get their rows
             return BaselineRow(baseline, error=one_line(error) or type(error).__name__)
         if not all(np.isfinite(values).all() for values in scores.values()):
             return BaselineRow(baseline, error="its output is not finite")
@@ -106,30 +120,30 @@ class BaselineComparison:
     def psnr(self, output: np.ndarray, target: np.ndarray) -> np.ndarray:
         """The PSNR of each output, (N,), by which settings are chosen."""
         x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (output, target))
-        return self.home.run.modality.metrics["psnr"].compute(x.clamp(0, 1), y).numpy()
+        return self.train_run.run.modality.metrics["psnr"].compute(x.clamp(0, 1), y).numpy()
 
     def _key(self, baseline: Baseline) -> dict[str, Any]:
         """Everything that a fit depends on."""
         return {
             "baseline": f"{type(baseline).__module__}.{type(baseline).__name__}",
             "attributes": baseline.attributes(),
-            "task": to_plain(self.home.run.cfg.task),
+            "task": to_plain(self.train_run.run.cfg.task),
             **self.fitted_on,
-            "versions": {"aectl": __version__, **{library: version(library) for library in LIBRARIES}},
+            "versions": library_versions(),
         }
 
     @torch.inference_mode()
     def _scores(self, baseline: Baseline, state: State, batches: Batches, n: int) -> Scores:
-        parts = []
-        for pairs in posed_pairs(self.away, batches, n):
+        modality, parts = self.test_run.run.modality, []
+        for pairs in posed_pairs(self.test_run, batches, n):
             output = np.ascontiguousarray(baseline.restore(pairs.input, state), dtype=np.float32)
-            parts.append(score(torch.from_numpy(output), torch.from_numpy(pairs.target)))
+            parts.append(score_batch(modality, torch.from_numpy(output), torch.from_numpy(pairs.target)))
         return first_scores(concatenate_scores(parts), n)
 
     @cached_property
     def train(self) -> Pairs:
-        """The training split as the task poses it, cut to what a fit may hold in memory."""
-        return self._pairs("train", FIT_VALUES // math.prod(self.home.run.data.source.shape))
+        """The training split as the task poses it, as much as a fit may hold in memory."""
+        return self._pairs("train", FIT_VALUES // math.prod(self.train_run.run.data.source.shape))
 
     @cached_property
     def val(self) -> Pairs:
@@ -137,28 +151,33 @@ class BaselineComparison:
 
     @cached_property
     def fitted_on(self) -> dict[str, str]:
-        """The identities of the splits that a fit is made on."""
+        """The fingerprints of the splits that a fit is made on."""
         names: tuple[SplitName, ...] = ("train", "val")
-        return {name: fingerprint(self.home.run.data.split(name).x.numpy()) for name in names}
+        return {name: fingerprint(self.train_run.run.data.split(name).x.numpy()) for name in names}
 
     def _pairs(self, name: SplitName, n: int) -> Pairs:
-        """The first examples of a split, posed with draws that no seed changes: a fit serves every eval."""
-        batches = Batches(self.home.run.data.split(name), BATCH_SIZE, shuffle=False)
-        parts = list(posed_pairs(self.home.with_seed(0), batches, n))
+        """The first examples of a split, posed with a fixed seed: a fit serves evaluations with any seed."""
+        batches = Batches(self.train_run.run.data.split(name), BATCH_SIZE, shuffle=False)
+        parts = list(posed_pairs(self.train_run.with_seed(0), batches, n))
         return Pairs(*(np.concatenate(part)[:n] for part in zip(*parts, strict=True)))
 
 
 @torch.inference_mode()
-def posed_pairs(opened: TrainedRun, batches: Batches, n: int) -> Iterator[Pairs]:
+def posed_pairs(trained: TrainedRun, batches: Batches, n: int) -> Iterator[Pairs]:
     """Batches as the task poses them, on the CPU, until they hold `n` examples."""
     for index, batch in enumerate(batches):
         if index * batches.batch_size >= n:
             return
-        example = opened.make_example(batch, index)
+        example = trained.make_example(batch, index)
         yield Pairs(example.input.cpu().numpy(), example.target.cpu().numpy())
 
 
 def best_baseline(rows: list[BaselineRow], model: Scores) -> BaselineRow | None:
-    """The baseline that the model leads by least, over the images that both have; none if none could be had."""
-    leads = [(lead.mean, index) for index, row in enumerate(rows) if (lead := row.margin(model))]
-    return rows[min(leads)[1]] if leads else None
+    """The baseline over which the model gains least, over the examples that both have; None if none has scores."""
+    margins = [(margin.mean, index) for index, row in enumerate(rows) if (margin := row.margin(model))]
+    return rows[min(margins)[1]] if margins else None
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of what computes a baseline."""
+    return {"aectl": __version__, **{library: version(library) for library in LIBRARIES}}

@@ -1,7 +1,7 @@
-"""How much of what tells classes apart is in the latents, beside PCA and the pixels themselves; and what is unused."""
+"""Latents as features: the accuracy of classifiers on them, on PCA and on the inputs; and how many are active."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -16,56 +16,64 @@ from aectl.evaluation.scores import MeanCI, mean_ci
 from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
+from aectl.models.base import Autoencoder
+from aectl.models.capabilities import HasBeta
 
 IMAGES = 10_000
-"""Training examples, at most, that the classifiers learn from, and examples that they are tested on."""
+"""The most training examples that the classifiers learn from, and examples that they are tested on."""
 NEIGHBOURS = 5
 
 Accuracies = dict[str, np.ndarray]
-"""For each classifier whether it was right on each example, (N,)."""
+"""For each classifier, whether it was right on each example, (N,)."""
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """What the latents are worth.
+    """What the latents are worth as features.
 
     Arguments:
-        accuracy: for the latents, PCA and the pixels: for each classifier its accuracy with a 95 % interval; empty
-            where there are no two classes.
-        units: the numbers in a code.
-        active: those of them that vary with the input.
-        note: what the unused ones mean, in words; empty when all are in use.
+        accuracy: of each classifier on the latents, on PCA and on the inputs; empty with fewer than two classes.
+        units: the dimensions of a code.
+        active: those that vary with the input.
+        note: what the inactive ones mean and what to try; empty if all are active.
+        protocol: how this was measured.
     """
 
     accuracy: dict[str, dict[str, MeanCI]]
     units: int
     active: int
     note: str
+    protocol: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        plain = asdict(self)
+        protocol = plain.pop("protocol")
+        return {**plain, "dead_share": (self.units - self.active) / self.units, "protocol": protocol}
 
 
-def score_embeddings(opened: TrainedRun, split: SplitName, cache: Cache) -> Embeddings:
-    """Scores the latents of a run whose code is smaller than its input."""
-    test = encode_split(opened, split, IMAGES)
-    active = active_units(test.codes, opened.model.generative)
-    units = test.codes.shape[1]
-    accuracy = {} if test.y is None else accuracies(opened, split, test, cache)
-    return Embeddings(
-        accuracy,
-        units,
-        active,
-        describe_inactive(units, active, opened.model.generative, hasattr(opened.model, "beta")),
-    )
+def score_embeddings(trained: TrainedRun, split: SplitName, cache: Cache) -> Embeddings:
+    """Scores the latents of a split."""
+    test, generative = encode_split(trained, split, IMAGES), trained.model.generative
+    active, units = active_units(test.codes, generative), test.codes.shape[1]
+    accuracy = {} if test.y is None else accuracies(trained, split, test, cache)
+    note = describe_inactive(units, active, generative, isinstance(trained.model, HasBeta))
+    return Embeddings(accuracy, units, active, note, embedding_protocol(trained))
 
 
-def accuracies(opened: TrainedRun, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, MeanCI]]:
-    """How often the classifiers are right on latents, PCA and pixels; nothing where there are no two classes."""
-    train = encode_split(opened, "train", IMAGES)
+def has_bottleneck(model: Autoencoder) -> bool:
+    """Whether the code is smaller than the input."""
+    return model.latent_size < math.prod(model.input_shape)
+
+
+def accuracies(trained: TrainedRun, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, MeanCI]]:
+    """The accuracy of each classifier on latents, PCA and inputs; empty with fewer than two classes."""
+    train = encode_split(trained, "train", IMAGES)
     assert train.y is not None and test.y is not None
     if len(train.y.unique()) < 2:
         return {}
     named = {
         "latents": (train.codes.numpy(), test.codes.numpy()),
-        **competing_features(opened, split, test.codes.shape[1]),
+        **competing_features(trained, split, test.codes.shape[1]),
     }
     classes = [fingerprint(y.numpy()) for y in (train.y, test.y)]
     accuracy = {}
@@ -76,23 +84,24 @@ def accuracies(opened: TrainedRun, split: SplitName, test: Latents, cache: Cache
     return accuracy
 
 
-def competing_features(opened: TrainedRun, split: SplitName, units: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What the latents are compared with: as many principal components of the inputs, and the inputs themselves."""
+def competing_features(trained: TrainedRun, split: SplitName, units: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Features to compare with: as many principal components of the inputs, and the inputs themselves."""
     from sklearn.decomposition import PCA
 
-    x, x_test = (inputs(opened, name) for name in ("train", split))
+    x, x_test = (inputs(trained, name) for name in ("train", split))
     pca = PCA(min(units, *x.shape), random_state=0).fit(x)
-    return {f"PCA-{pca.n_components_}": (pca.transform(x), pca.transform(x_test)), "pixels": (x, x_test)}
+    name = "pixels" if trained.run.modality.name == "images" else "inputs"
+    return {f"PCA-{pca.n_components_}": (pca.transform(x), pca.transform(x_test)), name: (x, x_test)}
 
 
 @torch.inference_mode()
-def inputs(opened: TrainedRun, split: SplitName) -> np.ndarray:
-    """The first inputs of a split as rows, (N, values), posed as the latents' were."""
-    return encode_split(opened, split, IMAGES, lambda example: example.input.flatten(1)).codes.numpy()
+def inputs(trained: TrainedRun, split: SplitName) -> np.ndarray:
+    """The first inputs of a split as rows, (N, values), with the corruption that the latents saw."""
+    return encode_split(trained, split, IMAGES, lambda example: example.input.flatten(1)).codes.numpy()
 
 
 def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -> Accuracies:
-    """Whether the k nearest neighbours, and a linear probe on standardized features, name each test example right."""
+    """Whether k nearest neighbours, and a linear probe on standardized features, are right on each test example."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
@@ -107,19 +116,14 @@ def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -
     return {name: classifier.fit(x, y).predict(x_test) == y_test for name, classifier in classifiers.items()}
 
 
-def has_bottleneck(opened: TrainedRun) -> bool:
-    """Whether the model's code is smaller than its input, so that it can be called an embedding."""
-    return opened.model.latent_size < math.prod(opened.model.input_shape)
-
-
-def embedding_protocol(opened: TrainedRun) -> dict[str, Any]:
-    """How the embeddings were scored, for the protocol."""
+def embedding_protocol(trained: TrainedRun) -> dict[str, Any]:
+    """How embeddings are scored."""
     return {
-        "train": min(IMAGES, len(opened.run.data.split("train").x)),
+        "train": min(IMAGES, len(trained.run.data.split("train").x)),
         "knn": f"{NEIGHBOURS} nearest neighbours, Euclidean",
         "probe": "logistic regression on standardized features",
         "active": f"variance of the mean over the split above {ACTIVE_VARIANCE}"
-        if opened.model.generative
+        if trained.model.generative
         else f"variance over the split above {DEAD_SHARE} of the largest",
-        "task": to_plain(opened.run.cfg.task),
+        "task": to_plain(trained.run.cfg.task),
     }

@@ -1,7 +1,8 @@
-"""The log-likelihood of data under a variational autoencoder, in nats and in bits."""
+"""The log-likelihood of data under a variational model, in nats and in bits."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from aectl.evaluation.scores import MeanCI, mean_ci
 from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
-from aectl.models.vae import VAE
+from aectl.models.capabilities import HasKL
 from aectl.rng import seeded_rng
 
 DECODED_AT_ONCE = 1_000
@@ -20,17 +21,17 @@ GRAY_LEVELS = 256
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """What a model says of the probability of images.
+    """The likelihood of examples under a model.
 
     Arguments:
-        elbo: the evidence lower bound, a mean in nats per image.
-        nll: the reconstruction term, a mean in nats per image.
-        kl: the divergence from the prior, a mean in nats per image; the ELBO is -nll - kl.
-        log_likelihood: log p(x) by importance sampling, in nats per image.
-        samples: how many each image was given.
-        n: the images.
-        bits_per_dim: of log p(x), for one of 256 gray levels where the likelihood is a density.
-        note: what the numbers are not; empty when there is nothing to say.
+        elbo: the evidence lower bound, -nll - kl, a mean in nats per example.
+        nll: the reconstruction term, a mean in nats per example.
+        kl: the divergence from the prior, a mean in nats per example.
+        log_likelihood: log p(x) by importance sampling, a mean in nats per example.
+        samples: the importance samples of each example.
+        n: the examples.
+        bits_per_dim: -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density.
+        note: a warning if the numbers are no likelihood, else empty.
     """
 
     elbo: MeanCI
@@ -46,16 +47,19 @@ class LogLikelihood:
     def kl_bits(self) -> float:
         return self.kl.mean / math.log(2)
 
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "kl_bits": self.kl_bits}
+
 
 @torch.inference_mode()
-def estimate(opened: TrainedRun, model: VAE, batches: Batches, samples: int, n: int) -> LogLikelihood:
-    """The likelihood of the first `n` images of a split."""
+def estimate(trained: TrainedRun, model: HasKL, batches: Batches, samples: int, n: int) -> LogLikelihood:
+    """The likelihood of the first `n` examples of a split."""
     columns: dict[str, list[Tensor]] = {"nll": [], "kl": [], "log_likelihood": []}
     binary = True
     n = min(n, len(batches.split.x))
     for index, part in enumerate(track(torch.arange(n).split(batches.batch_size), "likelihood")):
-        example = opened.make_example(batches.take(part), index)
-        with seeded_rng(opened.seed + index, opened.device):
+        example = trained.make_example(batches.take(part), index)
+        with seeded_rng(trained.seed + index, trained.device):
             q = model.encode(example.input, example.cond)
             z, latent_terms = model.latent(q, example.cond)
             p = model.decode(z, example.cond)
@@ -64,7 +68,7 @@ def estimate(opened: TrainedRun, model: VAE, batches: Batches, samples: int, n: 
             columns["log_likelihood"].append(log_likelihood(model, example, samples))
         binary &= bool(((example.target == 0) | (example.target == 1)).all())
     values = {name: torch.cat(parts).cpu().double().numpy() for name, parts in columns.items()}
-    dims = math.prod(model.shape)
+    dims = math.prod(trained.model.shape)
     bits = -values["log_likelihood"] / (dims * math.log(2))
     return LogLikelihood(
         elbo=mean_ci(-values["nll"] - values["kl"]),
@@ -82,13 +86,13 @@ NOT_BINARY = (
 )
 
 
-def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
+def log_likelihood(model: HasKL, example: Example, samples: int) -> Tensor:
     r"""log p(x) by importance sampling from the posterior, (B,) nats on the CPU, in bounded memory.
 
     .. math:: \log p(x) \approx \log \frac{1}{K} \sum_{k=1}^K \frac{p(x|z_k) \, p(z_k)}{q(z_k|x)},
         \quad z_k \sim q(z|x)
 
-    In expectation this is a lower bound, which rises with K.
+    In expectation this is a lower bound that tightens as K grows.
 
     References:
         | Importance Weighted Autoencoders (Burda, Grosse & Salakhutdinov, 2015), eq. 8
@@ -96,7 +100,7 @@ def log_likelihood(model: VAE, example: Example, samples: int) -> Tensor:
     """
     q = model.encode(example.input, example.cond)
     prior = model.prior(len(example.target), example.cond)
-    total = torch.full((len(example.target),), -math.inf, dtype=torch.float64)  # not every device has doubles
+    total = torch.full((len(example.target),), -math.inf, dtype=torch.float64)  # some devices have no double precision
     at_once = max(1, DECODED_AT_ONCE // len(example.target))
     for drawn in range(0, samples, at_once):
         k = min(at_once, samples - drawn)

@@ -1,112 +1,91 @@
-"""The parts of an evaluation: each prints what it found and returns what goes into metrics.json."""
+"""The report of an evaluation, a value: `tables` prints it, `to_dict` is what metrics.json holds."""
 
-import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
+from aectl.evaluation.baseline_comparison import BaselineRow
+from aectl.evaluation.embeddings import Embeddings
+from aectl.evaluation.log_likelihood import LogLikelihood
+from aectl.evaluation.sample_quality import SampleQuality
+from aectl.evaluation.scores import MeanCI, Scores, mean_scores
+from aectl.evaluation.verdict import Verdict
+from aectl.modalities import Modality
+from aectl.plots.figures import Figure
 
-from aectl.data.loader import Batches, to_float
-from aectl.data.source import SplitName
-from aectl.evaluation import embeddings, log_likelihood, tables, verdict
-from aectl.evaluation.baseline_comparison import FIT_VALUES, BaselineRow
-from aectl.evaluation.cache import Cache
-from aectl.evaluation.measure import Measured
-from aectl.evaluation.sample_quality import Features
-from aectl.evaluation.scores import mean_scores
-from aectl.inference.sampling import default_sampler, generate
-from aectl.inference.trained_run import TrainedRun
-from aectl.models.ae import AE
-from aectl.models.vae import VAE
-
-Report = dict[str, Any]
+PLAIN_FIELDS = ("run", "checkpoint", "model", "parameters", "task", "dataset", "trained_on", "protocol", "versions")
 
 
-def report_baselines(
-    opened: TrainedRun, trained_on: str, measured: Measured, rows: list[BaselineRow], best: BaselineRow | None
-) -> Report:
-    """The model beside the baselines, and what that means."""
-    names, task = opened.run.cfg.names, opened.run.task
-    title = f"{task.label} · {names.dataset}, n = {measured.n:,}, seed {opened.seed}"
-    tables.console().print(tables.comparison(title, f"{names.model} (this run)", measured, rows, best))
-    print(" · ".join(f"{name} {value:.3f}" for name, value in measured.terms.items()) + " nats")
-    report: Report = {
-        "terms": measured.terms,
-        "scores": mean_scores(measured.scores),
-        "baselines": {row.baseline.name: summary(row, measured) for row in rows},
-    }
-    if best is None or (lead := best.margin(measured.scores)) is None:
-        return report
-    outcome, name = verdict.outcome(lead), best.baseline.name
-    way_on = verdict.suggest_improvement(opened.model, task.restores, trained_on, names.dataset)
-    said = verdict.sentence(lead, best.n, name, way_on)
-    tables.console().print(said, style=tables.COLOURS[outcome], soft_wrap=True)
-    return {**report, "verdict": {"best_baseline": name, "outcome": outcome, "lead_db": lead, "sentence": said}}
+@dataclass(frozen=True)
+class NotApplicable:
+    """A section that does not apply to a model.
+
+    Arguments:
+        note: the reason.
+    """
+
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"note": self.note}
 
 
-def summary(row: BaselineRow, measured: Measured) -> Report:
-    """A baseline: its means, the model's lead over it on the same images, or why it has none."""
-    if row.scores is None:
-        return {"error": row.error}
-    return {
-        **mean_scores(row.scores),
-        "n": row.n,
-        "setting": row.setting,
-        "model_leads_by_db": row.margin(measured.scores),
-    }
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found. A section that was not asked for is None.
 
+    Arguments:
+        run: the folder of the run.
+        checkpoint: the name of the file with the weights.
+        model: the name of the model.
+        parameters: its trainable parameters.
+        task: the task with its strength, such as `denoise-0.2`.
+        dataset: the data set that it was tested on.
+        trained_on: the data set that it was trained on.
+        modality: what an example is.
+        protocol: what was measured, and how.
+        versions: of aectl, Python and the libraries.
+        terms: the loss and its terms, means in nats per example.
+        example_scores: for each metric the score of every example.
+        baselines: the classical baselines on the same examples.
+        verdict: the comparison with the best baseline.
+        embeddings: what the latents are worth as features.
+        likelihood: the ELBO and log p(x).
+        samples: how samples compare with held-out examples.
+        figures: by name.
+    """
 
-def report_embeddings(opened: TrainedRun, split: SplitName, cache: Cache) -> Report:
-    """What the latents are worth as features."""
-    if not embeddings.has_bottleneck(opened):
-        note = f"{opened.model.latent_size:,} numbers for {math.prod(opened.model.input_shape):,} values"
-        print(f"the model squeezes nothing ({note}), so its latents are not compared as embeddings")
-        return {"note": f"no bottleneck: {note}"}
-    found = embeddings.score_embeddings(opened, split, cache)
-    if found.accuracy:
-        tables.console().print(tables.embeddings(found))
-    print(found.note or f"all {found.units} latent units are active")
-    dead = (found.units - found.active) / found.units
-    return {**asdict(found), "dead_share": dead, "protocol": embeddings.embedding_protocol(opened)}
+    run: str
+    checkpoint: str
+    model: str
+    parameters: int
+    task: str
+    dataset: str
+    trained_on: str
+    modality: Modality
+    protocol: dict[str, Any]
+    versions: dict[str, str]
+    terms: dict[str, float]
+    example_scores: Scores
+    baselines: list[BaselineRow]
+    verdict: Verdict | None
+    embeddings: Embeddings | NotApplicable | None
+    likelihood: LogLikelihood | NotApplicable | None
+    samples: SampleQuality | NotApplicable | None
+    figures: dict[str, Figure]
 
+    @property
+    def scores(self) -> dict[str, MeanCI]:
+        """The mean of each metric with its 95 % interval."""
+        return mean_scores(self.example_scores)
 
-def report_likelihood(opened: TrainedRun, batches: Batches, samples: int, images: int) -> Report:
-    """The likelihood of a model that has one."""
-    if not isinstance(opened.model, VAE):
-        return {"note": "the model is no VAE"}
-    if not opened.model.is_bound:
-        print("convention=lesson: its loss is no bound on the likelihood, so none is given")
-        return {"note": "no bound on the likelihood"}
-    found = log_likelihood.estimate(opened, opened.model, batches, samples, images)
-    tables.console().print(tables.likelihood(found))
-    if found.note:
-        print(found.note)
-    return {**vars(found), "kl_bits": found.kl_bits}
-
-
-def report_samples(opened: TrainedRun, split: SplitName, n: int) -> Report:
-    """How samples compare with held-out images, beside how other real images do."""
-    if not isinstance(opened.model, AE):
-        return {"note": "the model has nothing to sample from"}
-    held_out = flat_images(opened, split, n)
-    features = Features.of(flat_images(opened, "train", FIT_VALUES), held_out)
-    sampler = default_sampler(opened.model)
-    drawn = generate(opened, len(held_out), sampler).flatten(1).numpy()
-    source = {"prior": "the prior", "gaussian": "a Gaussian fitted to the training latents"}[sampler]
-    real: SplitName = "val" if split != "val" else "test"
-    scores = {
-        f"samples of {source}": features.score(drawn),
-        f"real images ({real})": features.score(flat_images(opened, real, n)),
-    }
-    note = f"Frechet distance of {features.held_out.shape[1]} principal components of the training images of "
-    note += f"{opened.run.cfg.names.dataset}: compare it with itself alone, over as many samples"
-    tables.console().print(tables.samples(len(held_out), scores))
-    print(note)
-    return {"n": len(drawn), "note": note, **{name: asdict(score) for name, score in scores.items()}}
-
-
-def flat_images(opened: TrainedRun, split: SplitName, n: int) -> np.ndarray:
-    """The first images of a split as rows in [0, 1], (N, values), as many as fit in memory."""
-    most = min(n, FIT_VALUES // math.prod(opened.model.shape))
-    x = opened.run.data.split(split).x[:most]
-    return to_float({"x": x})["x"].flatten(1).numpy()
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        sections = {"embeddings": self.embeddings, "likelihood": self.likelihood, "samples": self.samples}
+        return {
+            **{name: getattr(self, name) for name in PLAIN_FIELDS},
+            "terms": self.terms,
+            "scores": {name: asdict(mean) for name, mean in self.scores.items()},
+            "baselines": {row.baseline.name: row.to_dict(self.example_scores) for row in self.baselines},
+            **({"verdict": asdict(self.verdict)} if self.verdict else {}),
+            **{name: section.to_dict() for name, section in sections.items() if section},
+        }

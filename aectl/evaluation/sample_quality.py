@@ -1,29 +1,40 @@
-"""How much samples look like the data, how much of the data they reach, and whether they copy it."""
+"""Quality of samples: how close they are to the data, how much of it they cover, and whether they copy it."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from aectl.data.source import SplitName
+from aectl.evaluation.baseline_comparison import FIT_VALUES
+from aectl.inference.sampling import default_sampler, generate
+from aectl.inference.trained_run import TrainedRun
+from aectl.models.capabilities import IsConditional
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 COMPONENTS = 64
 NEIGHBOURS = 5
 COPIED = 0.5
+SOURCES = {"prior": "the prior", "gaussian": "a Gaussian fitted to the training latents"}
 
 
 @dataclass(frozen=True)
 class SampleScores:
-    """Images against as many held-out ones, in the space of the principal components of the training images.
+    """Samples compared with as many held-out examples, on principal components of the training examples.
 
     Arguments:
-        frechet: the Frechet distance; 0 is the same mean and covariance. Compares only with itself.
-        precision: the share of images that lie where the data does.
-        recall: the share of the data that lies where the images do.
-        density: how densely the data lies around the images; 1 for the data itself.
-        coverage: the share of the data that has an image near it.
-        nearest: the median distance of an image to its nearest training image, in pixels' root mean square.
-        copies: the share of images nearer to a training image than half the median distance of held-out ones.
+        frechet: the Frechet distance; 0 is the same mean and covariance. Comparable only for the same data set.
+        precision: the share of samples that lie where the data does.
+        recall: the share of the data that lies where the samples do.
+        density: how densely the data lies around the samples; 1 for the data itself.
+        coverage: the share of the data that has a sample near it.
+        nearest: the median root mean square distance of a sample to its nearest training example.
+        copies: the share of samples nearer to a training example than half the median distance of held-out ones.
     """
 
     frechet: float
@@ -36,28 +47,80 @@ class SampleScores:
 
 
 @dataclass(frozen=True)
-class Features:
-    """Principal components of the training images: features that need no download.
+class SampleQuality:
+    """The scores of samples and, to compare with, of real examples.
 
     Arguments:
-        pca: fitted on the training images.
-        train: the training images as rows, (N, values).
-        held_out: features of held-out images, (M, D).
-        distance: the median distance of a held-out image to its nearest training image.
+        n: the samples, and the held-out examples that they are compared with.
+        note: what the numbers can be compared with.
+        scores: of the samples, then of real examples.
     """
 
-    pca: PCA
+    n: int
+    note: str
+    scores: dict[str, SampleScores]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"n": self.n, "note": self.note, **{name: asdict(scores) for name, scores in self.scores.items()}}
+
+
+def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQuality:
+    """Scores samples against the first `n` examples of a split; a conditional model is given the classes of these."""
+    held_out = flat_examples(trained, split, n)
+    features = Features.of(flat_examples(trained, "train", FIT_VALUES), held_out)
+    sampler = default_sampler(trained.model)
+    classes = held_out_classes(trained, split, len(held_out))
+    drawn = generate(trained, len(held_out), sampler, cond=classes).flatten(1).numpy()
+    real: SplitName = "val" if split != "val" else "test"
+    examples = trained.run.modality.name
+    return SampleQuality(
+        len(drawn),
+        f"Frechet distance of {features.held_out.shape[1]} principal components of the training {examples} of "
+        f"{trained.run.cfg.names.dataset}: compare it with itself alone, over as many samples",
+        {
+            f"samples of {SOURCES[sampler]}": features.score(drawn),
+            f"real {examples} ({real})": features.score(flat_examples(trained, real, n)),
+        },
+    )
+
+
+def flat_examples(trained: TrainedRun, split: SplitName, n: int) -> np.ndarray:
+    """The first examples of a split as rows in [0, 1], (N, values), as many as fit in memory."""
+    most = min(n, FIT_VALUES // math.prod(trained.model.shape))
+    return trained.run.modality.to_model(trained.run.data.split(split).x[:most]).flatten(1).numpy()
+
+
+def held_out_classes(trained: TrainedRun, split: SplitName, n: int) -> Tensor | None:
+    """The classes of the first `n` examples of a split, for a conditional model."""
+    y = trained.run.data.split(split).y
+    return y[:n].to(trained.device) if isinstance(trained.model, IsConditional) and y is not None else None
+
+
+@dataclass(frozen=True)
+class Features:
+    """Principal components of the training examples: features that need no download.
+
+    Arguments:
+        pca: fitted on the training examples.
+        train: the training examples as rows, (N, values).
+        held_out: features of held-out examples, (M, D).
+        distance: the median distance of a held-out example to its nearest training example.
+    """
+
+    pca: "PCA"
     train: np.ndarray
     held_out: np.ndarray
     distance: float
 
     @classmethod
     def of(cls, train: np.ndarray, held_out: np.ndarray) -> "Features":
+        from sklearn.decomposition import PCA
+
         pca = PCA(min(COMPONENTS, *train.shape), random_state=0).fit(train)
         return cls(pca, train, pca.transform(held_out), float(np.median(nearest_neighbours(train, held_out)[0])))
 
     def score(self, images: np.ndarray) -> SampleScores:
-        """The scores of images as rows, (M, values)."""
+        """The scores of examples as rows, (M, values)."""
         drawn = self.pca.transform(images)
         distances = nearest_neighbours(self.train, images)[0]
         return SampleScores(
@@ -79,19 +142,19 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """
     mu_a, mu_b = a.mean(0), b.mean(0)
     root_a, root_b = root_covariance(a), root_covariance(b)
-    shared = np.linalg.norm(root_a.T @ root_b, "nuc")  # the trace of the root, of singular covariances too
+    shared = np.linalg.norm(root_a.T @ root_b, "nuc")  # the trace of the root, also for singular covariances
     return float(max(np.square(mu_a - mu_b).sum() + np.square(root_a).sum() + np.square(root_b).sum() - 2 * shared, 0))
 
 
 def root_covariance(points: np.ndarray) -> np.ndarray:
-    """R with the covariance R R^T of features (N, D), (D, D); a single point varies by nothing."""
+    """R with the covariance R R^T of features (N, D), (D, D); zero for a single point."""
     covariance = np.cov(points.T, ddof=min(1, len(points) - 1))
     variances, axes = np.linalg.eigh(np.atleast_2d(covariance))
     return axes * np.sqrt(variances.clip(0))
 
 
 def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    r"""Precision, recall, density and coverage of features (N, D) of samples against (M, D) of real images.
+    r"""Precision, recall, density and coverage of features (N, D) of samples against (M, D) of real examples.
 
     A point's neighbourhood is the ball to its fifth nearest neighbour of its own kind.
 
@@ -113,23 +176,25 @@ def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
 
 
 def radii(points: np.ndarray) -> np.ndarray:
-    """The distance of each point (N, D) to its fifth nearest neighbour, (N,); to the farthest where there are fewer."""
-    place = neighbours(points)  # the nearest, at place 0, is the point itself
-    return np.partition(pairwise_distances(points, points), place)[:, place]
+    """The distance of each point (N, D) to its fifth nearest neighbour, (N,), or to the farthest if there are fewer."""
+    rank = neighbours(points)  # rank 0 is the point itself
+    return np.partition(pairwise_distances(points, points), rank)[:, rank]
 
 
 def neighbours(points: np.ndarray) -> int:
-    """How many neighbours make the neighbourhood of a point: five, or all others where there are fewer."""
+    """The number of neighbours in the neighbourhood of a point: five, or all others if there are fewer."""
     return min(NEIGHBOURS, len(points) - 1)
 
 
 def pairwise_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The distances of points (N, D) from points (M, D), (N, M); of equal ones exactly 0."""
+    """The distances of points (N, D) from points (M, D), (N, M); exactly 0 for equal points."""
     exact = "donot_use_mm_for_euclid_dist"
     return torch.cdist(torch.from_numpy(a), torch.from_numpy(b), compute_mode=exact).numpy()
 
 
 def nearest_neighbours(train: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The root mean square distance of each image (M, values) to its nearest training image, and which one that is."""
+    """The root mean square distance of each example (M, values) to its nearest training example, and its index."""
+    from sklearn.neighbors import NearestNeighbors
+
     distances, indices = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(train).kneighbors(images)
     return distances[:, 0] / np.sqrt(train.shape[1]), indices[:, 0]

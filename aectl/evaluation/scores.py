@@ -1,23 +1,28 @@
-"""Scores of every single image, and what may be said of their means. Knows nothing of models."""
+"""Scores of single examples, and confidence intervals of their means."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.stats import t as student
 from torch import Tensor
 
-from aectl.modalities.image_metrics import MS_SSIM_SIDE, ms_ssim, mse, psnr, ssim
+from aectl.data.loader import Batches
+from aectl.errors import UserError
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.progress import track
+from aectl.modalities import Modality
+from aectl.rng import seeded_rng
 
-METRICS = {"psnr": psnr, "ssim": ssim, "mse": mse}
 CONFIDENCE = 0.95
 
 Scores = dict[str, np.ndarray]
-"""For each metric the value of every image, (N,)."""
+"""For each metric the value of every example, (N,)."""
 
 
 @dataclass(frozen=True)
 class MeanCI:
-    """A mean over images, and the interval that holds the mean of all such images 95 times in 100."""
+    """A mean with its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -28,15 +33,51 @@ class MeanCI:
         return (self.high - self.low) / 2
 
     def negative(self) -> "MeanCI":
-        """The same of what has the other sign."""
+        """The mean of the negated values."""
         return MeanCI(-self.mean, -self.high, -self.low)
 
 
-def score(output: Tensor, target: Tensor) -> Scores:
-    """Every metric of every image, (B, C, H, W) twice; the output is cut to [0, 1] as a file would be."""
-    metrics = METRICS if min(target.shape[-2:]) < MS_SSIM_SIDE else {**METRICS, "ms_ssim": ms_ssim}
-    clipped = output.clamp(0, 1)
-    return {name: metric(clipped, target).cpu().double().numpy() for name, metric in metrics.items()}
+@dataclass(frozen=True)
+class ModelScores:
+    """What a model scores on a split.
+
+    Arguments:
+        terms: the loss and its terms, means in nats per example.
+        scores: those of each of its outputs.
+    """
+
+    terms: dict[str, float]
+    scores: Scores
+
+
+@torch.inference_mode()
+def score_model(trained: TrainedRun, batches: Batches) -> ModelScores:
+    """Scores every example once; the corruption of a batch depends only on the seed and its index.
+
+    Raises:
+        UserError: an output is not finite.
+    """
+    totals: dict[str, float] = {}
+    parts = []
+    for index, batch in enumerate(track(batches, "the model")):
+        example = trained.make_example(batch, index)
+        with seeded_rng(trained.seed + index, trained.device):
+            terms, output = trained.model.loss_and_reconstruction(example)
+        for name, term in terms.items():
+            totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
+        parts.append(score_batch(trained.run.modality, output, example.target))
+    scores = concatenate_scores(parts)
+    if not np.isfinite(scores["mse"]).all():
+        raise UserError(
+            f"run={trained.run.folder}: its outputs are not finite, the training went wrong; "
+            "train again with a smaller optimizer.lr, or trainer.gradient_clip_val=1"
+        )
+    return ModelScores({name: total / len(scores["mse"]) for name, total in totals.items()}, scores)
+
+
+def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:
+    """Every metric of every example, (B, *shape) twice, in double precision."""
+    return {name: values.cpu().double().numpy() for name, values in modality.score(output, target).items()}
 
 
 def concatenate_scores(parts: list[Scores]) -> Scores:
@@ -45,12 +86,12 @@ def concatenate_scores(parts: list[Scores]) -> Scores:
 
 
 def first_scores(scores: Scores, n: int) -> Scores:
-    """The scores of the first `n` images."""
+    """The scores of the first `n` examples."""
     return {name: values[:n] for name, values in scores.items()}
 
 
 def mean_ci(values: np.ndarray) -> MeanCI:
-    """The mean of (N,) with its 95 % interval by Student's t; a single value has no interval but itself."""
+    """The mean of (N,) with its 95 % interval by Student's t; of a single value the interval has no width."""
     mean, n = float(values.mean()), len(values)
     if n < 2:
         return MeanCI(mean, mean, mean)

@@ -1,82 +1,145 @@
-"""The tables of `aectl eval`: in colours in a terminal, plain text elsewhere."""
+"""Prints reports: in full, or short enough for a screen. The only module of evaluation that formats."""
 
-from typing import Any
-
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from aectl.evaluation.baseline_comparison import BaselineRow
+from aectl.evaluation.cross_table import CrossTable
 from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood
-from aectl.evaluation.measure import Measured
-from aectl.evaluation.sample_quality import SampleScores
-from aectl.evaluation.scores import MeanCI, Scores, mean_ci
+from aectl.evaluation.report import NotApplicable, Report
+from aectl.evaluation.sample_quality import SampleQuality
+from aectl.evaluation.scores import MeanCI, mean_scores
+from aectl.io.tables import is_terminal, make_table, print_line, print_table
 
-HEADS = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM"}
-DIGITS = {"psnr": 2, "ssim": 3, "mse": 4, "ms_ssim": 3}
 COLOURS = {"beats": "green", "ties": "yellow", "loses": "red"}
-PLAIN_WIDTH = 1_000
+GAIN = "gain over baseline, dB"
 SETTING = "setting"
-VARIED = ("split", "seed", "binarize", "batch_size")
+SAMPLE_ROWS = {
+    "Frechet distance": "frechet",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "RMS distance to the nearest training {example}": "nearest",
+    "share that nearly copies a training {example}": "copies",
+}
 
 
-def console() -> Console:
-    """Where tables go; a pipe gets lines that do not wrap."""
-    shown = Console(highlight=False, markup=False, emoji=False)
-    if not shown.is_terminal:
-        shown.width = PLAIN_WIDTH
-    return shown
+def print_report(report: Report, full: bool = False) -> None:
+    """Prints the scores with the baselines and the verdict; of each other section a line, or all of it."""
+    print_table(comparison_table(report))
+    print_line(" · ".join(f"{name} {value:.3f}" for name, value in report.terms.items()) + " nats")
+    if report.verdict:
+        print_line(report.verdict.sentence, COLOURS[report.verdict.outcome])
+    for name, section in {
+        "latents": report.embeddings,
+        "likelihood": report.likelihood,
+        "samples": report.samples,
+    }.items():
+        if isinstance(section, NotApplicable):
+            print_line(f"{name}: {section.note}")
+        elif isinstance(section, Embeddings):
+            print_embeddings(section, full)
+        elif isinstance(section, LogLikelihood):
+            print_likelihood(section, report.modality.name, full)
+        elif section:
+            print_samples(section, report.modality.name, full)
 
 
-def table(title: str, *heads: str) -> Table:
-    """An empty table, numbers to the right of the first column; Markdown when piped."""
-    made = Table(box=box.SIMPLE_HEAD if console().is_terminal else box.MARKDOWN, title=title, title_justify="left")
-    for index, head in enumerate(heads):
-        made.add_column(head, justify="right" if index and head != SETTING else "left", overflow="fold")
-    return made
-
-
-def format_ci(value: MeanCI, digits: int) -> str:
-    """The mean and the half width of its interval."""
-    return f"{value.mean:.{digits}f} ±{value.half_width:.{digits}f}"
-
-
-def comparison(title: str, model: str, measured: Measured, rows: list[BaselineRow], best: BaselineRow | None) -> Table:
-    """The model, and each baseline with the model's lead over it."""
-    metrics = [name for name in HEADS if name in measured.scores]
-    settings = [SETTING] if any(row.setting or row.error for row in rows) else []
-    made = table(title, "", *(HEADS[name] for name in metrics), "the model leads by, dB", "images", *settings)
-    made.add_row(
-        model, *cells(measured.scores, metrics), "", f"{measured.n:,}", style="bold", end_section=console().is_terminal
+def print_cross_table(table: CrossTable) -> None:
+    """Prints the PSNR of each run on each data set, and of the best baseline there."""
+    made = make_table(
+        "PSNR in dB: trained on, by tested on (in brackets the best baseline)", ["trained on", *table.columns]
     )
-    for row in rows:
-        lead = row.margin(measured.scores)
-        name = f"{row.baseline.name} (best baseline)" if row is best else row.baseline.name
-        if row.scores is None or lead is None:
-            made.add_row(name, *["-"] * (len(metrics) + 2), f"cannot be had: {row.error}", style="dim")
-            continue
-        led = f"{lead.mean:+.2f} ±{lead.half_width:.2f}"
-        made.add_row(name, *cells(row.scores, metrics), led, f"{row.n:,}", *([row.setting] if settings else []))
+    for name, reports in table.rows.items():
+        made.add_row(name, *(psnr_cell(reports.get(column)) for column in table.columns))
+    print_table(made)
+
+
+def psnr_cell(report: Report | None) -> str:
+    if report is None:
+        return ""
+    psnr = f"{report.scores['psnr'].mean:.2f}"
+    if report.verdict is None:
+        return psnr
+    best = report.verdict.best_baseline
+    (scores,) = (row.scores for row in report.baselines if row.baseline.name == best)
+    assert scores is not None
+    return f"{psnr} ({best} {scores['psnr'].mean():.2f})"
+
+
+def format_ci(value: MeanCI, digits: int, sign: str = "") -> str:
+    """The mean and the half width of its interval."""
+    return f"{value.mean:{sign}.{digits}f} ±{value.half_width:.{digits}f}"
+
+
+def comparison_table(report: Report) -> Table:
+    """The model, and each baseline with the gain of the model over it."""
+    settings = [SETTING] if any(row.setting or row.error for row in report.baselines) else []
+    metrics = report.modality.metrics
+    protocol, examples = report.protocol, report.modality.name
+    title = f"{report.task} · {report.dataset}, n = {protocol['n']:,}, seed {protocol['seed']}"
+    heads = ["", *(metric.label for metric in metrics.values()), GAIN, examples, *settings]
+    made = make_table(title, heads, left=settings)
+    cells = score_cells(report, report.scores)
+    made.add_row(
+        f"{report.model} (this run)", *cells, "", f"{protocol['n']:,}", style="bold", end_section=is_terminal()
+    )
+    for row in report.baselines:
+        made.add_row(*baseline_cells(report, row)[: len(heads)], style="dim" if row.error else None)
     return made
 
 
-def cells(scores: Scores, metrics: list[str]) -> list[str]:
-    """The mean of each metric, in words."""
-    return [format_ci(mean_ci(scores[name]), DIGITS[name]) for name in metrics]
+def baseline_cells(report: Report, row: BaselineRow) -> list[str]:
+    margin = row.margin(report.example_scores)
+    if row.scores is None or margin is None:
+        return [row.baseline.name, *["-"] * (len(report.modality.metrics) + 2), f"not available: {row.error}"]
+    best = report.verdict is not None and report.verdict.best_baseline == row.baseline.name
+    name = f"{row.baseline.name} (best baseline)" if best else row.baseline.name
+    return [name, *score_cells(report, mean_scores(row.scores)), format_ci(margin, 2, "+"), f"{row.n:,}", row.setting]
 
 
-def embeddings(found: Embeddings) -> Table:
-    """Accuracy of each classifier on each kind of features."""
-    made = table("latents as features: accuracy", "features", "k nearest neighbours", "linear probe")
+def score_cells(report: Report, scores: dict[str, MeanCI]) -> list[str]:
+    return [format_ci(scores[name], metric.digits) for name, metric in report.modality.metrics.items()]
+
+
+def print_embeddings(found: Embeddings, full: bool) -> None:
+    active = found.note or f"all {found.units} latent dimensions are active"
+    if full:
+        if found.accuracy:
+            print_table(embeddings_table(found))
+        print_line(active)
+    elif found.accuracy:
+        probes = ", ".join(f"{name} {accuracy['probe'].mean:.3f}" for name, accuracy in found.accuracy.items())
+        print_line(f"latents: linear probe on {probes}; {active}")
+    else:
+        print_line(f"latents: {active}")
+
+
+def embeddings_table(found: Embeddings) -> Table:
+    """The accuracy of each classifier on each kind of features."""
+    made = make_table("latents as features: accuracy", ["features", "k nearest neighbours", "linear probe"])
     for name, accuracy in found.accuracy.items():
         made.add_row(name, *(format_ci(accuracy[kind], 3) for kind in ("knn", "probe")))
     return made
 
 
-def likelihood(found: LogLikelihood) -> Table:
-    """Each quantity in nats and, where it is used, in bits."""
-    made = table(f"likelihood of {found.n:,} images", "per image", "nats", "bits")
+def print_likelihood(found: LogLikelihood, examples: str, full: bool) -> None:
+    if full:
+        print_table(likelihood_table(found, examples))
+        if found.note:
+            print_line(found.note)
+    else:
+        print_line(
+            f"likelihood: log p(x) {format_ci(found.log_likelihood, 2)} nats, ELBO {format_ci(found.elbo, 2)}, "
+            f"{format_ci(found.bits_per_dim, 4)} bits per dimension, {found.n:,} {examples}"
+            + (f". {found.note}" if found.note else "")
+        )
+
+
+def likelihood_table(found: LogLikelihood, examples: str) -> Table:
+    """Each quantity in nats and, where it is usual, in bits."""
+    made = make_table(f"likelihood of {found.n:,} {examples}", [f"per {examples[:-1]}", "nats", "bits"])
     made.add_row("ELBO", format_ci(found.elbo, 2), "")
     made.add_row("reconstruction, -nll", format_ci(found.nll.negative(), 2), "")
     made.add_row("KL from the prior", format_ci(found.kl, 2), f"{found.kl_bits:.2f}")
@@ -85,48 +148,21 @@ def likelihood(found: LogLikelihood) -> Table:
     return made
 
 
-def samples(n: int, scores: dict[str, SampleScores]) -> Table:
-    """Samples, and beside them what real images score."""
-    made = table(f"samples against {n:,} held-out images", "", *scores)
-    rows: dict[str, Any] = {
-        "Frechet distance": "frechet",
-        "precision": "precision",
-        "recall": "recall",
-        "density": "density",
-        "coverage": "coverage",
-        "RMS distance to the nearest training image": "nearest",
-        "share that nearly copies a training image": "copies",
-    }
-    for head, name in rows.items():
-        made.add_row(head, *(f"{getattr(score, name):.3f}" for score in scores.values()))
+def print_samples(found: SampleQuality, examples: str, full: bool) -> None:
+    if full:
+        print_table(samples_table(found, examples))
+        print_line(found.note)
+    else:
+        drawn, real = found.scores.values()
+        names = {"Frechet distance": "frechet", "precision": "precision", "recall": "recall"}
+        scores = [f"{head} {getattr(drawn, name):.3f} ({getattr(real, name):.3f})" for head, name in names.items()]
+        print_line(f"samples: {', '.join(scores)}; in brackets real {examples}")
+
+
+def samples_table(found: SampleQuality, examples: str) -> Table:
+    """The scores of samples, and beside them those of real examples."""
+    made = make_table(f"samples against {found.n:,} held-out {examples}", ["", *found.scores])
+    for head, name in SAMPLE_ROWS.items():
+        cells = (f"{getattr(scores, name):.3f}" for scores in found.scores.values())
+        made.add_row(head.format(example=examples[:-1]), *cells)
     return made
-
-
-def matrix(reports: list[dict[str, Any]]) -> Table:
-    """Trained on by tested on: the PSNR of each model and of the best baseline that saw the same training images."""
-    heads = tested_on(reports)
-    tested = list(dict.fromkeys(heads))
-    made = table("PSNR in dB: trained on, by tested on (in brackets the best baseline)", "trained on", *tested)
-    rows: dict[str, dict[str, str]] = {}
-    for head, report in zip(heads, reports, strict=True):
-        verdict = report.get("verdict")
-        beside = f" ({verdict['best_baseline']} {best_psnr(report):.2f})" if verdict else ""
-        row = rows.setdefault(f"{report['trained_on']} · {report['model']} · {report['run']}", {})
-        row[head] = f"{report['scores']['psnr'].mean:.2f}{beside}"
-    for name, row in rows.items():
-        made.add_row(name, *(row.get(head, "") for head in tested))
-    return made
-
-
-def tested_on(reports: list[dict[str, Any]]) -> list[str]:
-    """Of each report its task and data set, and what else was varied from one evaluation to another."""
-    varied = [key for key in VARIED if len({report["protocol"][key] for report in reports}) > 1]
-    return [
-        " · ".join([report["task"], report["dataset"], *(f"{key} {report['protocol'][key]}" for key in varied)])
-        for report in reports
-    ]
-
-
-def best_psnr(report: dict[str, Any]) -> float:
-    """The PSNR of the baseline that the verdict names."""
-    return report["baselines"][report["verdict"]["best_baseline"]]["psnr"].mean

@@ -1,43 +1,68 @@
-"""Says in one sentence what the comparison means, and what to try when it was lost."""
+"""Whether a model beats the best baseline, and what to try if it does not."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from aectl.evaluation.scores import MeanCI
-from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
+from aectl.models.capabilities import HasLatent
 
 Outcome = Literal["beats", "ties", "loses"]
 
 
-def outcome(lead: MeanCI) -> Outcome:
-    """Beats or loses when the 95 % interval of the paired difference leaves out zero, else ties; NaN loses."""
-    if lead.low > 0:
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison of a model with the best baseline.
+
+    Arguments:
+        best_baseline: its name.
+        outcome: what the model does to it.
+        lead_db: the model's gain over it in dB of PSNR, paired over the examples that both have.
+        sentence: the same in words.
+    """
+
+    best_baseline: str
+    outcome: Outcome
+    lead_db: MeanCI
+    sentence: str
+
+
+def decide_outcome(gain: MeanCI) -> Outcome:
+    """`beats` or `loses` if the 95 % interval of the paired difference excludes zero, else `ties`; NaN loses."""
+    if gain.low > 0:
         return "beats"
-    return "ties" if lead.low <= 0 <= lead.high else "loses"
+    return "ties" if gain.low <= 0 <= gain.high else "loses"
 
 
-def sentence(lead: MeanCI, n: int, baseline: str, way_on: str) -> str:
-    """The outcome against the best baseline, with the difference in dB, and a way on where it did not win."""
-    result = outcome(lead)
-    interval = f"95 % interval {lead.low:+.2f} to {lead.high:+.2f}, paired over {n:,} images"
-    words = {
-        "beats": f"The model beats the best baseline, {baseline}, by {lead.mean:.2f} dB ({interval}).",
-        "ties": f"The model ties with the best baseline, {baseline}: {lead.mean:+.2f} dB ({interval}).",
-        "loses": f"The model loses to the best baseline, {baseline}, by {-lead.mean:.2f} dB ({interval}).",
-    }
-    return words[result] if result == "beats" else f"{words[result]} {way_on}"
+def describe_outcome(gain: MeanCI, examples: str, baseline: str, advice: str) -> str:
+    """The outcome in a sentence, with the difference in dB; with advice unless the model won.
+
+    Arguments:
+        gain: of the model over the baseline.
+        examples: how many of what: `359 images`.
+        baseline: the name of the best one.
+        advice: what to try next.
+    """
+    interval = f"95 % interval {gain.low:+.2f} to {gain.high:+.2f}, paired over {examples}"
+    outcome = decide_outcome(gain)
+    if outcome == "beats":
+        return f"The model beats the best baseline, {baseline}, by {gain.mean:.2f} dB ({interval})."
+    if outcome == "ties":
+        return f"The model ties with the best baseline, {baseline}: {gain.mean:+.2f} dB ({interval}). {advice}"
+    return f"The model loses to the best baseline, {baseline}, by {-gain.mean:.2f} dB ({interval}). {advice}"
 
 
 def suggest_improvement(model: Autoencoder, restores: bool, trained_on: str, tested_on: str) -> str:
     """What to try next with a model that did not beat the best baseline."""
     if trained_on != tested_on:
-        return f"It has learned {trained_on} alone: for images like these, train on them (dataset={tested_on})."
+        return f"It was trained only on {trained_on}: to do better here, train on this data set (dataset={tested_on})."
     longer = "train for longer (trainer.max_epochs=), or make the net larger"
-    if not restores or not isinstance(model, AE):
+    images = len(model.shape) == 3
+    if not (restores and images and isinstance(model, HasLatent)):
         return f"Try to {longer}."
     if len(model.latent_shape) == 1:
         return (
-            "One code for the whole image is the wrong shape for restoring it: try net.latent=grid, "
+            "A single code vector for the whole image loses the detail that restoring needs: try net.latent=grid, "
             "or model=rednet, which has no bottleneck."
         )
     return f"Restoring through a bottleneck loses detail: try model=rednet, which has none, or {longer}."

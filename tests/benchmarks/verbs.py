@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from aectl.cli.commands.sample import sample
-from aectl.evaluation.measure import measure
+from aectl.evaluation.scores import score_model
 from aectl.inference.sampling import BATCH_SIZE
 from aectl.inference.trained_run import TrainedRun
 from aectl.runs import open as open_run
@@ -36,7 +36,7 @@ def evaluation(folder: Path) -> Row:
             run.model.reconstruct(batches.take(part)["x"].float() / 255)
 
     watch = Watch()
-    pairs = alternated(lambda: quietly(measure, run, batches), forward)
+    pairs = alternated(lambda: quietly(score_model, run, batches), forward)
     return row("eval: loss, PSNR, SSIM, MSE of 10,000 images", "bare forward pass", 0.6, pairs, watch.others())
 
 

@@ -1,4 +1,4 @@
-"""Several evaluations in one call: trained on by tested on."""
+"""Several evaluations in one command: a table of trained on by tested on."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
 
 COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
 BOTH = ("dataset=digits,digits_28", "++dataset.size=8")
-"""Two data sets of one shape."""
+"""Two data sets of the same shape."""
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def pair(aectl: Aectl) -> list[Path]:
 
 
 def matrix(result: Result) -> Table:
-    """The last table that was printed."""
+    """The last table in the output."""
     return tables(result.out)[-1]
 
 
@@ -50,7 +50,7 @@ class TestTrainedOnByTestedOn:
         (path,) = re.findall(r"wrote (\S+/matrix\.json)", result.out)
         found = json.loads(Path(path).read_text())
         names = [(cell["trained_on"], cell["tested_on"]) for cell in found]
-        assert names == [(home, away) for home in ("digits", "digits_28") for away in ("digits", "digits_28")]
+        assert names == [(train, test) for train in ("digits", "digits_28") for test in ("digits", "digits_28")]
         for cell in found:
             report = report_of(Path(cell["run"]), f"{cell['tested_on']}-*")
             assert cell["psnr"] == report["scores"]["psnr"]
@@ -58,16 +58,16 @@ class TestTrainedOnByTestedOn:
             assert cell["verdict"] == report["verdict"]
             assert cell["baselines"] == {name: row["psnr"] for name, row in report["baselines"].items()}
 
-    def test_what_a_model_has_not_learned_is_said(self, aectl: Aectl, pair: list[Path]) -> None:
+    def test_the_verdict_names_the_data_set_to_train_on(self, aectl: Aectl, pair: list[Path]) -> None:
         aectl("eval", pair[0], *BOTH, *COMPARED)
         report = report_of(pair[0], "digits_28-*")
         assert report["trained_on"] == report["protocol"]["baselines_fitted_on"] == "digits"
         assert report["dataset"] == "digits_28"
-        assert report["verdict"]["sentence"].endswith("train on them (dataset=digits_28).")
+        assert report["verdict"]["sentence"].endswith("train on this data set (dataset=digits_28).")
 
 
-class TestWhatIsTold:
-    """Whatever is varied has a column of its own."""
+class TestColumns:
+    """Each value of what is varied has a column."""
 
     @pytest.mark.parametrize(
         ("typed", "heads"),
@@ -77,35 +77,35 @@ class TestWhatIsTold:
             ("task=denoise,reconstruct", ["denoise-0.2 · digits", "reconstruct · digits"]),
         ],
     )
-    def test_by_its_head(self, typed: str, heads: list[str], aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_heads_name_what_is_varied(self, typed: str, heads: list[str], aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", "-m", runs["vae"], typed, *BARE)
         assert result.status == 0
         (row,) = matrix(result).values()
         assert list(row) == heads
         assert len(set(row.values())) == 2
 
-    def test_and_each_evaluation_of_another_split_keeps_its_folder(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_each_split_has_a_folder(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         aectl("eval", "-m", runs["vae"], "split=val,test", *BARE)
         assert {path.name for path in (runs["vae"] / "eval").iterdir()} == {
             "digits-denoise-0.2-val",
             "digits-denoise-0.2-test",
         }
 
-    def test_one_evaluation_is_no_matrix(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_one_evaluation_gives_no_table(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         assert len(tables(aectl("eval", "-m", runs["vae"], "split=test", *BARE).out)) == 1
 
-    def test_runs_of_several_models_have_a_row_each(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_each_run_has_a_row(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["vae"], runs["rednet"], *BARE)
         assert list(matrix(result)) == [f"digits · {name} · {runs[name]}" for name in ("vae", "rednet")]
 
-    def test_a_path_may_hold_any_sign(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+    def test_a_path_may_contain_markup(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
         odd = [str(runs[name].rename(tmp_path / sign)) for name, sign in {"ae": "[red]", "vae": ":x:"}.items()]
         result = aectl("eval", *odd, *BARE)
         assert [row.rpartition(" · ")[2] for row in matrix(result)] == odd
 
 
 class TestMistakes:
-    def test_a_combination_of_another_shape_is_named_and_no_success(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_a_data_set_of_another_shape_fails_and_is_named(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["ae"], "dataset=digits,digits_28", *BARE)
         assert result.status == 2
         assert "aectl eval: dataset=digits_28: its output images are 1x28x28, but the model of this run has 1x8x8" in (
@@ -125,7 +125,7 @@ class TestMistakes:
         assert "aectl eval: split=tset: expected 'train', 'val' or 'test'" in result.err
 
 
-def test_two_matrices_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+def test_two_tables_of_the_same_second_have_different_folders(tmp_path: Path) -> None:
     folders = []
     for _ in range(2):
         config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "eval")}, "overrides": {"hydra": []}}})

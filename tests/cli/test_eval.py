@@ -1,4 +1,4 @@
-"""`aectl eval` of one run: what it prints, what it leaves, and that both say the same."""
+"""`aectl eval` of one run: what it prints and writes, and that both agree."""
 
 import math
 import os
@@ -26,7 +26,7 @@ Mean = dict[str, float]
 
 
 class Evaluated(NamedTuple):
-    """A run of which every section was measured, in a process of its own."""
+    """A run evaluated with all sections, in a process of its own."""
 
     run: Path
     out: str
@@ -37,7 +37,7 @@ class Evaluated(NamedTuple):
 @pytest.fixture(scope="module")
 def evaluated(trained: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     run = Path(shutil.copytree(trained["vae"], tmp_path_factory.mktemp("evaluated") / "vae"))
-    command = [sys.executable, "-m", "aectl", "eval", str(run)]
+    command = [sys.executable, "-m", "aectl", "eval", str(run), "report=full"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Evaluated(run, done.stdout, done.stderr, report_of(run))
 
@@ -62,19 +62,19 @@ def scores(found: dict[str, Mean]) -> dict[str, str]:
     return {head: around(found[name], digits) for head, (name, digits) in heads.items()}
 
 
-class TestWhatIsPrinted:
-    """The tables say what metrics.json says."""
+class TestFullReport:
+    """The tables hold the numbers of metrics.json."""
 
     def test_the_model_and_the_baselines(self, evaluated: Evaluated) -> None:
         report, (printed, *_) = evaluated.report, tables(evaluated.out)
         best = report["verdict"]["best_baseline"]
-        alone = {"the model leads by, dB": "", "images": "359", "setting": ""}
+        alone = {"gain over baseline, dB": "", "images": "359", "setting": ""}
         assert printed.pop("vae (this run)") == scores(report["scores"]) | alone
         assert list(printed) == [f"{name} (best baseline)" if name == best else name for name in report["baselines"]]
         assert len(printed) == 6
         for row, found in zip(printed.values(), report["baselines"].values(), strict=True):
             lead = around(found["model_leads_by_db"], 2, "+")
-            beside = {"the model leads by, dB": lead, "images": str(found["n"]), "setting": found["setting"]}
+            beside = {"gain over baseline, dB": lead, "images": str(found["n"]), "setting": found["setting"]}
             assert row == scores(found) | beside
 
     def test_the_verdict_and_the_terms(self, evaluated: Evaluated) -> None:
@@ -93,7 +93,7 @@ class TestWhatIsPrinted:
         assert list(printed) == ["latents", "PCA-16", "pixels"]
         for name, row in printed.items():
             assert row == {head: around(found["accuracy"][name][kind], 3) for head, kind in heads.items()}
-        assert (found["note"] or "all 16 latent units are active") in evaluated.out
+        assert (found["note"] or "all 16 latent dimensions are active") in evaluated.out
         assert found["dead_share"] == (16 - found["active"]) / 16
 
     def test_the_likelihood(self, evaluated: Evaluated) -> None:
@@ -119,21 +119,21 @@ class TestWhatIsPrinted:
         assert [[row[name] for row in printed.values()] for name in names] == values
         assert found["samples of the prior"]["frechet"] > found["real images (val)"]["frechet"]
 
-    def test_nothing_but_lines_when_piped(self, evaluated: Evaluated) -> None:
+    def test_a_pipe_gets_no_escape_codes(self, evaluated: Evaluated) -> None:
         assert not re.search(r"[\x1b\r]", evaluated.out)
         assert evaluated.err == ""
 
-    def test_colours_and_bars_in_a_terminal(self, runs: dict[str, Path]) -> None:
+    def test_a_terminal_gets_colours_and_progress_bars(self, runs: dict[str, Path]) -> None:
         keys = ("embeddings=false", "samples=0", "importance_samples=0")
         shown = in_terminal([sys.executable, "-m", "aectl", "eval", str(runs["vae"]), *keys])
         assert re.search(r"\x1b\[31mThe model loses to the best baseline", shown)
         assert re.search(r"baselines .*━", shown)
-        assert "\x1b[?25h" in shown[shown.rfind("━") :]  # the cursor is there again
+        assert "\x1b[?25h" in shown[shown.rfind("━") :]  # the cursor is shown again
         assert not tables(shown.replace("\r\n", "\n"))
 
 
 def in_terminal(command: list[str]) -> str:
-    """What a command writes to a terminal."""
+    """The output of a command in a terminal."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "140"}
     environment.pop("NO_COLOR", None)
@@ -143,14 +143,14 @@ def in_terminal(command: list[str]) -> str:
         try:
             while part := os.read(ours, 4096):
                 written += part
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # Linux raises it when the other end is closed
             pass
     os.close(ours)
     assert process.returncode == 0, written
     return written.decode()
 
 
-def test_the_protocol_says_all_that_one_needs_to_measure_it_again(evaluated: Evaluated) -> None:
+def test_the_protocol_holds_what_it_takes_to_repeat_the_evaluation(evaluated: Evaluated) -> None:
     protocol, config = evaluated.report["protocol"], yaml.safe_load((evaluated.run / "config.yaml").read_text())
     assert (protocol["split"], protocol["n"], protocol["seed"], protocol["batch_size"]) == ("test", 359, 0, 250)
     assert protocol["corruption"] == config["task"]
@@ -166,7 +166,7 @@ def test_the_protocol_says_all_that_one_needs_to_measure_it_again(evaluated: Eva
 
 
 class TestSecondEvaluation:
-    def test_it_fits_nothing_again_and_finds_the_same(
+    def test_it_fits_nothing_and_gives_the_same_numbers(
         self, evaluated: Evaluated, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         metrics = evaluated.run / "eval" / "digits-denoise-0.2-test" / "metrics.json"
@@ -176,7 +176,7 @@ class TestSecondEvaluation:
         assert aectl("eval", evaluated.run).status == 0
         assert metrics.read_bytes() == before
 
-    def test_a_fit_serves_every_seed_but_the_noise_is_another(
+    def test_fits_are_shared_between_seeds_but_noise_is_not(
         self, runs: dict[str, Path], aectl: Aectl, monkeypatch: pytest.MonkeyPatch, evaluated: Evaluated
     ) -> None:
         monkeypatch.setattr(Filter, "fit", broken)
@@ -202,17 +202,17 @@ class TestSections:
             ("samples=0", {"samples"}, 3),
         ],
     )
-    def test_each_can_be_left_out_and_changes_no_other(
+    def test_leaving_one_out_changes_no_other(
         self, key: str, left_out: set[str], num_tables: int, aectl: Aectl, runs: dict[str, Path], evaluated: Evaluated
     ) -> None:
-        result = aectl("eval", runs["vae"], key)
+        result = aectl("eval", runs["vae"], key, "report=full")
         report = report_of(runs["vae"])
         assert not any(report.get(section) for section in left_out)
         assert len(tables(result.out)) == num_tables
         for section in evaluated.report.keys() - left_out - {"run"}:
             assert report[section] == evaluated.report[section], section
 
-    def test_without_any_the_model_s_scores_are_left(
+    def test_without_any_only_the_scores_of_the_model_remain(
         self, aectl: Aectl, runs: dict[str, Path], evaluated: Evaluated
     ) -> None:
         result = aectl("eval", runs["vae"], *BARE)
@@ -220,13 +220,58 @@ class TestSections:
         (printed,) = tables(result.out)
         assert list(printed) == ["vae (this run)"]
 
-    def test_a_model_that_has_no_likelihood_or_samples_says_why(self, aectl: Aectl, runs: dict[str, Path]) -> None:
-        for name in ("ae", "rednet"):
-            assert aectl("eval", runs[name], "baselines=false").status == 0
+    def test_a_section_that_does_not_apply_has_a_reason(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        printed = {name: aectl("eval", runs[name], "baselines=false").out for name in ("ae", "rednet")}
         plain, skipping = report_of(runs["ae"]), report_of(runs["rednet"])
-        assert plain["likelihood"] == skipping["likelihood"] == {"note": "the model is no VAE"}
+        assert plain["likelihood"] == {"note": "not available: AE has no KL, so no bound on log p(x)"}
+        assert skipping["likelihood"] == {"note": "not available: RedNet has no KL, so no bound on log p(x)"}
         assert plain["samples"].keys() == {"n", "note", "samples of a Gaussian fitted to the training latents"} | {
             "real images (val)"
         }
-        assert skipping["samples"] == {"note": "the model has nothing to sample from"}
+        assert skipping["samples"] == {"note": "not available: RedNet has no latent to sample"}
         assert skipping["embeddings"] == {"note": "no bottleneck: 128 numbers for 64 values"}
+        assert f"\nlikelihood: {plain['likelihood']['note']}\n" in printed["ae"]
+        for head, section in {"latents": "embeddings", "likelihood": "likelihood", "samples": "samples"}.items():
+            assert f"\n{head}: {skipping[section]['note']}\n" in printed["rednet"]
+
+
+@pytest.fixture(scope="module")
+def printed(evaluated: Evaluated) -> dict[str, str]:
+    """What a pipe gets, by the value of `report`."""
+    command = [sys.executable, "-m", "aectl", "eval", str(evaluated.run)]
+    short = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {"short": short.stdout, "full": evaluated.out}
+
+
+class TestPipedReport:
+    @pytest.mark.parametrize("report", ["short", "full"])
+    def test_no_line_ends_in_a_blank_and_no_empty_lines_follow_each_other(
+        self, report: str, printed: dict[str, str]
+    ) -> None:
+        assert not re.search(r"[ \t]$", printed[report], re.MULTILINE)
+        assert "\n\n\n" not in printed[report]
+
+    def test_without_options_it_fits_a_screen_of_40_lines(self, printed: dict[str, str]) -> None:
+        assert len(printed["short"].splitlines()) <= 40 < len(printed["full"].splitlines())
+
+    def test_without_options_it_has_one_table_the_verdict_and_a_line_for_each_section(
+        self, evaluated: Evaluated, printed: dict[str, str]
+    ) -> None:
+        report, (compared,) = evaluated.report, tables(printed["short"])
+        assert compared == tables(evaluated.out)[0]
+        assert f"\n{report['verdict']['sentence']}\n" in printed["short"]
+        latents, likelihood, samples = (
+            next(line for line in printed["short"].splitlines() if line.startswith(f"{head}: "))
+            for head in ("latents", "likelihood", "samples")
+        )
+        for name, accuracy in report["embeddings"]["accuracy"].items():
+            assert f"{name} {accuracy['probe']['mean']:.3f}" in latents
+        assert latents.endswith(report["embeddings"]["note"] or "all 16 latent dimensions are active")
+        for name, digits in {"elbo": 2, "log_likelihood": 2, "bits_per_dim": 4}.items():
+            assert around(report["likelihood"][name], digits) in likelihood
+        drawn, real = report["samples"]["samples of the prior"], report["samples"]["real images (val)"]
+        for name in ("frechet", "precision", "recall"):
+            assert f"{drawn[name]:.3f} ({real[name]:.3f})" in samples
+
+    def test_metrics_json_does_not_depend_on_it(self, evaluated: Evaluated, printed: dict[str, str]) -> None:
+        assert report_of(evaluated.run) == evaluated.report

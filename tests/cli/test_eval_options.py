@@ -1,4 +1,4 @@
-"""`aectl eval` on what a run was not trained on, and on what cannot be measured."""
+"""`aectl eval` on other data and tasks than a run was trained on, and what is not available."""
 
 import re
 import shutil
@@ -17,21 +17,21 @@ PHOTOS = ("dataset=photos", "dataset.size=16", "dataset.patches_per_photo=10")
 
 
 class TestNoise:
-    def test_the_denoiser_is_better_than_its_input_after_the_default_training(self, aectl: Aectl) -> None:
+    def test_a_denoiser_beats_its_input_after_the_default_training(self, aectl: Aectl) -> None:
         run = run_folder(aectl("train", "model=vae", "task=denoise"))
         aectl("eval", run, *COMPARED)
         assert report_of(run)["baselines"]["untouched input"]["model_leads_by_db"]["low"] > 1
 
-    def test_the_untouched_input_scores_by_its_noise_alone(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_scores_of_the_untouched_input_depend_only_on_the_noise(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         untouched = {}
         for sigma in (0, 0.3):
             aectl("eval", runs["vae"], "task=denoise", f"task.sigma={sigma}", *COMPARED)
             found = report_of(runs["vae"], f"digits-denoise-{sigma}-test")["baselines"]["untouched input"]
             untouched[sigma] = {name: found[name]["mean"] for name in ("psnr", "ssim", "mse")}
         assert untouched[0] == pytest.approx({"psnr": 100, "ssim": 1, "mse": 0}, abs=1e-5)
-        assert 0.3**2 / 3 < untouched[0.3]["mse"] < 0.3**2  # what lies beyond black and white is cut off
+        assert 0.3**2 / 3 < untouched[0.3]["mse"] < 0.3**2  # values outside [0, 1] are clipped
 
-    def test_slow_baselines_run_on_the_first_images_alone(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_slow_baselines_run_only_on_the_first_images(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         aectl("eval", runs["vae"], "slow_images=20", *COMPARED)
         report = report_of(runs["vae"])
         assert report["protocol"]["slow_baselines_run_on"] == 20
@@ -39,7 +39,7 @@ class TestNoise:
         assert slow == {"total variation", "non-local means"}
         assert {found["n"] for found in report["baselines"].values()} == {20, 359}
 
-    def test_the_seed_is_that_of_the_corruption(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_the_seed_decides_the_corruption(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         def psnr(run: Path, *keys: str) -> float:
             aectl("eval", run, *keys, *BARE)
             return report_of(run)["scores"]["psnr"]["mean"]
@@ -48,7 +48,7 @@ class TestNoise:
         assert psnr(runs["ae"]) == psnr(runs["ae"], "seed=1")  # nothing is drawn
 
 
-class TestWhere:
+class TestRun:
     def test_a_lone_checkpoint_is_a_run_too(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
         aectl("eval", runs["vae"], *BARE)
         friend = tmp_path / "elsewhere" / "friend.ckpt"
@@ -57,7 +57,7 @@ class TestWhere:
         assert aectl("eval", friend, *BARE).status == 0
         assert report_of(friend.with_suffix(""))["scores"] == report_of(runs["vae"])["scores"]
 
-    def test_latest_is_the_run_that_began_last(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_latest_is_the_run_that_was_started_last(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         (runs["ae"] / "config.yaml").touch()
         assert aectl("eval", "latest", *BARE).out.startswith("run outputs/ae/")
         assert aectl("eval", *BARE).out.startswith("run outputs/ae/")
@@ -67,14 +67,14 @@ class TestWhere:
         assert "denoise-salt-pepper-0.1 · digits, n = 359, seed 0" in result.out
         assert report_of(runs["ae"])["protocol"]["corruption"]["amount"] == 0.1
 
-    def test_baselines_learn_from_what_the_model_has_learned_from(self, aectl: Aectl) -> None:
+    def test_baselines_are_fitted_to_the_training_data_of_the_model(self, aectl: Aectl) -> None:
         run = run_folder(aectl("train", "model=ae", "net=mlp", *PHOTOS, *QUICK))
         aectl("eval", run, *PHOTOS[:2], "dataset.patches_per_photo=3", *COMPARED)
         train, test = (Photos(16, n).split(name).x / 255 for n, name in ((10, "train"), (3, "test")))
         off = (test - train.mean(0)).square().mean().item()
         assert report_of(run)["baselines"]["mean image"]["mse"]["mean"] == pytest.approx(off, rel=1e-5)
 
-    def test_samples_are_not_held_against_another_data_set(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_samples_are_not_compared_with_another_data_set(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         aectl("eval", runs["vae"], "dataset=digits_28", "dataset.size=8", "baselines=false", "importance_samples=1")
         report = report_of(runs["vae"], "digits_28-*")
         assert "samples" not in report
@@ -87,7 +87,7 @@ class TestWhere:
             ("task=super-res", "its input images are 1x4x4, but the model of this run has 1x8x8"),
         ],
     )
-    def test_what_does_not_fit_the_model_is_refused(
+    def test_data_or_a_task_of_another_shape_is_refused(
         self, typed: str, said: str, aectl: Aectl, runs: dict[str, Path]
     ) -> None:
         result = aectl("eval", runs["vae"], typed)
@@ -100,10 +100,10 @@ class TestWhere:
 class TestBlackAndWhite:
     @pytest.fixture
     def gray(self, aectl: Aectl) -> Path:
-        """A VAE that was trained on gray pixels as if they were probabilities."""
+        """A VAE with a Bernoulli likelihood, trained on gray pixels."""
         return run_folder(aectl("train", "model=vae", "net=mlp", "likelihood=bernoulli", *QUICK))
 
-    def test_fixed_pixels_give_a_bernoulli_a_likelihood(self, aectl: Aectl, gray: Path) -> None:
+    def test_a_bernoulli_has_a_likelihood_of_binarized_pixels(self, aectl: Aectl, gray: Path) -> None:
         keys = ("baselines=false", "embeddings=false", "samples=0", "importance_samples=2")
         assert "Gray pixels under a Bernoulli are no likelihood" in aectl("eval", gray, *keys).out
         assert "no likelihood" not in aectl("eval", gray, "binarize=fixed", *keys).out
@@ -113,14 +113,14 @@ class TestBlackAndWhite:
         assert (as_trained["protocol"]["binarize"], binary["protocol"]["binarize"]) == ("none", "fixed")
         assert binary["scores"]["mse"]["mean"] > as_trained["scores"]["mse"]["mean"]
 
-    def test_baselines_are_fitted_to_black_and_white_as_well(self, aectl: Aectl, gray: Path) -> None:
+    def test_baselines_are_fitted_to_binarized_images_too(self, aectl: Aectl, gray: Path) -> None:
         aectl("eval", gray, "binarize=threshold", *COMPARED)
         train, test = (Digits().split(name).x.gt(127).float() for name in ("train", "test"))
         off = (test - train.mean(0)).square().mean().item()
         assert report_of(gray)["baselines"]["mean image"]["mse"]["mean"] == pytest.approx(off, rel=1e-5)
 
 
-class TestWhatCannotBeHad:
+class TestNotAvailable:
     def test_more_components_than_values(self, aectl: Aectl) -> None:
         run = run_folder(aectl("train", "model=ae", "net=mlp", "model.latent_dim=100", *QUICK))
         result = aectl("eval", run, *COMPARED)
@@ -128,7 +128,7 @@ class TestWhatCannotBeHad:
         report = report_of(run)
         said = "100 components of 1294 images of 64 values; PCA has at most 64"
         assert report["baselines"]["PCA-100"] == {"error": said}
-        assert re.search(rf"\| PCA-100 +\|( +- +\|){{5}} cannot be had: {re.escape(said)} +\|", result.out)
+        assert re.search(rf"\| PCA-100 +\|( +- +\|){{5}} not available: {re.escape(said)} +\|", result.out)
         assert report["verdict"]["best_baseline"] == "mean image"
 
     def test_a_linear_map_from_few_images(self, aectl: Aectl) -> None:
@@ -137,12 +137,12 @@ class TestWhatCannotBeHad:
         baselines = report_of(run)["baselines"]
         said = "70 training images for 192 input values; it needs more images than values"
         assert baselines.pop("linear map") == {"error": said}
-        assert f"cannot be had: {said}" in result.out
+        assert f"not available: {said}" in result.out
         assert all({"psnr", "ssim", "mse", "n"} <= found.keys() for found in baselines.values())
         assert baselines.keys() == {"nearest", "bicubic", "lanczos"}
 
 
-def test_a_cache_that_cannot_be_written_costs_time_alone(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+def test_an_unwritable_cache_only_costs_time(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert aectl("eval", runs["ae"], "samples=0").status == 0
     expected = report_of(runs["ae"])
@@ -152,7 +152,7 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(aectl: Aectl, runs: dic
         assert report_of(runs["ae"]) == expected
 
 
-def test_a_run_from_before_there_were_these_keys_still_opens(aectl: Aectl, runs: dict[str, Path]) -> None:
+def test_a_run_without_later_keys_still_opens(aectl: Aectl, runs: dict[str, Path]) -> None:
     aectl("eval", runs["vae"], "samples=0")
     expected = report_of(runs["vae"])
     path = runs["vae"] / "config.yaml"
@@ -167,7 +167,7 @@ def test_a_run_from_before_there_were_these_keys_still_opens(aectl: Aectl, runs:
 
 
 @pytest.mark.parametrize("typed", ["sample", "sample sampler=prior", "sample sampler=mixture", "plot-latent"])
-def test_a_model_without_a_code_says_that_it_has_none_and_leaves_nothing(
+def test_a_model_without_a_latent_is_refused_and_nothing_is_written(
     typed: str, aectl: Aectl, runs: dict[str, Path]
 ) -> None:
     verb, *keys = typed.split()

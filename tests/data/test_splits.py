@@ -142,7 +142,7 @@ def fits_on(run: Path, cache: Path) -> tuple[dict[str, State], np.ndarray]:
     """What every baseline is fitted to for a comparison on the test split, and all images that it was fitted on."""
     opened = open_run(run)
     cpu = torch.device("cpu")
-    home = TrainedRun(opened, opened.load(cpu), cpu, seed=0)
+    trained = TrainedRun(opened, opened.load(cpu), cpu, seed=0)
     seen: list[np.ndarray] = []
     pairs = BaselineComparison._pairs
 
@@ -152,9 +152,9 @@ def fits_on(run: Path, cache: Path) -> tuple[dict[str, State], np.ndarray]:
         return found
 
     with patch.object(BaselineComparison, "_pairs", noted):
-        contest = BaselineComparison(home, home, Cache(cache), slow_images=5)
-        rows = contest.rows(Batches(opened.data.split("test"), 10, shuffle=False), latent_size=4)
-        fits = {row.baseline.name: contest.fitted(row.baseline) for row in rows if row.error is None}
+        comparison = BaselineComparison(trained, trained, Cache(cache), slow_images=5)
+        rows = comparison.rows(Batches(opened.data.split("test"), 10, shuffle=False), latent_size=4)
+        fits = {row.baseline.name: comparison.fitted(row.baseline) for row in rows if row.error is None}
     return fits, np.concatenate(seen)
 
 

@@ -13,7 +13,7 @@ def seeded() -> None:
 
 
 def varying(*deviations: float) -> Tensor:
-    """Codes (N, D) of exactly these standard deviations over the data, about means far from 0."""
+    """Codes (N, D) of exactly these standard deviations, with a mean of 5."""
     codes = torch.randn(500, len(deviations), dtype=torch.float64)
     codes = (codes - codes.mean(0)) / codes.std(0, correction=0)
     return 5 + codes * torch.tensor(deviations)

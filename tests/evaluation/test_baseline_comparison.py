@@ -1,4 +1,4 @@
-"""The baselines beside the model: on the same images, fitted on what they may see, and none spoils the others' rows."""
+"""Baselines: scored on the same images as the model, fitted to training and validation data only, each on its own."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,10 +19,10 @@ from aectl.data.source import Split, SplitName
 from aectl.evaluation import baseline_comparison
 from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
 from aectl.evaluation.cache import Arrays, Cache
-from aectl.evaluation.measure import measure
-from aectl.evaluation.scores import Scores, score
+from aectl.evaluation.scores import Scores, score_batch, score_model
 from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities import Images
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Pairs, Score, State, Untouched
@@ -40,13 +40,13 @@ Restored = Callable[[np.ndarray], np.ndarray]
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings are chosen on few images."""
+def few_validation_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters are set on few images, to be quick."""
     monkeypatch.setattr(baseline_comparison, "VAL_IMAGES", 8)
 
 
 class Same(Autoencoder):
-    """Gives its input back."""
+    """Returns its input."""
 
     latent_size = 4
 
@@ -61,10 +61,10 @@ class Same(Autoencoder):
 
 
 class Watched:
-    """Digits that remember which of their splits were read, and may hold other ones.
+    """Digits that record which of their splits were read, and may be changed.
 
     Arguments:
-        changed: for each split, what is done to its images.
+        changed: for each split, the change to its images.
     """
 
     shape = (1, 8, 8)
@@ -83,7 +83,7 @@ class Watched:
 
 
 class Probe(Baseline):
-    """Does what it is told, and counts."""
+    """Restores with the given function, and counts its calls."""
 
     def __init__(
         self, name: str, restored: Callable[[np.ndarray], np.ndarray] = np.asarray, slow: bool = False
@@ -104,7 +104,7 @@ class Probe(Baseline):
 
 
 class Remembered(Cache):
-    """Keeps the keys, and computes nothing."""
+    """Records keys and computes nothing."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = []
@@ -123,8 +123,8 @@ def opened(*overrides: str, seed: int = 0, source: Any = None, task: Task | None
     return TrainedRun(run, Same(), CPU, seed)
 
 
-def contest(tmp_path: Path, opened: TrainedRun, slow_images: int = 1000) -> BaselineComparison:
-    return BaselineComparison(opened, opened, Cache(tmp_path), slow_images)
+def comparison(tmp_path: Path, trained: TrainedRun, slow_images: int = 1000) -> BaselineComparison:
+    return BaselineComparison(trained, trained, Cache(tmp_path), slow_images)
 
 
 def some_digits(n: int = NUM_TESTED, batch_size: int = BATCH_SIZE) -> Batches:
@@ -132,12 +132,12 @@ def some_digits(n: int = NUM_TESTED, batch_size: int = BATCH_SIZE) -> Batches:
     return Batches(Split(split.x[:n], split.y), batch_size, shuffle=False)
 
 
-def against(monkeypatch: pytest.MonkeyPatch, *baselines: Baseline) -> None:
-    """Lets the denoiser be compared with these."""
+def compare_with(monkeypatch: pytest.MonkeyPatch, *baselines: Baseline) -> None:
+    """Makes these the baselines of denoising."""
     monkeypatch.setattr(Denoise, "baselines", lambda *_: list(baselines))
 
 
-def alike(one: Scores, other: Scores) -> bool:
+def equal(one: Scores, other: Scores) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
@@ -150,7 +150,7 @@ def scores_of(row: BaselineRow) -> Scores:
 def test_every_baseline_of_every_task_has_scores(tmp_path: Path, task: str) -> None:
     run = opened(f"task={task}")
     batches = Batches(Split(run.run.data.split("test").x[:12]), 5, shuffle=False)
-    rows = contest(tmp_path, run, slow_images=7).rows(batches, latent_size=4)
+    rows = comparison(tmp_path, run, slow_images=7).rows(batches, latent_size=4)
     assert [row.baseline.name for row in rows] == [b.name for b in run.run.task.baselines((1, 8, 8), 4)]
     for row in rows:
         assert row.error is None
@@ -160,43 +160,43 @@ def test_every_baseline_of_every_task_has_scores(tmp_path: Path, task: str) -> N
 
 
 @pytest.mark.parametrize(("seed", "batch_size"), [(0, 25), (0, 60), (7, 25)])
-def test_baselines_see_the_very_images_that_the_model_saw(
+def test_baselines_see_the_same_images_as_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, batch_size: int
 ) -> None:
-    against(monkeypatch, Untouched())
+    compare_with(monkeypatch, Untouched())
     same, batches = opened(seed=seed), some_digits(batch_size=batch_size)
-    measured = measure(same, batches)
-    (untouched,) = contest(tmp_path, same).rows(batches, 4)
-    assert alike(scores_of(untouched), measured.scores)
+    measured = score_model(same, batches)
+    (untouched,) = comparison(tmp_path, same).rows(batches, 4)
+    assert equal(scores_of(untouched), measured.scores)
 
 
-def test_slow_baselines_run_on_the_first_images_and_the_lead_is_over_exactly_these(
+def test_slow_baselines_run_on_the_first_images_and_the_margin_is_over_these(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, quick = Probe("slow", slow=True), Probe("quick")
-    against(monkeypatch, slow, quick)
-    some, whole = contest(tmp_path, opened(), slow_images=30).rows(some_digits(), 4)
+    compare_with(monkeypatch, slow, quick)
+    some, whole = comparison(tmp_path, opened(), slow_images=30).rows(some_digits(), 4)
     assert (some.n, whole.n) == (30, NUM_TESTED)
-    assert alike(scores_of(some), {name: values[:30] for name, values in scores_of(whole).items()})
+    assert equal(scores_of(some), {name: values[:30] for name, values in scores_of(whole).items()})
     assert sum(map(len, slow._seen)) < NUM_TESTED
     model = {"psnr": np.random.default_rng(0).normal(20, 2, NUM_TESTED)}
     for row in (some, whole):
-        lead = row.margin(model)
+        margin = row.margin(model)
         paired = stats.ttest_rel(model["psnr"][: row.n], scores_of(row)["psnr"]).confidence_interval(0.95)
-        assert lead is not None
-        assert (lead.low, lead.high) == pytest.approx((paired.low, paired.high))
+        assert margin is not None
+        assert (margin.low, margin.high) == pytest.approx((paired.low, paired.high))
 
 
 def test_slow_images_may_be_more_than_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    against(monkeypatch, Probe("slow", slow=True))
-    (row,) = contest(tmp_path, opened(), slow_images=1000).rows(some_digits(3), 4)
+    compare_with(monkeypatch, Probe("slow", slow=True))
+    (row,) = comparison(tmp_path, opened(), slow_images=1000).rows(some_digits(3), 4)
     assert row.n == 3
 
 
-def fits_of(tmp_path: Path, opened: TrainedRun) -> dict[str, State]:
-    """What each baseline of the task was fitted to."""
-    made = contest(tmp_path, opened)
-    return {baseline.name: made.fitted(baseline) for baseline in opened.run.task.baselines((1, 8, 8), 4)}
+def fits_of(tmp_path: Path, trained: TrainedRun) -> dict[str, State]:
+    """The fit of each baseline of the task."""
+    made = comparison(tmp_path, trained)
+    return {baseline.name: made.fitted(baseline) for baseline in trained.run.task.baselines((1, 8, 8), 4)}
 
 
 @pytest.mark.parametrize("task", options("task"))
@@ -212,11 +212,11 @@ def test_a_fit_is_the_same_whatever_the_images_tested(tmp_path: Path, task: str)
     states = []
     for folder, source in (("a", Watched()), ("b", Watched(test=lambda x: 255 - x))):
         run = opened(f"task={task}", source=source)
-        made = contest(tmp_path / folder, run)
+        made = comparison(tmp_path / folder, run)
         made.rows(Batches(Split(source.split("test").x[:5]), 5, shuffle=False), 4)
         states.append({b.name: made.fitted(b) for b in run.run.task.baselines((1, 8, 8), 4)})
     assert states[0].keys() == states[1].keys()
-    assert all(alike(states[0][name], states[1][name]) for name in states[0])
+    assert all(equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_filters_are_set_on_validation_and_the_rest_learned_from_training_images(tmp_path: Path) -> None:
@@ -228,16 +228,16 @@ def test_filters_are_set_on_validation_and_the_rest_learned_from_training_images
     ]
     normal, other_train, other_val = states
     for name in ("gaussian", "median", "total variation", "non-local means"):
-        assert alike(normal[name], other_train[name])
-    assert not alike(normal["gaussian"], other_val["gaussian"])  # nothing blurs what is blank enough
-    assert alike(normal["linear map"], other_val["linear map"])
-    assert not alike(normal["linear map"], other_train["linear map"])
+        assert equal(normal[name], other_train[name])
+    assert not equal(normal["gaussian"], other_val["gaussian"])  # nothing blurs what is blank enough
+    assert equal(normal["linear map"], other_val["linear map"])
+    assert not equal(normal["linear map"], other_train["linear map"])
 
 
 def test_a_fit_reads_no_more_than_its_share_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baseline_comparison, "VAL_IMAGES", 10)
     monkeypatch.setattr(baseline_comparison, "FIT_VALUES", 64 * 37)
-    made = contest(tmp_path, opened("task=reconstruct"))
+    made = comparison(tmp_path, opened("task=reconstruct"))
     digits = Digits()
     for pairs, name, n in ((made.val, "val", 10), (made.train, "train", 37)):
         expected = digits.split(name).x[:n].numpy() / np.float32(255)  # type: ignore[arg-type]
@@ -247,21 +247,21 @@ def test_a_fit_reads_no_more_than_its_share_of_a_split(tmp_path: Path, monkeypat
 
 def test_fits_do_not_depend_on_the_seed_and_scores_do(tmp_path: Path) -> None:
     fits = [fits_of(tmp_path / str(seed), opened(seed=seed)) for seed in (0, 1)]
-    assert all(alike(fits[0][name], fits[1][name]) for name in fits[0])
+    assert all(equal(fits[0][name], fits[1][name]) for name in fits[0])
     for first, second in zip(
-        *(contest(tmp_path, opened(seed=seed), slow_images=5).rows(some_digits(), 4) for seed in (0, 1)), strict=True
+        *(comparison(tmp_path, opened(seed=seed), slow_images=5).rows(some_digits(), 4) for seed in (0, 1)), strict=True
     ):
-        assert not alike(scores_of(first), scores_of(second)), first.baseline.name
+        assert not equal(scores_of(first), scores_of(second)), first.baseline.name
         assert first.setting == second.setting
 
 
-def test_what_was_computed_once_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_computed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = Probe("probe")
-    against(monkeypatch, probe)
+    compare_with(monkeypatch, probe)
 
-    def run(opened: TrainedRun, batches: Batches | None = None) -> tuple[int, int]:
+    def run(trained: TrainedRun, batches: Batches | None = None) -> tuple[int, int]:
         """Fits and calls so far."""
-        contest(tmp_path, opened).rows(batches or some_digits(), 4)
+        comparison(tmp_path, trained).rows(batches or some_digits(), 4)
         return probe._fits, len(probe._seen)
 
     assert run(opened()) == (1, 3)
@@ -276,22 +276,22 @@ def test_what_was_computed_once_is_not_computed_again(tmp_path: Path, monkeypatc
     assert run(opened()) == (3, 19)
 
 
-def test_another_model_is_compared_without_computing_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_model_uses_the_scores_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = Probe("probe")
-    against(monkeypatch, probe)
+    compare_with(monkeypatch, probe)
     for model in ("ae", "rednet"):
-        contest(tmp_path, opened("task=denoise", f"model={model}")).rows(some_digits(), 4)
+        comparison(tmp_path, opened("task=denoise", f"model={model}")).rows(some_digits(), 4)
     assert (probe._fits, len(probe._seen)) == (1, 3)
 
 
 def key() -> dict[str, Any]:
-    """What the fit of a Gaussian blur is kept by."""
+    """The cache key of the fit of a Gaussian blur."""
     run, remembered = opened(), Remembered()
     BaselineComparison(run, run, remembered, 10).fitted(Gaussian())
     return remembered.keys[0]
 
 
-def test_a_fit_is_kept_by_its_settings_and_by_the_versions_of_what_computed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_of_a_fit_holds_its_settings_and_library_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key()
     assert before == key()
     assert {"aectl", "scikit-image", "scikit-learn", "pillow"} <= before["versions"].keys()
@@ -303,11 +303,11 @@ def test_a_fit_is_kept_by_its_settings_and_by_the_versions_of_what_computed_it(m
         assert key() != before
 
 
-def test_scores_are_kept_for_each_kind_of_device_that_draws_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_are_cached_per_kind_of_device(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = []
     for device in ("cpu", "cuda"):
         run, remembered = opened(), Remembered()
-        against(monkeypatch, Probe("probe"))
+        compare_with(monkeypatch, Probe("probe"))
         BaselineComparison(run, replace(run, device=torch.device(device)), remembered, 10).rows(some_digits(), 4)
         kept.append(remembered.keys)
     (fit, scores), (other_fit, other_scores) = kept
@@ -347,97 +347,101 @@ def shrinks(input: np.ndarray) -> np.ndarray:
         (shrinks, "size of tensor"),
     ],
 )
-def test_a_baseline_that_fails_is_a_row_that_says_why_and_the_others_stand(
+def test_a_baseline_that_fails_gets_a_row_with_the_reason_and_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: Restored, said: str
 ) -> None:
-    against(monkeypatch, Probe("first"), Probe("bad", restored), Probe("last"))
-    first, bad, last = contest(tmp_path, opened()).rows(some_digits(), 4)
+    compare_with(monkeypatch, Probe("first"), Probe("bad", restored), Probe("last"))
+    first, bad, last = comparison(tmp_path, opened()).rows(some_digits(), 4)
     assert bad.error is not None
     assert said in bad.error
     assert "\n" not in bad.error
     assert (bad.scores, bad.n, bad.margin(scores_of(first))) == (None, 0, None)
-    assert alike(scores_of(first), scores_of(last))
+    assert equal(scores_of(first), scores_of(last))
     assert best_baseline([bad, first, last], scores_of(first)) is first
 
 
 class Mute(Probe):
-    """Cannot say what it was fitted to."""
+    """Fails to describe its setting."""
 
     def setting(self, state: State) -> str:
         raise KeyError("best")
 
 
-def test_a_setting_that_cannot_be_said_spoils_its_row_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    against(monkeypatch, Mute("mute"), Probe("last"))
-    mute, last = contest(tmp_path, opened()).rows(some_digits(), 4)
+def test_an_error_in_describing_the_setting_affects_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare_with(monkeypatch, Mute("mute"), Probe("last"))
+    mute, last = comparison(tmp_path, opened()).rows(some_digits(), 4)
     assert mute.error == "'best'"
     assert last.n == NUM_TESTED
 
 
 class Unfit(Probe):
-    """Cannot be fitted."""
+    """Fails to fit."""
 
     def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         super().fit(train, val, score)
         raise ValueError("too little")
 
 
-def test_a_fit_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_fit_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unfit = Unfit("unfit")
-    against(monkeypatch, unfit)
+    compare_with(monkeypatch, unfit)
     for fits in (1, 2):
-        (row,) = contest(tmp_path, opened()).rows(some_digits(), 4)
+        (row,) = comparison(tmp_path, opened()).rows(some_digits(), 4)
         assert row.error == "too little"
         assert unfit._fits == fits
 
 
-def test_too_few_training_images_or_too_many_components_are_said(tmp_path: Path) -> None:
+def test_too_few_training_images_and_too_many_components_are_reported(tmp_path: Path) -> None:
     few = Watched(train=lambda x: x[:20])
-    rows = {row.baseline.name: row for row in contest(tmp_path, opened(source=few)).rows(some_digits(), 4)}
+    rows = {row.baseline.name: row for row in comparison(tmp_path, opened(source=few)).rows(some_digits(), 4)}
     assert rows["linear map"].error == "20 training images for 64 input values; it needs more images than values"
     assert all(row.error is None for name, row in rows.items() if name != "linear map")
-    mean, pca = contest(tmp_path, opened("task=reconstruct")).rows(some_digits(), latent_size=65)
+    mean, pca = comparison(tmp_path, opened("task=reconstruct")).rows(some_digits(), latent_size=65)
     assert (mean.error, pca.baseline.name) == (None, "PCA-65")
     assert "PCA has at most 64" in str(pca.error)
 
 
 def holed(x: Tensor) -> Tensor:
-    """Numbers in [0, 1], but for one that is none."""
+    """Numbers in [0, 1] and one NaN."""
     x = x.float() / 255
     x[3, 0, 4, 4] = torch.nan
     return x
 
 
 @pytest.mark.parametrize("task", ["denoise", "super-res", "reconstruct"])
-def test_a_missing_number_in_the_training_images_is_said_in_every_row(tmp_path: Path, task: str) -> None:
-    rows = contest(tmp_path, opened(f"task={task}", source=Watched(train=holed))).rows(some_digits(), 4)
+def test_nan_in_the_training_images_is_reported_in_every_row(tmp_path: Path, task: str) -> None:
+    rows = comparison(tmp_path, opened(f"task={task}", source=Watched(train=holed))).rows(some_digits(), 4)
     for row in rows:
         assert row.error
         assert "its train split has values from nan" in row.error
 
 
-def test_baselines_are_fitted_where_the_model_was_trained_and_tested_where_it_is_tested(tmp_path: Path) -> None:
-    home = opened("task=reconstruct")
-    away = opened("task=reconstruct", source=Watched(train=torch.zeros_like, val=torch.zeros_like))
+def test_baselines_are_fitted_to_train_run_and_scored_on_test_run(tmp_path: Path) -> None:
+    train_run = opened("task=reconstruct")
+    test_run = opened("task=reconstruct", source=Watched(train=torch.zeros_like, val=torch.zeros_like))
     x = 255 - Digits().split("test").x[:NUM_TESTED]
-    row = BaselineComparison(home, away, Cache(tmp_path), 10).rows(Batches(Split(x), BATCH_SIZE, shuffle=False), 4)[0]
+    row = BaselineComparison(train_run, test_run, Cache(tmp_path), 10).rows(
+        Batches(Split(x), BATCH_SIZE, shuffle=False), 4
+    )[0]
     assert isinstance(row.baseline, MeanImage)
     mean = (Digits().split("train").x / 255.0).mean(dim=0)
-    assert scores_of(row)["psnr"] == pytest.approx(score(mean.expand(x.shape), x / 255.0)["psnr"], rel=1e-4)
+    assert scores_of(row)["psnr"] == pytest.approx(
+        score_batch(Images((1, 8, 8)), mean.expand(x.shape), x / 255.0)["psnr"], rel=1e-4
+    )
 
 
 def test_the_linear_map_denoises_digits_better_than_their_input(tmp_path: Path) -> None:
-    rows = {type(row.baseline): row for row in contest(tmp_path, opened()).rows(some_digits(), 4)}
-    lead = rows[Untouched].margin(scores_of(rows[LinearMap]))
-    assert lead is not None
-    assert lead.low > 2
+    rows = {type(row.baseline): row for row in comparison(tmp_path, opened()).rows(some_digits(), 4)}
+    margin = rows[Untouched].margin(scores_of(rows[LinearMap]))
+    assert margin is not None
+    assert margin.low > 2
 
 
 def row(name: str, *psnr: float) -> BaselineRow:
     return BaselineRow(Probe(name), {"psnr": np.array(psnr)})
 
 
-def test_the_best_is_the_one_that_the_model_leads_by_least() -> None:
+def test_the_best_baseline_has_the_smallest_margin() -> None:
     model = {"psnr": np.array([20.0, 20, 30, 30])}
     rows = [
         row("ahead on few", 21, 21),  # led by -1
@@ -451,12 +455,12 @@ def test_the_best_is_the_one_that_the_model_leads_by_least() -> None:
     assert best_baseline([rows[3], rows[1]], model) is rows[1]
 
 
-def test_none_is_best_where_none_could_be_had() -> None:
+def test_there_is_no_best_baseline_without_scores() -> None:
     assert best_baseline([], {"psnr": np.zeros(3)}) is None
     assert best_baseline([BaselineRow(Probe("failed"), error="no")], {"psnr": np.zeros(3)}) is None
 
 
-def test_a_single_image_has_a_lead_without_an_interval() -> None:
-    lead = row("one", 12).margin({"psnr": np.array([13.5, 99])})
-    assert lead is not None
-    assert (lead.mean, lead.low, lead.high) == (1.5, 1.5, 1.5)
+def test_the_margin_over_a_single_image_has_no_interval() -> None:
+    margin = row("one", 12).margin({"psnr": np.array([13.5, 99])})
+    assert margin is not None
+    assert (margin.mean, margin.low, margin.high) == (1.5, 1.5, 1.5)

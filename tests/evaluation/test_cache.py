@@ -1,4 +1,4 @@
-"""What is kept comes back as it was, or is computed anew; never anything else."""
+"""A cached array comes back unchanged, or is computed again."""
 
 import pickle
 from pathlib import Path
@@ -13,7 +13,7 @@ ARRAYS = {"best": np.array(3), "mean": np.arange(6, dtype=np.float32).reshape(2,
 
 
 class Counted:
-    """Gives the arrays and counts how often."""
+    """Returns the arrays and counts its calls."""
 
     def __init__(self, arrays: Arrays = ARRAYS) -> None:
         self.arrays = arrays
@@ -41,18 +41,18 @@ def same(arrays: Arrays, expected: Arrays = ARRAYS) -> bool:
 
 
 def visible(folder: Path) -> list[str]:
-    """The names in a folder but those of locks, which stay."""
+    """The names in a folder, without lock files."""
     return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
 def kept(folder: Path, key: dict[str, Any]) -> Path:
-    """The file of a key that was computed once."""
+    """The file of a cached key."""
     Cache(folder).get(key, Counted())
     (path,) = folder.glob("*.npz")
     return path
 
 
-def test_what_was_computed_once_is_never_computed_again(tmp_path: Path) -> None:
+def test_nothing_is_computed_twice(tmp_path: Path) -> None:
     compute, key = Counted(), {"baseline": "PCA", "components": 3}
     first = Cache(tmp_path / "not" / "yet").get(key, compute)
     second = Cache(tmp_path / "not" / "yet").get(dict(reversed(key.items())), compute)
@@ -85,7 +85,7 @@ def test_another_key_is_another_file(tmp_path: Path) -> None:
         assert cache.get(key, Counted())["number"] == number
 
 
-def test_a_truncated_file_is_computed_anew_and_kept_whole(tmp_path: Path) -> None:
+def test_a_truncated_file_is_recomputed_and_replaced(tmp_path: Path) -> None:
     path = kept(tmp_path, {"a": 1})
     whole = path.read_bytes()
     for length in range(0, len(whole), 5):
@@ -108,7 +108,7 @@ def test_a_damaged_byte_never_fails_and_never_changes_an_array(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 600, b"PK\3\4" + b"\0" * 600, b"not a zip file\n" * 40])
-def test_a_file_of_something_else_is_computed_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_format_is_recomputed(tmp_path: Path, content: bytes) -> None:
     path, compute = kept(tmp_path, {"a": 1}), Counted()
     path.write_bytes(content)
     assert same(Cache(tmp_path).get({"a": 1}, compute))
@@ -131,7 +131,7 @@ def test_no_pickle_is_ever_loaded(tmp_path: Path, inside: str) -> None:
     assert not left.exists()
 
 
-def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> None:
+def test_an_unwritable_folder_only_costs_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     compute = Counted()
     for _ in range(2):
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> Non
     assert compute.calls == 2
 
 
-def test_a_folder_in_the_place_of_a_file_costs_time_alone(tmp_path: Path) -> None:
+def test_a_folder_with_the_name_of_a_file_only_costs_time(tmp_path: Path) -> None:
     path, compute = kept(tmp_path, {"a": 1}), Counted()
     path.unlink()
     (path / "full").mkdir(parents=True)
@@ -147,7 +147,7 @@ def test_a_folder_in_the_place_of_a_file_costs_time_alone(tmp_path: Path) -> Non
     assert visible(tmp_path) == [path.name]
 
 
-def test_what_fails_is_raised_as_it_is_and_tried_again(tmp_path: Path) -> None:
+def test_an_error_is_raised_and_not_cached(tmp_path: Path) -> None:
     def fails() -> Arrays:
         raise OSError("no such data")
 
@@ -167,7 +167,7 @@ def test_a_fingerprint_changes_with_any_element_the_type_and_the_shape() -> None
     assert len({fingerprint(one) for one in (array, *changed, *others)}) == 1 + len(changed) + len(others)
 
 
-def test_a_fingerprint_is_that_of_the_values_wherever_they_lie_in_memory() -> None:
+def test_a_fingerprint_does_not_depend_on_memory_layout() -> None:
     array = np.arange(24).reshape(4, 6)
     assert fingerprint(array[:, ::2]) == fingerprint(array[:, ::2].copy())
     assert fingerprint(array.T) == fingerprint(np.array(array.tolist()).T.copy())

@@ -1,4 +1,4 @@
-"""What latents are worth, on codes that were made to be worth it or not."""
+"""Latents as features, on codes whose worth is known."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def cache(tmp_path: Path) -> Cache:
 
 @pytest.fixture
 def classified(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many features each call of `classify` was given, as the calls come."""
+    """The number of features in each call of `classify`."""
     widths: list[int] = []
 
     def counted(x: np.ndarray, *rest: object) -> embeddings.Accuracies:
@@ -59,7 +59,7 @@ class Unlabelled(Digits):
 
 
 class OfOneClass(Digits):
-    """The digits, all called the same."""
+    """The digits, all of one class."""
 
     def split(self, name: SplitName) -> Split:
         split = super().split(name)
@@ -67,7 +67,7 @@ class OfOneClass(Digits):
 
 
 class Reversed(Digits):
-    """The digits with other names: the classes of the images from last to first."""
+    """The digits with their labels in reverse order."""
 
     def split(self, name: SplitName) -> Split:
         split = super().split(name)
@@ -76,7 +76,7 @@ class Reversed(Digits):
 
 
 class Inverted(Digits):
-    """The digits; to test, black and white changed about."""
+    """The digits; the test images are inverted."""
 
     def split(self, name: SplitName) -> Split:
         split = super().split(name)
@@ -84,7 +84,7 @@ class Inverted(Digits):
 
 
 def principal(units: int, generative: bool = False) -> AE:
-    """A model that encodes to the principal components of the digits that it would have been trained on."""
+    """A model that encodes digits to their principal components."""
     x = Digits().split("train").x.flatten(1).float() / 255
     pca = PCA(units, random_state=0).fit(x.numpy())
     axes, center = torch.from_numpy(pca.components_), torch.from_numpy(pca.mean_)
@@ -95,27 +95,27 @@ def principal(units: int, generative: bool = False) -> AE:
 
 
 def clusters(n: int, apart: float) -> tuple[np.ndarray, Latents]:
-    """Points around the corners of a triangle, and which corner each belongs to."""
+    """Points around the corners of a triangle, labelled by corner."""
     y = torch.arange(n) % 3
     corners = apart * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     codes = corners[y] + torch.randn(n, 2)
     return codes.numpy(), Latents(codes, y, ["a", "b", "c"])
 
 
-def test_classes_that_lie_apart_are_told_apart() -> None:
+def test_separated_classes_are_classified_without_error() -> None:
     (x, train), (x_test, test) = clusters(300, apart=20), clusters(99, apart=20)
     right = classify(x, x_test, train, test)
     assert right.keys() == {"knn", "probe"}
     assert all(values.shape == (99,) and values.all() for values in right.values())
 
 
-def test_classes_that_lie_on_each_other_are_guessed() -> None:
+def test_overlapping_classes_are_classified_at_chance() -> None:
     (x, train), (x_test, test) = clusters(600, apart=0), clusters(900, apart=0)
     for values in classify(x, x_test, train, test).values():
         assert values.mean() == pytest.approx(1 / 3, abs=0.06)
 
 
-def test_what_no_plane_parts_is_for_the_neighbours_alone() -> None:
+def test_only_neighbours_classify_what_no_plane_separates() -> None:
     def ring(n: int) -> tuple[np.ndarray, Latents]:
         y, angle = torch.arange(n) % 2, torch.rand(n) * 2 * torch.pi
         codes = (1.0 + y)[:, None] * torch.stack([angle.cos(), angle.sin()], 1)
@@ -127,7 +127,7 @@ def test_what_no_plane_parts_is_for_the_neighbours_alone() -> None:
     assert right["probe"].mean() < 0.65
 
 
-def test_probe_is_blind_to_the_scale_of_a_feature_and_neighbours_are_not() -> None:
+def test_the_scale_of_a_feature_changes_neighbours_but_not_the_probe() -> None:
     (x, train), (x_test, test) = clusters(300, apart=3), clusters(300, apart=3)
     scales = np.array([1e-3, 1e2], np.float32)
     before, after = classify(x, x_test, train, test), classify(x * scales, x_test * scales, train, test)
@@ -135,12 +135,12 @@ def test_probe_is_blind_to_the_scale_of_a_feature_and_neighbours_are_not() -> No
     assert after["knn"].mean() < before["knn"].mean() - 0.1
 
 
-def test_fewer_examples_than_neighbours_can_be_learned_from() -> None:
+def test_classifiers_learn_from_fewer_examples_than_neighbours() -> None:
     (x, train), (x_test, test) = clusters(3, apart=20), clusters(30, apart=20)
     assert classify(x, x_test, train, test)["probe"].all()
 
 
-def test_principal_components_as_latents_are_worth_what_pca_is(cache: Cache) -> None:
+def test_principal_components_as_latents_score_as_pca_does(cache: Cache) -> None:
     found = score_embeddings(opened(principal(8)), "test", cache)
     assert list(found.accuracy) == ["latents", "PCA-8", "pixels"]
     for kind in ("knn", "probe"):
@@ -160,7 +160,7 @@ def test_accuracy_is_that_of_the_named_split(cache: Cache) -> None:
     assert len(right["knn"]) == 144
 
 
-def test_a_code_that_is_the_same_for_every_digit_is_worth_a_guess(cache: Cache) -> None:
+def test_a_constant_code_classifies_at_chance(cache: Cache) -> None:
     found = score_embeddings(opened(linear_vae(SHAPE, 5, identity())), "test", cache)
     assert all(accuracy.mean < 0.2 for accuracy in found.accuracy["latents"].values())
     assert found.accuracy["PCA-5"]["knn"].mean > 0.6
@@ -168,7 +168,7 @@ def test_a_code_that_is_the_same_for_every_digit_is_worth_a_guess(cache: Cache) 
     assert found.note.startswith("posterior collapse: 5 of 5 latent dimensions")
 
 
-def test_dead_units_among_living_ones_are_found(cache: Cache) -> None:
+def test_inactive_dimensions_are_counted(cache: Cache) -> None:
     model = principal(6, generative=True)
     first(model).weight[[1, 4]] *= 1e-3
     found = score_embeddings(opened(model, "tests.evaluation.test_embeddings.Unlabelled"), "test", cache)
@@ -183,7 +183,7 @@ def test_without_two_classes_there_is_no_accuracy(source: str, cache: Cache) -> 
     assert (found.units, found.active) == (3, 3)
 
 
-def test_what_was_classified_once_is_not_classified_again(cache: Cache, classified: list[int]) -> None:
+def test_features_are_classified_once(cache: Cache, classified: list[int]) -> None:
     found = score_embeddings(opened(principal(4)), "test", cache)
     assert classified == [4, 4, 64]
     assert score_embeddings(opened(principal(4)), "test", cache) == found
@@ -215,7 +215,7 @@ def test_other_test_images_are_classified_anew(cache: Cache, classified: list[in
     assert inverted.mean < real.mean - 0.3
 
 
-def test_rivals_see_the_inputs_that_the_latents_are_of() -> None:
+def test_pca_and_pixels_see_the_same_corruption_as_the_latents() -> None:
     model = linear_ae(SHAPE, 64)
     first(model).weight.copy_(torch.eye(64))
     noisy = opened(model, sigma=0.3, mean=0.0, clip=True)
@@ -226,7 +226,7 @@ def test_rivals_see_the_inputs_that_the_latents_are_of() -> None:
     assert 0.05 < np.abs(x - clean).mean() < 0.3
 
 
-def test_pca_has_as_many_components_as_the_code_or_as_there_can_be() -> None:
+def test_pca_has_as_many_components_as_the_code_where_possible() -> None:
     few, many = (competing_features(opened(linear_ae(SHAPE, 1)), "val", units) for units in (3, 1_000))
     assert list(few) == ["PCA-3", "pixels"]
     assert few["PCA-3"][0].shape == (1294, 3)
@@ -235,19 +235,19 @@ def test_pca_has_as_many_components_as_the_code_or_as_there_can_be() -> None:
 
 
 @pytest.mark.parametrize(("units", "smaller"), [(1, True), (63, True), (64, False), (65, False)])
-def test_a_model_squeezes_when_its_code_is_smaller_than_its_input(units: int, smaller: bool) -> None:
-    assert has_bottleneck(opened(linear_ae(SHAPE, units))) == smaller
+def test_a_model_has_a_bottleneck_if_its_code_is_smaller_than_its_input(units: int, smaller: bool) -> None:
+    assert has_bottleneck(linear_ae(SHAPE, units)) == smaller
 
 
-def test_a_model_with_skip_connections_squeezes_nothing() -> None:
+def test_a_model_with_skip_connections_has_no_bottleneck() -> None:
     rednet = RedNet(SHAPE, SHAPE, features=8, depth=2, skip_every=1, stride=2, likelihood=identity())
-    assert not has_bottleneck(opened(rednet))
+    assert not has_bottleneck(rednet)
 
 
-def test_protocol_says_when_a_unit_is_active() -> None:
-    told = [embedding_protocol(opened(model)) for model in (linear_ae(SHAPE, 2), linear_vae(SHAPE, 2, identity()))]
-    assert [told[0]["active"], told[1]["active"]] == [
+def test_the_protocol_defines_active() -> None:
+    protocols = [embedding_protocol(opened(model)) for model in (linear_ae(SHAPE, 2), linear_vae(SHAPE, 2, identity()))]
+    assert [protocol["active"] for protocol in protocols] == [
         "variance over the split above 0.0001 of the largest",
         "variance of the mean over the split above 0.01",
     ]
-    assert told[0]["train"] == 1294
+    assert protocols[0]["train"] == 1294

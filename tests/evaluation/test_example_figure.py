@@ -1,4 +1,4 @@
-"""What `aectl eval` draws: the best, median and worst examples, in a PNG and for TensorBoard."""
+"""The figure of `aectl eval`: the best, median and worst examples, as a PNG and in TensorBoard."""
 
 import io
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
 
 
 class Drawn(NamedTuple):
-    """What a figure was made of."""
+    """The arguments of a figure."""
 
     named: dict[str, np.ndarray]
     title: str
@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
-    """Every figure of rows that is drawn."""
+    """The arguments of every figure of rows that is drawn."""
     seen: list[Drawn] = []
     rows = figures.image_rows
 
@@ -37,7 +37,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
         seen.append(Drawn(named, title, heads, errors or {}))
         return rows(named, title, heads, errors)
 
-    monkeypatch.setattr(figures, "rows", watched)
+    monkeypatch.setattr(figures, "image_rows", watched)
     return seen
 
 
@@ -46,7 +46,7 @@ def psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 class TestRows:
-    def test_a_degraded_input_stands_above_what_model_and_best_baseline_make_of_it(
+    def test_rows_are_input_output_best_baseline_and_target(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
         aectl("eval", runs["vae"], *COMPARED)
@@ -57,7 +57,7 @@ class TestRows:
         assert figure.title == "vae · denoise · digits"
         assert {images.shape for images in figure.named.values()} == {(12, 1, 8, 8)}
 
-    def test_a_reconstruction_has_no_input_beside_its_target(
+    def test_a_reconstruction_has_no_row_for_its_input(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
         aectl("eval", runs["ae"], *COMPARED)
@@ -66,7 +66,7 @@ class TestRows:
         assert [list(figure.named) for figure in drawn] == [["output", best, "target"], ["output", "target"]]
         assert [list(figure.errors) for figure in drawn] == [["error", f"error, {best}"], ["error"]]
 
-    def test_a_small_input_is_shown_small(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
+    def test_a_small_input_is_drawn_at_its_size(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
         aectl("eval", runs["grid"], *BARE)
         assert drawn[0].named["input"].shape == (12, 1, 4, 4)
         assert drawn[0].named["output"].shape == drawn[0].named["target"].shape == (12, 1, 8, 8)
@@ -74,7 +74,7 @@ class TestRows:
 
 class TestExamples:
     @pytest.mark.parametrize("batch_size", [50, 250])
-    def test_their_heads_are_the_scores_of_what_stands_below(
+    def test_each_head_is_the_score_of_the_output_below(
         self, batch_size: int, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
         aectl("eval", runs["vae"], f"batch_size={batch_size}", *BARE)
@@ -87,9 +87,7 @@ class TestExamples:
         assert scores[3] > mean > scores[8]
         assert scores[4] == pytest.approx(mean, abs=0.5)
 
-    def test_below_them_lies_how_far_each_pixel_is_off(
-        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
-    ) -> None:
+    def test_error_maps_are_absolute_errors(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
         aectl("eval", runs["vae"], *COMPARED)
         (figure,) = drawn
         outputs = [images for name, images in figure.named.items() if name not in ("input", "target")]
@@ -98,7 +96,7 @@ class TestExamples:
             np.testing.assert_allclose(off, expected, rtol=1e-6)
 
     @pytest.mark.parametrize(("pictures", "columns"), [(1, 3), (5, 15)])
-    def test_there_are_as_many_of_each_kind_as_asked_and_none_twice(
+    def test_there_are_as_many_of_each_kind_as_asked_and_no_duplicates(
         self, pictures: int, columns: int, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
         aectl("eval", runs["ae"], f"pictures={pictures}", *BARE)
@@ -106,7 +104,7 @@ class TestExamples:
 
 
 class TestFiles:
-    def test_the_picture_lies_in_the_folder_and_in_tensorboard(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_the_picture_is_in_the_folder_and_in_tensorboard(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["vae"], *BARE)
         folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
         assert f"      {folder / 'pictures.png'}\n" in result.out
@@ -118,7 +116,7 @@ class TestFiles:
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(shown.encoded_image_string))), pixels)
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
 
-    def test_a_second_evaluation_takes_the_place_of_the_first(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+    def test_a_second_evaluation_replaces_the_first(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
         for _ in range(2):
             aectl("eval", runs["vae"], *BARE)

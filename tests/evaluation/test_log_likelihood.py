@@ -1,4 +1,4 @@
-"""log p(x) of models for which it can be written down."""
+"""log p(x) of models for which it is known in closed form."""
 
 import math
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def seeded() -> None:
 
 
 class LinearGaussian:
-    r"""x = W z + b + s eps, whose marginal and posterior are Gaussians that one can write.
+    r"""x = W z + b + s eps, whose marginal and posterior are known Gaussians.
 
     p(x) = N(b, W W^T + s^2 I), p(z|x) = N(S W^T (x - b) / s^2, S) with S = (I + W^T W / s^2)^-1, diagonal where the
     columns of W are orthogonal.
@@ -60,13 +60,13 @@ class LinearGaussian:
         return self.marginal.log_prob(x.flatten(1)).double()
 
     def divergence(self, model: VAE, x: Tensor) -> float:
-        """Of the model's posterior from the exact one, which is the gap of the ELBO."""
+        """The KL of the model's posterior from the exact one: the gap of the ELBO."""
         q = model.encode(x)
         exact = MultivariateNormal((x.flatten(1) - self.b) @ self.gain.T, self.covariance)
         return kl_divergence(MultivariateNormal(q.mean, q.variance.diag_embed()), exact).item()
 
     def vae(self, wider: float = 1.0) -> VAE:
-        """The posterior is exact if the columns are orthogonal and it is no `wider`, and else merely good."""
+        """The posterior is exact if the columns are orthogonal and `wider` is 1."""
         model = linear_vae(SHAPE, 2, identity(self.scale))
         last(model).weight.copy_(self.w)
         last(model).bias.copy_(self.b)
@@ -84,14 +84,14 @@ def estimated(model: VAE, x: Tensor, samples: int = 1, n: int = 10**6, seed: int
 
 
 @pytest.mark.parametrize("samples", [1, 2, 999, 1001])
-def test_with_the_exact_posterior_any_number_of_samples_gives_the_exact_log_likelihood(samples: int) -> None:
+def test_any_number_of_samples_from_the_exact_posterior_gives_the_exact_log_likelihood(samples: int) -> None:
     known = LinearGaussian(orthogonal=True)
     x = known.images(20)
     torch.testing.assert_close(log_likelihood(known.vae(), Example(x, x), samples), known.log_p(x), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 64, 10**6])
-def test_with_a_merely_good_posterior_thousands_of_samples_come_near_however_they_are_parted(
+def test_thousands_of_samples_from_a_good_posterior_come_close_in_chunks_of_any_size(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_likelihood_module, "DECODED_AT_ONCE", at_once)
@@ -115,9 +115,7 @@ def test_estimate_rises_with_the_samples_from_the_elbo_to_the_log_likelihood() -
 
 @pytest.mark.parametrize("samples", [1, 999, 1001])
 @pytest.mark.parametrize("n", [1, 30, 300])
-def test_memory_is_bounded_and_every_image_gets_its_samples(
-    samples: int, n: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_image_gets_its_samples_in_bounded_memory(samples: int, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_likelihood_module, "DECODED_AT_ONCE", 100)
     model, decoded = linear_vae(SHAPE, 2, identity()), []
     model.decoder.register_forward_pre_hook(lambda _, inputs: decoded.append(len(inputs[0])))
@@ -127,8 +125,8 @@ def test_memory_is_bounded_and_every_image_gets_its_samples(
     assert max(decoded) <= max(100, n)
 
 
-class Told(VAE):
-    """A VAE whose every part is shifted by what it is told, (B, 1)."""
+class Shifted(VAE):
+    """A conditional VAE: `c`, (B, 1), shifts its posterior, prior and decoder."""
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         q = super().encode(x)
@@ -143,7 +141,7 @@ class Told(VAE):
 
 
 def one_by_one(model: VAE, example: Example, z: Tensor) -> Tensor:
-    """The log-likelihood by the formula, for draws (K, B, ...): no batches, no logarithms of sums."""
+    """The log-likelihood by the formula, for draws (K, B, ...), without batches or log-sum-exp."""
     values = []
     for i in range(len(example.target)):
         x, target = example.input[i : i + 1], example.target[i : i + 1]
@@ -161,11 +159,11 @@ def one_by_one(model: VAE, example: Example, z: Tensor) -> Tensor:
 @pytest.mark.parametrize("family", [Gaussian(0.5, learn_scale=False), Bernoulli()], ids=["gaussian", "bernoulli"])
 @pytest.mark.parametrize("given", ["nothing", "cond", "weight", "both"])
 @torch.no_grad()
-def test_estimate_is_the_formula_for_latents_of_any_shape_told_or_masked(
+def test_the_estimate_is_the_formula_for_any_latent_shape_with_conditions_and_weights(
     net: str, family: Likelihood, given: str
 ) -> None:
     shape = (2, 4, 4)
-    model = Told(shape, shape, 3, beta=7.0, warmup_epochs=0, net=NETS[net], likelihood=family).eval()
+    model = Shifted(shape, shape, 3, beta=7.0, warmup_epochs=0, net=NETS[net], likelihood=family).eval()
     x, cond = torch.rand(5, *shape), 0.3 * torch.randn(5, *[1] * len(model.latent_shape))
     example = Example(x, torch.rand(5, *shape).round())
     if given in ("cond", "both"):
@@ -179,7 +177,7 @@ def test_estimate_is_the_formula_for_latents_of_any_shape_told_or_masked(
     torch.testing.assert_close(found, one_by_one(model, example, z), atol=1e-4, rtol=1e-5)
 
 
-def test_report_adds_up_and_lies_above_its_elbo() -> None:
+def test_the_elbo_is_minus_nll_minus_kl_and_below_log_p() -> None:
     known = LinearGaussian(orthogonal=False)
     model, x = known.vae(wider=3.0), known.images(150)
     found = estimated(model, x, samples=2_000)
@@ -216,7 +214,7 @@ def test_elbo_and_log_likelihood_weigh_the_same_elements() -> None:
 
 
 @pytest.mark.parametrize(("asked", "given"), [(1, 1), (39, 39), (41, 41), (1_000, 90)])
-def test_report_is_of_the_first_images(asked: int, given: int) -> None:
+def test_the_estimate_is_of_the_first_images(asked: int, given: int) -> None:
     known = LinearGaussian(orthogonal=True)
     x = known.images(90)
     found = estimated(known.vae(), x, n=asked)
@@ -228,7 +226,7 @@ def test_report_is_of_the_first_images(asked: int, given: int) -> None:
 
 @pytest.mark.parametrize("samples", [1, 50])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_report_hangs_on_its_seed_alone_and_leaves_other_draws_as_they_were(samples: int, seed: int) -> None:
+def test_the_estimate_depends_only_on_its_seed_and_leaves_the_global_rng_alone(samples: int, seed: int) -> None:
     known = LinearGaussian(orthogonal=False)
     model, x = known.vae(wider=2.0), known.images(90)
     torch.manual_seed(7)
@@ -249,7 +247,7 @@ def test_report_hangs_on_its_seed_alone_and_leaves_other_draws_as_they_were(samp
     ],
     ids=["uniform", "coin", "gaussian"],
 )
-def test_bits_per_dimension_are_those_of_one_gray_level_or_of_black_and_white(
+def test_bits_per_dimension_are_of_256_gray_levels_or_of_black_and_white(
     family: Likelihood, pixels: Callable[..., Tensor], bits: float
 ) -> None:
     found = estimated(linear_vae(SHAPE, 2, family), pixels(80, *SHAPE), samples=3)
@@ -271,7 +269,7 @@ def test_bits_per_dimension_rise_where_the_log_likelihood_falls() -> None:
     ("family", "binary", "noted"),
     [(Bernoulli(), False, True), (Bernoulli(), True, False), (ContinuousBernoulli(), False, False)],
 )
-def test_gray_pixels_under_a_bernoulli_are_noted_wherever_they_are_and_nothing_else(
+def test_only_gray_pixels_under_a_bernoulli_get_a_note(
     family: Likelihood, binary: bool, noted: bool, place: int
 ) -> None:
     x = torch.rand(90, *SHAPE).round()
@@ -284,7 +282,7 @@ def test_gray_pixels_under_a_bernoulli_are_noted_wherever_they_are_and_nothing_e
         assert "likelihood=continuous_bernoulli" in note
 
 
-def test_kl_of_a_shift_by_the_root_of_two_ln_two_is_one_bit_for_each_latent() -> None:
+def test_a_shift_by_the_root_of_two_ln_two_has_a_kl_of_one_bit_per_dimension() -> None:
     model = linear_vae(SHAPE, 3, identity())
     first(model).bias[:3] = math.sqrt(2 * math.log(2))
     found = estimated(model, torch.rand(50, *SHAPE))

@@ -1,4 +1,4 @@
-"""How samples are held against data, on clouds of points for which the answer is known."""
+"""Sample quality, on point clouds for which the answer is known."""
 
 import math
 
@@ -39,7 +39,7 @@ def radius(points: np.ndarray, i: int) -> float:
 
 
 def one_by_one(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """The four scores as the papers' formulas read."""
+    """The four scores by the formulas of the papers."""
     of_real, of_drawn = ([radius(points, i) for i in range(len(points))] for points in (real, drawn))
     inside = [[distance(d, r) <= of_real[j] for j, r in enumerate(real)] for d in drawn]
     reached = [[distance(d, r) <= of_drawn[i] for i, d in enumerate(drawn)] for r in real]
@@ -54,7 +54,7 @@ def one_by_one(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
 
 class TestFrechet:
     @pytest.mark.parametrize("dim", [1, 2, 16])
-    def test_along_common_axes_it_is_the_distance_of_means_and_deviations(
+    def test_for_diagonal_covariances_it_is_the_distance_of_means_and_deviations(
         self, dim: int, rng: np.random.Generator
     ) -> None:
         means, deviations = rng.normal(size=(2, dim)), rng.uniform(0.1, 3, size=(2, dim))
@@ -63,7 +63,7 @@ class TestFrechet:
         assert frechet(a, b) == pytest.approx(expected, rel=1e-9)
 
     @pytest.mark.parametrize("dim", [2, 7, 32])
-    def test_of_any_covariances_it_agrees_with_the_matrix_root_of_scipy(
+    def test_for_any_covariances_it_agrees_with_the_matrix_root_of_scipy(
         self, dim: int, rng: np.random.Generator
     ) -> None:
         means, covariances = rng.normal(size=(2, dim)), [random_covariance(rng, dim) for _ in range(2)]
@@ -75,29 +75,29 @@ class TestFrechet:
 
     @pytest.mark.parametrize("shape", [(1, 4), (2, 4), (50, 1), (50, 64), (500, 64)])
     @pytest.mark.parametrize("kind", FLOATS)
-    def test_of_a_set_from_itself_it_is_zero(
+    def test_it_is_zero_between_a_set_and_itself(
         self, shape: tuple[int, int], kind: type[np.floating], rng: np.random.Generator
     ) -> None:
         a = rng.normal(size=shape).astype(kind)
         assert frechet(a, rng.permutation(a)) == pytest.approx(0, abs=1e-4 if kind is np.float32 else 1e-9)
 
     @pytest.mark.parametrize("n", [1, 2, 3, 40])
-    def test_of_a_set_from_itself_moved_it_is_the_square_of_the_way(self, n: int, rng: np.random.Generator) -> None:
+    def test_of_a_shifted_set_it_is_the_squared_shift(self, n: int, rng: np.random.Generator) -> None:
         a = rng.normal(size=(n, 9))
         assert frechet(a, a + np.array([3.0, 4.0, *[0.0] * 7])) == pytest.approx(25)
 
-    def test_of_lines_it_takes_in_the_angle_between_them(self) -> None:
+    def test_between_lines_it_depends_on_their_angle(self) -> None:
         """Covariances of rank one, u u^T and v v^T: the trace of the root of their product is |u v|."""
         u, v = np.array([[2.0, 0.0]]), np.array([[3.0, 4.0]])
         a, b = (np.array([[-1.0], [0.0], [1.0]]) @ line for line in (u, v))
         assert frechet(a, b) == pytest.approx(4 + 25 - 2 * 6)
 
-    def test_of_a_point_from_a_cloud_it_is_the_variance_and_the_way(self, rng: np.random.Generator) -> None:
+    def test_from_a_point_to_a_cloud_it_is_variance_plus_squared_distance(self, rng: np.random.Generator) -> None:
         around = gaussian(rng, 100, np.array([1.0, 2.0]), np.diag([4.0, 9.0]))
         for point in (np.zeros((1, 2)), np.zeros((30, 2))):
             assert frechet(point, around) == pytest.approx(5 + 13)
 
-    def test_turning_both_sets_changes_nothing(self, rng: np.random.Generator) -> None:
+    def test_it_is_invariant_to_rotation(self, rng: np.random.Generator) -> None:
         a, b = rng.normal(size=(60, 5)), rng.normal(size=(80, 5)) @ rng.normal(size=(5, 5))
         turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
         assert frechet(a @ turn, b @ turn) == pytest.approx(frechet(a, b))
@@ -106,7 +106,7 @@ class TestFrechet:
 class TestNeighbourhoods:
     @pytest.mark.parametrize(("n", "m", "dim"), [(30, 30, 2), (40, 15, 1), (6, 50, 20), (60, 60, 3)])
     @pytest.mark.parametrize("kind", FLOATS)
-    def test_they_are_what_the_formulas_say(
+    def test_they_agree_with_the_formulas(
         self, n: int, m: int, dim: int, kind: type[np.floating], rng: np.random.Generator
     ) -> None:
         drawn, real = rng.normal(0.7, 0.8, size=(n, dim)).astype(kind), rng.normal(size=(m, dim)).astype(kind)
@@ -115,7 +115,7 @@ class TestNeighbourhoods:
     @pytest.mark.parametrize("dim", [1, 30])
     @pytest.mark.parametrize(("n", "neighbours"), [(2, 1), (3, 2), (6, 5), (80, 5)])
     @pytest.mark.parametrize("kind", FLOATS)
-    def test_of_a_set_with_itself_everything_is_reached(
+    def test_a_set_covers_itself(
         self, n: int, neighbours: int, dim: int, kind: type[np.floating], rng: np.random.Generator
     ) -> None:
         real = rng.normal(size=(n, dim)).astype(kind)
@@ -123,13 +123,13 @@ class TestNeighbourhoods:
         assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
         assert found["density"] == pytest.approx((neighbours + 1) / neighbours)  # each ball holds its own centre too
 
-    def test_images_that_occur_often_have_balls_of_no_size_that_hold_them(self) -> None:
+    def test_repeated_images_have_neighbourhoods_of_radius_zero_that_hold_them(self) -> None:
         real = np.repeat(np.random.default_rng(0).normal(size=(9, 40)).astype(np.float32), 6, axis=0)
         assert (radii(real) == 0).all()
         found = neighbourhoods(real[::6].repeat(6, axis=0), real)
         assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
 
-    def test_of_two_draws_of_one_distribution_density_is_one_and_coverage_as_derived(
+    def test_two_draws_of_one_distribution_have_the_expected_density_and_coverage(
         self, rng: np.random.Generator
     ) -> None:
         """Naeem et al. (2020), lemma 2: the coverage of as many samples is 1 - (M-1)...(M-k) / (2M-1)...(2M-k)."""
@@ -139,24 +139,24 @@ class TestNeighbourhoods:
         assert found["coverage"] == pytest.approx(1 - 0.5**NEIGHBOURS, abs=0.02)
         assert min(found["precision"], found["recall"]) > 0.95
 
-    def test_of_sets_far_apart_nothing_is_reached(self, rng: np.random.Generator) -> None:
+    def test_sets_far_apart_score_zero(self, rng: np.random.Generator) -> None:
         drawn, real = rng.normal(size=(2, 60, 4))
         assert neighbourhoods(drawn + 100, real) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
-    def test_samples_of_one_mode_are_precise_and_recall_little(self, rng: np.random.Generator) -> None:
+    def test_samples_of_one_mode_have_high_precision_and_low_recall(self, rng: np.random.Generator) -> None:
         real = rng.normal(size=(200, 2)) + 50 * (np.arange(200) % 10)[:, None]
         found = neighbourhoods(rng.normal(size=(200, 2)), real)
         assert found["precision"] > 0.9
         assert found["recall"] == pytest.approx(0.1, abs=0.02)
         assert found["coverage"] == pytest.approx(0.1, abs=0.02)
 
-    def test_one_image_over_and_over_is_precise_and_recalls_nothing(self, rng: np.random.Generator) -> None:
+    def test_one_repeated_image_has_precision_one_and_recall_zero(self, rng: np.random.Generator) -> None:
         real = rng.normal(size=(200, 30))
         found = neighbourhoods(np.repeat(real[:1] + 0.01, 200, axis=0), real)
         assert (found["precision"], found["recall"]) == (1, 0)
         assert found["coverage"] < 0.1
 
-    def test_samples_that_stray_recall_much_and_are_seldom_precise(self, rng: np.random.Generator) -> None:
+    def test_scattered_samples_have_high_recall_and_low_precision(self, rng: np.random.Generator) -> None:
         drawn, real = 30 * rng.normal(size=(300, 3)), rng.normal(size=(300, 3))
         found = neighbourhoods(drawn, real)
         assert found["recall"] > 0.9
@@ -164,14 +164,14 @@ class TestNeighbourhoods:
         assert found["density"] < 0.05
 
     @pytest.mark.parametrize("n", [1, 2, 3, 5])
-    def test_of_few_images_the_neighbourhood_reaches_to_the_farthest(self, n: int, rng: np.random.Generator) -> None:
+    def test_a_neighbourhood_among_few_images_reaches_the_farthest(self, n: int, rng: np.random.Generator) -> None:
         points = rng.normal(size=(n, 4))
         farthest = [max(distance(a, b) for b in points) for a in points]
         assert radii(points).tolist() == pytest.approx(farthest)
 
 
 class TestNearest:
-    def test_it_is_the_least_root_mean_square_difference(self, rng: np.random.Generator) -> None:
+    def test_it_is_the_smallest_root_mean_square_difference(self, rng: np.random.Generator) -> None:
         train, images = rng.random((70, 12)), rng.random((9, 12))
         found, which = nearest_neighbours(train, images)
         expected = [[math.sqrt(np.mean((image - other) ** 2)) for other in train] for image in images]
@@ -179,7 +179,7 @@ class TestNearest:
         assert which.tolist() == [row.index(min(row)) for row in expected]
 
     @pytest.mark.parametrize("values", [1, 64, 784])
-    def test_it_is_in_units_of_a_pixel_whatever_their_number(self, values: int) -> None:
+    def test_it_does_not_depend_on_the_number_of_pixels(self, values: int) -> None:
         train = np.array([0.0, 1.0])[:, None] * np.ones(values)
         found, which = nearest_neighbours(train, np.full((1, values), 0.9))
         assert found == pytest.approx([0.1])
@@ -190,7 +190,7 @@ class TestScores:
     def features(self, rng: np.random.Generator, train: int = 400, held_out: int = 200) -> Features:
         return Features.of(*(rng.random((n, 100)).astype(np.float32) for n in (train, held_out)))
 
-    def test_other_real_images_are_near_and_no_copies(self, rng: np.random.Generator) -> None:
+    def test_other_real_images_are_close_and_not_copies(self, rng: np.random.Generator) -> None:
         features = self.features(rng)
         score = features.score(rng.random((200, 100)).astype(np.float32))
         assert score.copies == 0
@@ -204,7 +204,7 @@ class TestScores:
         assert score.nearest == pytest.approx(0, abs=1e-3)
 
     @pytest.mark.parametrize(("closer", "copied"), [(0.4, True), (0.6, False)])
-    def test_a_copy_is_nearer_than_half_of_what_held_out_images_are(
+    def test_a_copy_is_nearer_than_half_the_median_distance_of_held_out_images(
         self, closer: float, copied: bool, rng: np.random.Generator
     ) -> None:
         features = self.features(rng)
@@ -221,7 +221,7 @@ class TestScores:
             np.square(features.pca.components_.sum(1) * 0.1).sum(), rel=1e-3
         )
 
-    def test_noise_among_pictures_is_far_off(self, rng: np.random.Generator) -> None:
+    def test_noise_is_far_from_images(self, rng: np.random.Generator) -> None:
         train, held_out, real = (rng.normal(size=(n, 3)) @ np.eye(3, 100) for n in (400, 200, 200))
         features = Features.of(train, held_out)
         close, far = features.score(real), features.score(rng.normal(size=(200, 100)))
@@ -239,7 +239,7 @@ class TestScores:
         assert score.density >= 0
 
     @pytest.mark.parametrize(("train", "values", "components"), [(400, 100, 64), (400, 9, 9), (20, 100, 20)])
-    def test_there_are_64_components_or_as_many_as_there_can_be(
+    def test_there_are_64_components_or_as_many_as_the_data_allows(
         self, train: int, values: int, components: int, rng: np.random.Generator
     ) -> None:
         features = Features.of(rng.random((train, values)), rng.random((30, values)))

@@ -1,4 +1,4 @@
-"""Scores of single images, the intervals about their means, the verdict that they give and the examples they choose."""
+"""Scores of single images, confidence intervals, the verdict, and the choice of examples."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ import torch
 from scipy import stats
 
 from aectl.evaluation.example_figure import MOST, choose_examples, error_map
-from aectl.evaluation.scores import MeanCI, concatenate_scores, first_scores, mean_ci, mean_scores, score
-from aectl.evaluation.verdict import outcome, sentence, suggest_improvement
+from aectl.evaluation.scores import MeanCI, concatenate_scores, first_scores, mean_ci, mean_scores, score_batch
+from aectl.evaluation.verdict import decide_outcome, describe_outcome, suggest_improvement
+from aectl.modalities import Images
 from aectl.modalities.image_metrics import mse, psnr, ssim
 from aectl.models.base import Autoencoder
 from tests.models.test_contract import composed, opened
 
-LEADS = [MeanCI(0.5, 0.1, 0.9), MeanCI(0.5, -0.1, 1.1), MeanCI(-0.5, -0.9, -0.1)]
+IMAGES = Images((3, 12, 14))
+GAINS = [MeanCI(0.5, 0.1, 0.9), MeanCI(0.5, -0.1, 1.1), MeanCI(-0.5, -0.9, -0.1)]
 
 
 def pair(n: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,7 +27,7 @@ def pair(n: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_an_output_is_scored_as_a_file_of_it_would_be() -> None:
     output, target = pair()
-    scores = score(output, target)
+    scores = score_batch(IMAGES, output, target)
     assert output.min() < 0
     for name, metric in {"psnr": psnr, "ssim": ssim, "mse": mse}.items():
         assert scores[name] == pytest.approx(metric(output.clamp(0, 1), target).numpy())
@@ -35,8 +37,8 @@ def test_an_output_is_scored_as_a_file_of_it_would_be() -> None:
 
 def test_scores_of_parts_are_those_of_the_whole() -> None:
     output, target = pair()
-    whole = score(output, target)
-    parts = concatenate_scores([score(output[:2], target[:2]), score(output[2:], target[2:])])
+    whole = score_batch(IMAGES, output, target)
+    parts = concatenate_scores([score_batch(IMAGES, output[i], target[i]) for i in (slice(2), slice(2, None))])
     assert parts.keys() == whole.keys()
     for name, values in whole.items():
         assert parts[name] == pytest.approx(values, rel=1e-5)
@@ -59,7 +61,7 @@ def test_an_interval_holds_the_true_mean_95_times_in_100(n: int) -> None:
     assert held == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 3000))
 
 
-def test_a_single_value_and_equal_values_have_no_width() -> None:
+def test_the_interval_of_one_value_or_equal_values_has_no_width() -> None:
     assert mean_ci(np.array([2.5])) == MeanCI(2.5, 2.5, 2.5)
     assert mean_ci(np.full(9, 2.5)) == MeanCI(2.5, 2.5, 2.5)
 
@@ -78,22 +80,27 @@ def test_the_outcome_is_that_of_a_paired_t_test() -> None:
         difference = rng.normal(shift, 1, 20)
         test = stats.ttest_1samp(difference, 0)
         expected = "ties" if test.pvalue > 0.05 else "beats" if test.statistic > 0 else "loses"
-        assert outcome(mean_ci(difference)) == expected
+        assert decide_outcome(mean_ci(difference)) == expected
         seen.add(expected)
     assert seen == {"beats", "ties", "loses"}
 
 
-def test_the_outcome_is_decided_where_the_interval_touches_zero() -> None:
-    assert [outcome(lead) for lead in LEADS] == ["beats", "ties", "loses"]
-    assert outcome(MeanCI(1, 0, 2)) == outcome(MeanCI(-1, -2, 0)) == outcome(MeanCI(0, 0, 0)) == "ties"
+def test_an_interval_that_touches_zero_is_a_tie() -> None:
+    assert [decide_outcome(gain) for gain in GAINS] == ["beats", "ties", "loses"]
+    assert (
+        decide_outcome(MeanCI(1, 0, 2))
+        == decide_outcome(MeanCI(-1, -2, 0))
+        == decide_outcome(MeanCI(0, 0, 0))
+        == "ties"
+    )
 
 
-def test_a_model_that_gives_no_numbers_loses() -> None:
-    assert outcome(mean_ci(np.array([np.nan, 30.0, 31.0]))) == "loses"
+def test_a_model_with_nan_scores_loses() -> None:
+    assert decide_outcome(mean_ci(np.array([np.nan, 30.0, 31.0]))) == "loses"
 
 
-def test_the_sentence_says_by_how_much_over_what_and_the_way_on_unless_it_won() -> None:
-    said = [sentence(lead, 1234, "median", "Try it.") for lead in LEADS]
+def test_the_sentence_has_the_gain_its_interval_and_advice_unless_the_model_won() -> None:
+    said = [describe_outcome(gain, "1,234 images", "median", "Try it.") for gain in GAINS]
     assert said == [
         "The model beats the best baseline, median, by 0.50 dB "
         "(95 % interval +0.10 to +0.90, paired over 1,234 images).",
@@ -121,7 +128,7 @@ VECTOR, GRID, REDNET = ("model=ae", "net.latent=vector"), ("model=vae", "net.lat
         (GRID, False, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),
     ],
 )
-def test_the_way_on_depends_on_the_model(
+def test_the_advice_depends_on_the_model(
     overrides: tuple[str, ...], restores: bool, advised: list[str], never: list[str]
 ) -> None:
     said = suggest_improvement(built(*overrides), restores, "digits", "digits")
@@ -130,24 +137,24 @@ def test_the_way_on_depends_on_the_model(
 
 
 @pytest.mark.parametrize("overrides", [VECTOR, REDNET])
-def test_a_model_of_other_images_is_told_to_train_on_these(overrides: tuple[str, ...]) -> None:
+def test_a_model_trained_on_another_data_set_is_advised_to_train_on_this_one(overrides: tuple[str, ...]) -> None:
     said = suggest_improvement(built(*overrides), True, "mnist", "kmnist")
-    assert said == "It has learned mnist alone: for images like these, train on them (dataset=kmnist)."
+    assert said == "It was trained only on mnist: to do better here, train on this data set (dataset=kmnist)."
 
 
 @pytest.mark.parametrize("each", [1, 2, 4, 7])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 11, 12, 13, 100])
-def test_examples_are_chosen_once_and_from_best_to_worst(n: int, each: int) -> None:
+def test_examples_are_distinct_and_ordered_from_best_to_worst(n: int, each: int) -> None:
     values = np.random.default_rng(n).permutation(n).astype(float)
     kinds = choose_examples(values, each)
-    places = [place for group in kinds.values() for place in group]
+    indices = [index for group in kinds.values() for index in group]
     assert list(kinds) == ["best", "median", "worst"]
-    assert len(places) == len(set(places)) == min(n, 3 * min(each, max(1, n // 3)))
-    assert set(places) <= set(range(n))
-    assert list(values[places]) == sorted(values[places], reverse=True)
+    assert len(indices) == len(set(indices)) == min(n, 3 * min(each, max(1, n // 3)))
+    assert set(indices) <= set(range(n))
+    assert list(values[indices]) == sorted(values[indices], reverse=True)
 
 
-def test_the_best_the_middle_and_the_worst_are_what_they_are_called() -> None:
+def test_best_median_and_worst_examples_are_chosen() -> None:
     values = np.array([3.0, 9, 1, 7, 5, 8, 2, 6, 4])
     assert choose_examples(values, 2) == {"best": [1, 5], "median": [7, 4], "worst": [6, 2]}
     assert choose_examples(values, 1) == {"best": [1], "median": [4], "worst": [2]}
@@ -165,7 +172,7 @@ def test_one_two_and_three_examples_are_enough(n: int, kinds: dict[str, list[int
     assert choose_examples(np.arange(n).astype(float), 4) == kinds
 
 
-def test_equal_examples_keep_their_order_and_no_number_is_worst() -> None:
+def test_equal_examples_keep_their_order_and_nan_is_worst() -> None:
     assert choose_examples(np.zeros(9), 2) == {"best": [0, 1], "median": [3, 4], "worst": [7, 8]}
     assert choose_examples(np.array([np.nan, 1, 2]), 1)["worst"] == [0]
 
@@ -178,6 +185,6 @@ def test_an_error_map_is_the_mean_absolute_error_of_the_channels() -> None:
     assert not error_map(np.full((1, 1, 2, 2), 7.0), np.ones((1, 1, 2, 2))).any()
 
 
-def test_a_picture_has_no_more_columns_than_a_page() -> None:
+def test_a_figure_has_at_most_20_columns_of_a_kind() -> None:
     kinds = choose_examples(np.arange(1000.0), 500)
-    assert [len(places) for places in kinds.values()] == [MOST, MOST, MOST]
+    assert [len(indices) for indices in kinds.values()] == [MOST, MOST, MOST]

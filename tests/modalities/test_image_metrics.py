@@ -9,7 +9,7 @@ from scipy.signal import correlate
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from aectl.evaluation.scores import score
+from aectl.modalities import Images
 from aectl.modalities.image_metrics import SSIM_WINDOW, ms_ssim, mse, psnr, ssim
 
 Metric = Callable[[Tensor, Tensor], Tensor]
@@ -141,6 +141,6 @@ def test_ms_ssim_agrees_with_its_formula(shape: tuple[int, ...]) -> None:
 )
 def test_only_images_that_hold_five_scales_have_an_ms_ssim(sides: tuple[int, int], large: bool) -> None:
     output, target = pair((1, *sides), n=2)
-    scores = score(output, target)
+    scores = Images((1, *sides)).score(output, target)
     assert set(scores) == {"psnr", "ssim", "mse"} | ({"ms_ssim"} if large else set())
-    assert all(values.shape == (2,) and np.isfinite(values).all() for values in scores.values())
+    assert all(values.shape == (2,) and values.isfinite().all() for values in scores.values())

@@ -62,6 +62,7 @@ def opened(
         "dataset": {"_target_": dataset},
         "data": {"_target_": "aectl.data.loader.Data", "batch_size": 100},
         "task": {"_target_": target, **task},
+        "model": {"shape": list(model.shape)},
     }
     return TrainedRun(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
 

@@ -1,0 +1,141 @@
+"""Evaluates a trained run."""
+
+import math
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import get_type_hints
+
+from aectl.config import check
+from aectl.data.loader import Batches
+from aectl.data.source import SplitName
+from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
+from aectl.evaluation.cache import Cache
+from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
+from aectl.evaluation.example_figure import draw_examples
+from aectl.evaluation.log_likelihood import LogLikelihood, estimate
+from aectl.evaluation.protocol import describe_protocol, describe_versions
+from aectl.evaluation.report import NotApplicable, Report
+from aectl.evaluation.sample_quality import SampleQuality, score_samples
+from aectl.evaluation.scores import Scores, score_model
+from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome, suggest_improvement
+from aectl.inference.trained_run import TrainedRun
+from aectl.models.capabilities import HasKL, HasLatent
+from aectl.runs.run import Run, num_parameters
+from aectl.types import NonNegativeInt, PositiveInt
+
+
+def default_cache() -> str:
+    return f"{os.environ.get('AECTL_CACHE', '~/.cache/aectl')}/baselines"
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What is measured, and on how many examples.
+
+    Arguments:
+        split: `test`, `val` or `train`.
+        batch_size: examples a batch.
+        pictures: examples of each kind, best, median and worst, in the figure.
+        baselines: compare with the classical baselines of the task.
+        slow_images: run slow baselines on this many examples.
+        embeddings: score the latents as features.
+        importance_samples: of log p(x), for each example; 0 leaves the likelihood out.
+        likelihood_images: estimate the likelihood of this many examples.
+        samples: draw this many to compare with held-out examples; 0 leaves them out.
+        cache: the folder that keeps fits and scores of baselines.
+
+    Raises:
+        UserError: a value has the wrong type or is out of range.
+    """
+
+    split: SplitName = "test"
+    batch_size: PositiveInt = 250
+    pictures: PositiveInt = 4
+    baselines: bool = True
+    slow_images: PositiveInt = 1000
+    embeddings: bool = True
+    importance_samples: NonNegativeInt = 64
+    likelihood_images: PositiveInt = 500
+    samples: NonNegativeInt = 2000
+    cache: str = field(default_factory=default_cache)
+
+    def __post_init__(self) -> None:
+        check(vars(self), get_type_hints(EvalOptions, include_extras=True))
+
+
+def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run: Run | None = None) -> Report:
+    """Measures a run: scores beside classical baselines, latents, likelihood and samples.
+
+    Arguments:
+        trained: the run on the data set that it is tested on.
+        options: what is measured.
+        train_run: the run on the data set that it was trained on, if that is another one. Baselines are fitted to it,
+            and samples are then not compared.
+    """
+    options = options or EvalOptions()
+    run, model, names = trained.run, trained.model, trained.run.cfg.names
+    trained_on = (train_run or run).cfg.names.dataset
+    cache = Cache(Path(options.cache).expanduser())
+    batches = Batches(run.data.split(options.split), options.batch_size, shuffle=False)
+    found = score_model(trained, batches)
+    comparison = BaselineComparison(replace(trained, run=train_run or run), trained, cache, options.slow_images)
+    rows = comparison.rows(batches, model.latent_size) if options.baselines else []
+    best = best_baseline(rows, found.scores)
+    restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
+    figure = draw_examples(trained, batches, found.scores, options.pictures, restored)
+    return Report(
+        run=str(run.folder),
+        checkpoint=run.checkpoint.name,
+        model=names.model,
+        parameters=num_parameters(model),
+        task=run.task.label,
+        dataset=names.dataset,
+        trained_on=trained_on,
+        modality=run.modality,
+        protocol=describe_protocol(trained, trained_on, options.split, batches, options.slow_images),
+        versions=describe_versions(),
+        terms=found.terms,
+        example_scores=found.scores,
+        baselines=rows,
+        verdict=judge(trained, trained_on, found.scores, best) if best else None,
+        embeddings=embeddings_section(trained, options, cache) if options.embeddings else None,
+        likelihood=likelihood_section(trained, options, batches) if options.importance_samples else None,
+        samples=samples_section(trained, options) if options.samples and not train_run else None,
+        figures={"pictures": figure} if figure else {},
+    )
+
+
+def judge(trained: TrainedRun, trained_on: str, scores: Scores, best: BaselineRow) -> Verdict:
+    """The comparison of the model with the best baseline."""
+    gain, name, run = best.margin(scores), best.baseline.name, trained.run
+    assert gain is not None
+    advice = suggest_improvement(trained.model, run.task.restores, trained_on, run.cfg.names.dataset)
+    sentence = describe_outcome(gain, f"{best.n:,} {run.modality.name}", name, advice)
+    return Verdict(name, decide_outcome(gain), gain, sentence)
+
+
+def embeddings_section(trained: TrainedRun, options: EvalOptions, cache: Cache) -> Embeddings | NotApplicable:
+    """The latents as features, of a model whose code is smaller than its input."""
+    model = trained.model
+    if has_bottleneck(model):
+        return score_embeddings(trained, options.split, cache)
+    values = math.prod(model.input_shape)
+    return NotApplicable(f"no bottleneck: {model.latent_size:,} numbers for {values:,} values")
+
+
+def likelihood_section(trained: TrainedRun, options: EvalOptions, batches: Batches) -> LogLikelihood | NotApplicable:
+    """The likelihood under a model with a bound on it."""
+    model, name = trained.model, type(trained.model).__name__
+    if not isinstance(model, HasKL):
+        return NotApplicable(f"not available: {name} has no KL, so no bound on log p(x)")
+    if not model.is_bound:
+        return NotApplicable(f"not available: the loss of {name} is no bound on log p(x)")
+    return estimate(trained, model, batches, options.importance_samples, options.likelihood_images)
+
+
+def samples_section(trained: TrainedRun, options: EvalOptions) -> SampleQuality | NotApplicable:
+    """The samples of a model that can make some."""
+    if not (trained.model.generative or isinstance(trained.model, HasLatent)):
+        return NotApplicable(f"not available: {type(trained.model).__name__} has no latent to sample")
+    return score_samples(trained, options.split, options.samples)

@@ -1,0 +1,53 @@
+"""How an evaluation measures, for whoever wants to repeat it."""
+
+import platform
+from typing import Any
+
+from aectl.config import to_plain
+from aectl.data.loader import Batches
+from aectl.data.source import SplitName
+from aectl.evaluation.baseline_comparison import VAL_IMAGES, library_versions
+from aectl.inference.trained_run import TrainedRun
+
+CONVENTIONS = {
+    "range": "images in [0, 1], outputs cut to it",
+    "psnr": "mean over the images of 10 log10(1 / MSE), in dB",
+    "ssim": "mean over the images, Gaussian window 11x11, sigma 1.5, where the whole window lies on the image",
+    "ms_ssim": "mean over the images of at least 176 pixels a side, five scales, the same window",
+    "interval": "95 %, Student's t over the images",
+    "terms": "mean nats per example, one draw of the latent",
+    "settings": f"of filters: the highest PSNR on {VAL_IMAGES} validation images, never on the test split",
+}
+
+
+def describe_protocol(
+    trained: TrainedRun, fitted_on: str, split: SplitName, batches: Batches, slow_images: int
+) -> dict[str, Any]:
+    """What is measured, and how."""
+    run, n = trained.run, len(batches.split.x)
+    return {
+        "split": split,
+        "n": n,
+        "seed": trained.seed,
+        "batch_size": batches.batch_size,
+        "corruption": to_plain(run.cfg.task),
+        "binarize": run.data.binarize,
+        "baselines_fitted_on": fitted_on,
+        "slow_baselines_run_on": min(slow_images, n),
+        **describe_conventions(run.modality.name),
+    }
+
+
+def describe_conventions(examples: str) -> dict[str, str]:
+    """The definitions of the numbers for examples of this kind."""
+    if examples == "images":
+        return CONVENTIONS
+    return {
+        name: text.replace("images", examples) for name, text in CONVENTIONS.items() if name not in ("ssim", "ms_ssim")
+    }
+
+
+def describe_versions() -> dict[str, str]:
+    """The versions of aectl, Python and the libraries."""
+    versions = library_versions()
+    return {"aectl": versions.pop("aectl"), "python": platform.python_version(), **versions}
