@@ -120,7 +120,7 @@ class BaselineComparison:
     def psnr(self, output: np.ndarray, target: np.ndarray) -> np.ndarray:
         """The PSNR of each output, (N,), by which settings are chosen."""
         x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (output, target))
-        return self.train_run.run.modality.metrics["psnr"].compute(x.clamp(0, 1), y).numpy()
+        return self.train_run.modality.metrics["psnr"].compute(x.clamp(0, 1), y).numpy()
 
     def _key(self, baseline: Baseline) -> dict[str, Any]:
         """Everything that a fit depends on."""
@@ -134,7 +134,7 @@ class BaselineComparison:
 
     @torch.inference_mode()
     def _scores(self, baseline: Baseline, state: State, batches: Batches, n: int) -> Scores:
-        modality, parts = self.test_run.run.modality, []
+        modality, parts = self.test_run.modality, []
         for pairs in posed_pairs(self.test_run, batches, n):
             output = np.ascontiguousarray(baseline.restore(pairs.input, state), dtype=np.float32)
             parts.append(score_batch(modality, torch.from_numpy(output), torch.from_numpy(pairs.target)))

@@ -17,11 +17,12 @@ from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.models.base import Autoencoder
-from aectl.models.capabilities import HasBeta
+from aectl.models.capabilities import HasBeta, IsConditional
 
 IMAGES = 10_000
 """The most training examples that the classifiers learn from, and examples that they are tested on."""
 NEIGHBOURS = 5
+GIVEN_CLASS = "accuracy of classifiers left out: the encoder is given the class"
 
 Accuracies = dict[str, np.ndarray]
 """For each classifier, whether it was right on each example, (N,)."""
@@ -32,10 +33,11 @@ class Embeddings:
     """What the latents are worth as features.
 
     Arguments:
-        accuracy: of each classifier on the latents, on PCA and on the inputs; empty with fewer than two classes.
+        accuracy: of each classifier on the latents, on PCA and on the inputs; empty with fewer than two classes, or for
+            a conditional model.
         units: the dimensions of a code.
         active: those that vary with the input.
-        note: what the inactive ones mean and what to try; empty if all are active.
+        note: what the inactive ones mean and what to try, or why there is no accuracy; else empty.
         protocol: how this was measured.
     """
 
@@ -55,9 +57,12 @@ def score_embeddings(trained: TrainedRun, split: SplitName, cache: Cache) -> Emb
     """Scores the latents of a split."""
     test, generative = encode_split(trained, split, IMAGES), trained.model.generative
     active, units = active_units(test.codes, generative), test.codes.shape[1]
-    accuracy = {} if test.y is None else accuracies(trained, split, test, cache)
+    protocol = embedding_protocol(trained)
     note = describe_inactive(units, active, generative, isinstance(trained.model, HasBeta))
-    return Embeddings(accuracy, units, active, note, embedding_protocol(trained))
+    if isinstance(trained.model, IsConditional):
+        return Embeddings({}, units, active, f"{note}; {GIVEN_CLASS}" if note else GIVEN_CLASS, protocol)
+    accuracy = {} if test.y is None else accuracies(trained, split, test, cache)
+    return Embeddings(accuracy, units, active, note, protocol)
 
 
 def has_bottleneck(model: Autoencoder) -> bool:
@@ -90,7 +95,7 @@ def competing_features(trained: TrainedRun, split: SplitName, units: int) -> dic
 
     x, x_test = (inputs(trained, name) for name in ("train", split))
     pca = PCA(min(units, *x.shape), random_state=0).fit(x)
-    name = "pixels" if trained.run.modality.name == "images" else "inputs"
+    name = "pixels" if trained.modality.name == "images" else "inputs"
     return {f"PCA-{pca.n_components_}": (pca.transform(x), pca.transform(x_test)), name: (x, x_test)}
 
 

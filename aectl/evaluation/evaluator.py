@@ -92,7 +92,7 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
         task=run.task.label,
         dataset=names.dataset,
         trained_on=trained_on,
-        modality=run.modality,
+        modality=trained.modality,
         protocol=describe_protocol(trained, trained_on, options.split, batches, options.slow_images),
         versions=describe_versions(),
         terms=found.terms,
@@ -111,7 +111,7 @@ def judge(trained: TrainedRun, trained_on: str, scores: Scores, best: BaselineRo
     gain, name, run = best.margin(scores), best.baseline.name, trained.run
     assert gain is not None
     advice = suggest_improvement(trained.model, run.task.restores, trained_on, run.cfg.names.dataset)
-    sentence = describe_outcome(gain, f"{best.n:,} {run.modality.name}", name, advice)
+    sentence = describe_outcome(gain, f"{best.n:,} {trained.modality.name}", name, advice)
     return Verdict(name, decide_outcome(gain), gain, sentence)
 
 

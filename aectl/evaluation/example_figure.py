@@ -33,7 +33,7 @@ def draw_examples(
     trained: TrainedRun, batches: Batches, scores: Scores, each: int, baseline: tuple[Baseline, State] | None
 ) -> figures.Figure | None:
     """A column for each example: input, output, the best baseline, target, and errors; None if these are no images."""
-    if not isinstance(trained.run.modality, Images):
+    if not isinstance(trained.modality, Images):
         return None
     kinds = choose_examples(scores["psnr"], each)
     indices = [index for group in kinds.values() for index in group]

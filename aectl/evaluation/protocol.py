@@ -34,7 +34,7 @@ def describe_protocol(
         "binarize": run.data.binarize,
         "baselines_fitted_on": fitted_on,
         "slow_baselines_run_on": min(slow_images, n),
-        **describe_conventions(run.modality.name),
+        **describe_conventions(trained.modality.name),
     }
 
 

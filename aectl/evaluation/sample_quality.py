@@ -72,7 +72,7 @@ def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQualit
     classes = held_out_classes(trained, split, len(held_out))
     drawn = generate(trained, len(held_out), sampler, cond=classes).flatten(1).numpy()
     real: SplitName = "val" if split != "val" else "test"
-    examples = trained.run.modality.name
+    examples = trained.modality.name
     return SampleQuality(
         len(drawn),
         f"Frechet distance of {features.held_out.shape[1]} principal components of the training {examples} of "
@@ -87,7 +87,7 @@ def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQualit
 def flat_examples(trained: TrainedRun, split: SplitName, n: int) -> np.ndarray:
     """The first examples of a split as rows in [0, 1], (N, values), as many as fit in memory."""
     most = min(n, FIT_VALUES // math.prod(trained.model.shape))
-    return trained.run.modality.to_model(trained.run.data.split(split).x[:most]).flatten(1).numpy()
+    return trained.modality.to_model(trained.run.data.split(split).x[:most]).flatten(1).numpy()
 
 
 def held_out_classes(trained: TrainedRun, split: SplitName, n: int) -> Tensor | None:

@@ -65,7 +65,7 @@ def score_model(trained: TrainedRun, batches: Batches) -> ModelScores:
             terms, output = trained.model.loss_and_reconstruction(example)
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
-        parts.append(score_batch(trained.run.modality, output, example.target))
+        parts.append(score_batch(trained.modality, output, example.target))
     scores = concatenate_scores(parts)
     if not np.isfinite(scores["mse"]).all():
         raise UserError(

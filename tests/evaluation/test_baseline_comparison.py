@@ -49,6 +49,7 @@ class Same(Autoencoder):
     """Returns its input."""
 
     latent_size = 4
+    shape = input_shape = (1, 8, 8)
 
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         return {"loss": torch.rand(())}  # draws, as a VAE does
