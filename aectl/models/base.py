@@ -35,6 +35,11 @@ class Autoencoder(nn.Module, ABC):
     input_shape: Shape
     latent_size: int
 
+    def __init_subclass__(cls) -> None:
+        """A class with a loss of its own does not inherit a `loss_and_reconstruction` that computes another."""
+        if "loss" in vars(cls) and "loss_and_reconstruction" not in vars(cls):
+            cls.loss_and_reconstruction = Autoencoder.loss_and_reconstruction  # type: ignore[method-assign]
+
     @property
     def scale(self) -> int:
         """The factor from the sides of the input to those of the output; 1 for vectors, which have none."""

@@ -12,7 +12,7 @@ from aectl.config import CONFIGS, check, target_nodes
 from aectl.errors import UserError, shorten
 from aectl.runs.local_paths import use_local_paths
 from aectl.runs.plain_yaml import parse_yaml
-from aectl.runs.upgrades import upgrade_config
+from aectl.runs.upgrades import ADDED_GROUPS, upgrade_config
 
 NEEDED = ("model", "task", "dataset", "data")
 """The parts of a stored config that are built when it is opened."""
@@ -27,6 +27,7 @@ ROOMS = {
     "data": "aectl.data.",
     "trainer": "aectl.training.trainer.",
     "callbacks": "aectl.training.",
+    "tracker": "aectl.trackers.",
 }
 """Where the class of a node lies, by the last key of its path."""
 NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
@@ -49,7 +50,7 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
     try:
         plain = parse_yaml(text)
         check_parts(plain)
-        plain = upgrade_config(plain)
+        plain = {**ADDED_GROUPS, **upgrade_config(plain)}
         if not trust:
             check_targets(plain)
             check_text(plain)
@@ -81,7 +82,7 @@ def check_targets(plain: dict[str, Any]) -> None:
     """That each node names a class that the shipped configs name, in the place where such a class belongs."""
     for path, node in target_nodes(plain):
         target, keys = node["_target_"], path.split(".")
-        room = ROOMS.get("callbacks" if keys[0] == "callbacks" else keys[-1])
+        room = ROOMS.get(keys[0] if keys[0] in ("callbacks", "tracker") else keys[-1])
         if not isinstance(target, str) or target not in shipped() or not room or not target.startswith(room):
             raise UserError(
                 f"{path}._target_={target} is none of aectl's own classes for {keys[-1]}, and building it could run "

@@ -45,6 +45,9 @@ ADDED: dict[str, Config] = {
 }
 """For a target the keys that it did not always have, with the value that says what it did without them."""
 
+ADDED_GROUPS: Config = {"tracker": {"tensorboard": {"_target_": "aectl.trackers.tensorboard.TensorBoard"}}}
+"""The nodes that configs did not always have, with what was done without them."""
+
 
 def upgrade_config(config: Any) -> Any:
     """A stored config, plain, as this version would have written it."""

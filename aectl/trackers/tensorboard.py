@@ -1,13 +1,73 @@
-"""Pictures for TensorBoard from the verbs that work after training."""
+"""Curves, pictures, HPARAMS tab and Projector for TensorBoard, in the run's own folder."""
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
+
+from aectl.trackers.base import Hyperparameter, Tracker
+
+
+class TensorBoard(Tracker):
+    """Writes one events file a session into the run's folder."""
+
+    def start(self, folder: Path, name: str, last_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.folder = folder
+        self.writer = SummaryWriter(str(folder), purge_step=last_step + 1)
+
+    def log_scalars(self, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def log_image(self, name: str, picture: Tensor, step: int) -> None:
+        self.writer.add_image(name, picture, step)
+
+    def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
+        self.writer.add_embedding(latents, labels, None if images is None else sprites(images), tag="latents")
+        rename_projector_files(self.folder)
+
+    def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:
+        from torch.utils.tensorboard.summary import hparams
+
+        if metrics:  # SummaryWriter.add_hparams would make a second run of it
+            for name, value in metrics.items():
+                self.writer.add_scalar(name, value)
+            for summary in hparams(dict(values), dict(metrics)):
+                self.writer._get_file_writer().add_summary(summary)
+
+    def flush(self) -> None:
+        self.writer.flush()
+
+    def close(self, status: str) -> None:
+        self.writer.close()
+
+    def view_command(self, outputs: str) -> str:
+        return f"tensorboard --logdir {outputs}"
+
+
+def rename_projector_files(run: Path) -> None:
+    """Renames the folder of the Projector's files, which torch names after the step, to `projector`."""
+    folder, config = run / "projector", run / "projector_config.pbtxt"
+    shutil.rmtree(folder, ignore_errors=True)
+    (run / "00000").rename(folder)
+    config.write_text(config.read_text().replace('"00000/', '"projector/'))
+
+
+def sprites(images: Tensor) -> Tensor:
+    """(N, C, H, W) uint8 as torch takes them for the Projector: in [0, 1], padded to squares."""
+    height, width = images.shape[-2:]
+    side = max(height, width)
+    return torch.nn.functional.pad(images, (0, side - width, 0, side - height)) / 255
 
 
 def add_image(picture: Path, name: str, folder: Path) -> None:
-    """Puts a PNG into an events file in `folder`, in the place of the one that an earlier call left there."""
+    """Writes a PNG into an events file in `folder`, replacing the one of an earlier call."""
     from torch.utils.tensorboard import SummaryWriter
 
     earlier = list(folder.glob("events.out.tfevents.*"))

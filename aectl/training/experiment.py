@@ -7,6 +7,7 @@ from aectl.data.loader import Data
 from aectl.models.base import Autoencoder
 from aectl.runs.run import Config
 from aectl.tasks.base import Task
+from aectl.trackers.base import Tracker
 from aectl.training.trainer import TrainerConfig
 
 
@@ -20,6 +21,7 @@ class Experiment:
         task: what the model is trained to do.
         model: with its first weights.
         settings: the node `trainer` of the config.
+        trackers: those of the node `tracker`, not started.
         rng_state: the random state right after the model was built, which the training starts from.
     """
 
@@ -28,4 +30,5 @@ class Experiment:
     task: Task
     model: Autoencoder
     settings: TrainerConfig
+    trackers: list[Tracker]
     rng_state: dict[str, Any]

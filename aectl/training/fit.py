@@ -10,14 +10,13 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl.config import to_plain
 from aectl.errors import NonFiniteError, UserError
 from aectl.io.atomic import write_json
 from aectl.io.locks import run_lock
 from aectl.rng import set_rng_state
-from aectl.runs.run import DERIVED, Run, instantiate_node
+from aectl.runs.run import Run, instantiate_node, num_parameters
 from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.checkpoint_io import DurableIO, ResumePoint, clean_up
 from aectl.training.checkpointing import RunSaver
@@ -25,22 +24,15 @@ from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.nonfinite import NonFiniteGuard
 from aectl.training.progress import ProgressBar
-from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable
+from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
 from aectl.training.resume import ResumableBatches, find_resume_point, format_position
 from aectl.training.system import System
-from aectl.training.trainer import TrainerConfig
+from aectl.training.tracking import logger_of, start_trackers
 
 log = logging.getLogger(__name__)
 MONITOR = "val/loss"
 START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class TensorBoard(TensorBoardLogger):
-    """Writes events into the run's own folder, and no second copy of the config."""
-
-    def save(self) -> None:
-        self.experiment.flush()
 
 
 def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
@@ -64,30 +56,28 @@ def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
             print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
         saver = RunSaver(run.checkpoints, ResumableBatches(train), signals)
         best = BestCheckpoint(run.checkpoints, MONITOR, saver)
-        trainer = build_trainer(run, settings, saver, best, found.place if found else START)
-        write_summary(run, trainer, best, "running")
+        trainer = build_trainer(experiment, run, saver, best, found.place if found else START)
+        write_summary(experiment, run, trainer, best, "running")
         run_trainer(experiment, run, trainer, saver, best, found)
         return best_score(best)
 
 
 def build_trainer(
-    run: Run, settings: TrainerConfig, saver: RunSaver, best: BestCheckpoint, place: dict[str, Any]
+    experiment: Experiment, run: Run, saver: RunSaver, best: BestCheckpoint, place: dict[str, Any]
 ) -> Trainer:
     """The trainer with all that a run keeps; what was written after the place that it goes on from is taken back."""
     history = MetricsTable(run.metrics)
     history.truncate(place["epoch"])
-    logger = TensorBoard(
-        str(run.folder), name="", version="", default_hp_metric=False, purge_step=place["epoch_step"] + 1
-    )
+    settings = experiment.settings
     return settings.make(
-        logger=logger,
+        logger=start_trackers(experiment.trackers, run, last_step=place["epoch_step"]),
         plugins=[DurableIO()],
         callbacks=[
             NonFiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
             best,
             ConfigInCheckpoint(run.config_text),
             history,
-            Hyperparameters(hyperparameters(run), best),
+            Hyperparameters(hyperparameters(to_plain(run.cfg)), best, run.metrics),
             ProgressBar(),
             *extra_callbacks(run),
             saver,
@@ -111,7 +101,7 @@ def run_trainer(
     """Trains to the end, to the wish to stop or to a failure, and says in the summary which of them it was."""
     status, more = "interrupted", {}
     try:
-        saver.at_end = lambda: write_summary(run, trainer, best, "done", saver.elapsed)
+        saver.at_end = lambda: write_summary(experiment, run, trainer, best, "done", saver.elapsed)
         val = experiment.data.batches("val").on(saver.batches.batches.split.x.device)
         set_rng_state(experiment.rng_state)
         trainer.fit(build_system(experiment), saver.batches, val, ckpt_path=found and found.path)
@@ -132,7 +122,8 @@ def run_trainer(
         ) from error
     finally:
         with suppress(OSError):
-            write_summary(run, trainer, best, status, saver.elapsed, **more)
+            write_summary(experiment, run, trainer, best, status, saver.elapsed, **more)
+        logger_of(trainer).close(status)
     if status == "interrupted":
         print(f"saved at {format_position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
     if saver.signals.received:
@@ -165,34 +156,26 @@ def best_score(best: BestCheckpoint) -> float:
 
 
 def write_summary(
-    run: Run, trainer: Trainer, best: BestCheckpoint, status: str, seconds: float = 0.0, **more: str
+    experiment: Experiment,
+    run: Run,
+    trainer: Trainer,
+    best: BestCheckpoint,
+    status: str,
+    seconds: float = 0.0,
+    **more: str,
 ) -> None:
     """Writes how far the run is: running, interrupted, failed or done."""
     summary = {
         "status": status,
         "monitor": MONITOR,
         "best": best_score(best),
+        "metrics": best_metrics(run.metrics, MONITOR, best_score(best)),
+        "parameters": num_parameters(experiment.model),
         "epochs": trainer.current_epoch,
         "seconds": round(seconds, 1),
         **more,
     }
     write_json(run.summary, summary)
-
-
-def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
-    """The keys a user sets, flat: `model.beta`, `optimizer.lr`, ..."""
-    flat: dict[str, str | int | float | bool] = {"seed": run.cfg.seed}
-    for group, node in to_plain(run.cfg).items():
-        if isinstance(node, dict) and ("_target_" in node or group == "names"):
-            kept = {f"{group}.{key}": value for key, value in node.items() if is_hyperparameter(key, value)}
-            flat |= {key: str(value) if isinstance(value, list | bool) else value for key, value in kept.items()}
-    return flat
-
-
-def is_hyperparameter(key: str, value: Any) -> bool:
-    """Whether a user sets it: it is no node, no list of files, and nothing that data set and task decide."""
-    of_files = isinstance(value, list) and any(isinstance(item, str) for item in value)
-    return not (key.startswith("_") or key in DERIVED or value is None or isinstance(value, dict) or of_files)
 
 
 def silence_lightning() -> None:

@@ -31,12 +31,13 @@ def preflight(config: Config, folder: Path) -> Experiment:
         folder: where the checkpoints will lie; it need not exist.
 
     Raises:
-        UserError: a value, a shape, a missing file, a missing GPU, or too little room on the disk.
+        UserError: a value, a shape, a missing file, package or GPU, or too little room on the disk.
     """
     require_values(config)
     check(to_plain(config), TOP_LEVEL)
     settings = instantiate_node(config.trainer)
     settings.device()
+    trackers = [instantiate_node(node) for node in config.get("tracker", {}).values()]
     data = instantiate_node(config.data, source=instantiate_node(config.dataset))
     task = instantiate_node(config.task)
     config = complete_config(config, data, task)
@@ -45,7 +46,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
     model = instantiate_node(config.model)
     rng_state = get_rng_state()
     check_disk_space(folder, checkpoint_bytes(model, instantiate_node(config.optimizer)))
-    return Experiment(config, data, task, model, settings, rng_state)
+    return Experiment(config, data, task, model, settings, trackers, rng_state)
 
 
 def checkpoint_bytes(model: nn.Module, optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> int:

@@ -1,16 +1,22 @@
-"""What a run keeps beside its weights: the config in the checkpoint, and a table of every epoch."""
+"""What a run keeps besides its weights: its config, the metrics of every epoch, the hyperparameters."""
 
 import csv
 import io
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from aectl import __version__
 from aectl.io.atomic import write_text
+from aectl.runs.run import DERIVED
+from aectl.trackers.base import BEST, Hyperparameter
+from aectl.training.tracking import logger_of
+from aectl.training.validation_metrics import SCORES
+
+FIRST_COLUMNS = (*("model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size"),)
+"""The hyperparameters that tables of runs begin with."""
 
 
 class ConfigInCheckpoint(Callback):
@@ -70,21 +76,57 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
+def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
+    """The validation metrics of the best epoch, from `metrics.csv`; none before the first.
+
+    Arguments:
+        path: the file.
+        monitor: the metric by which the best epoch was chosen.
+        best: its value there.
+    """
+    rows = ({name: float(value) for name, value in row.items() if value} for row in read_rows(path))
+    row = next((row for row in rows if row.get(monitor) == best), {})
+    return {name: row[name] for name in (monitor, *(f"val/{score}" for score in SCORES)) if name in row}
+
+
 class Hyperparameters(Callback):
-    """Fills TensorBoard's HPARAMS tab when the run ends, in the run's own event file.
+    """Logs the hyperparameters when training starts, and again with the metrics of the best epoch when it is done.
 
     Arguments:
         values: the hyperparameters, flat.
-        best: the checkpoints, of which the best score is shown beside them.
+        best: knows the best score.
+        metrics: the file with the metrics of every epoch.
     """
 
-    def __init__(self, values: dict[str, Any], best: ModelCheckpoint) -> None:
+    def __init__(self, values: dict[str, Hyperparameter], best: ModelCheckpoint, metrics: Path) -> None:
         self.values = values
         self.best = best
+        self.metrics = metrics
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        logger_of(trainer).each(lambda tracker: tracker.log_hyperparameters(self.values, {}))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         score = self.best.best_model_score
-        if score is not None:
-            cast(TensorBoardLogger, trainer.logger).log_hyperparams(
-                self.values, {f"best/{self.best.monitor}": float(score)}
-            )
+        if score is None:
+            return
+        metrics = best_metrics(self.metrics, str(self.best.monitor), float(score))
+        shown = {BEST + name: value for name, value in metrics.items()}
+        logger_of(trainer).each(lambda tracker: tracker.log_hyperparameters(self.values, shown))
+
+
+def hyperparameters(config: dict[str, Any]) -> dict[str, Hyperparameter]:
+    """The keys of a plain config that a user sets, flat: `model.beta`, `optimizer.lr`, ...; the most telling first."""
+    flat: dict[str, Hyperparameter] = {**config["names"], "seed": config["seed"]}
+    for group, node in config.items():
+        if isinstance(node, dict) and "_target_" in node:
+            kept = {f"{group}.{key}": value for key, value in node.items() if is_hyperparameter(key, value)}
+            flat |= {key: str(value) if isinstance(value, list | bool) else value for key, value in kept.items()}
+    first = [name for name in FIRST_COLUMNS if name in flat]
+    return {name: flat[name] for name in dict.fromkeys([*first, *flat])}
+
+
+def is_hyperparameter(key: str, value: Any) -> bool:
+    """Whether a user sets it: it is no node, no list of files, and nothing that data set and task decide."""
+    of_files = isinstance(value, list) and any(isinstance(item, str) for item in value)
+    return not (key.startswith("_") or key in DERIVED or value is None or isinstance(value, dict) or of_files)

@@ -17,6 +17,7 @@ from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
 from aectl.training.compile import Compiled
 from aectl.training.epoch_means import EpochMeans
+from aectl.training.validation_metrics import ReconstructionScores
 
 
 class PlayerStep(NamedTuple):
@@ -70,6 +71,7 @@ class System(LightningModule):
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
         self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
+        self.scores = ReconstructionScores()
         self.turn: PlayerStep | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -110,11 +112,16 @@ class System(LightningModule):
             self.untoggle_optimizer(optimizer)
         return None
 
+    def on_validation_epoch_start(self) -> None:
+        self.scores.reset()
+
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         with seeded_rng(self.seed + batch_idx, self.device):
             example = self.task(**batch)
-            terms = self.model.loss(example)
+            terms, scores, scored = self.scores.loss_and_scores(self.model, example)
             self.means["val"].add(terms, len(example.target))
+            if scored:
+                self.means["val"].add(scores, scored)
             return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

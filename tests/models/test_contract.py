@@ -92,6 +92,15 @@ def test_loss_and_reconstruction_gives_what_loss_and_reconstruct_give(model: str
     assert torch.equal(output, built.reconstruct(example.input, example.cond))
 
 
+def test_a_loss_of_its_own_is_the_one_that_a_subclass_gives_with_its_reconstruction() -> None:
+    run = opened(
+        composed("task=denoise", "net=mlp", "model._target_=tests.support.toy_adversary.Adversarial", model="ae")
+    )
+    built = run.build().eval()
+    example = run.task(**to_float(run.data.batches("val").take(torch.arange(5))))
+    assert built.loss_and_reconstruction(example)[0] == built.loss(example)
+
+
 @pytest.mark.parametrize("likelihood", options("likelihood"))
 @pytest.mark.parametrize("model", MODELS)
 def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> None:

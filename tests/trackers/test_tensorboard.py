@@ -80,7 +80,9 @@ def test_a_run_has_one_events_file_and_no_folder_below_it_has_any(outputs: Path,
     assert [path.parent for path in outputs.rglob("*tfevents*")] == [run]
 
 
-@pytest.mark.parametrize("tag", ["train/loss", "train/nll", "train/kl", "val/loss", "val/nll", "val/kl", "lr"])
+@pytest.mark.parametrize(
+    "tag", ["train/loss", "train/nll", "train/kl", "val/loss", "val/nll", "val/kl", "val/psnr", "val/ssim", "lr"]
+)
 def test_every_epoch_is_a_point_of_every_curve(tag: str, events: EventAccumulator) -> None:
     assert len(values(events, tag)) == NUM_EPOCHS
     assert np.isfinite(values(events, tag)).all()
@@ -126,11 +128,12 @@ def test_the_samples_are_sixteen_different_images(events: EventAccumulator) -> N
 
 def test_the_hyperparameters_are_in_the_same_file_with_the_best_score(events: EventAccumulator) -> None:
     experiment, session = hparams(events, "experiment").experiment, hparams(events, "session_start_info")
-    assert [metric.name.tag for metric in experiment.metric_infos] == ["best/val/loss"]
+    scores = ["best/val/loss", "best/val/psnr", "best/val/ssim"]
+    assert [metric.name.tag for metric in experiment.metric_infos] == scores
     given = session.session_start_info.hparams
     assert given["model.beta"].number_value == 0.5
     assert given["trainer.max_epochs"].number_value == NUM_EPOCHS
-    assert given["names.model"].string_value == "vae"
+    assert given["model"].string_value == "vae"
     assert values(events, "best/val/loss") == pytest.approx([min(values(events, "val/loss"))])
 
 

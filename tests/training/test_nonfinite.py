@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.optim import Optimizer
 
 from aectl.data.loader import Batches
@@ -406,14 +407,15 @@ class TestTrain:
     def broken(patch: pytest.MonkeyPatch, steps: set[int], validations: set[int] = frozenset()) -> None:  # type: ignore[assignment]
         """Makes the nll of these steps, and of these batches of validation, NaN."""
         count = {True: 0, False: 0}
-        loss = AE.loss
+        scored = AE._terms
 
-        def faulty(self: AE, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+        def faulty(self: AE, example: Example, q: Distribution) -> tuple[dict[str, Tensor], Distribution]:
             now, count[self.training] = count[self.training], count[self.training] + 1
             wrong = now in (steps if self.training else validations)
-            return {name: term * (NAN if wrong else 1) for name, term in loss(self, example, player).items()}
+            terms, p = scored(self, example, q)
+            return {name: term * (NAN if wrong else 1) for name, term in terms.items()}, p
 
-        patch.setattr(AE, "loss", faulty)
+        patch.setattr(AE, "_terms", faulty)
 
     ONE_VALIDATION = "trainer.limit_val_batches=1"
 

@@ -1,7 +1,7 @@
 import csv
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import torch
@@ -12,12 +12,14 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from aectl import __version__
-from aectl.config import CONFIGS
+from aectl.config import CONFIGS, to_plain
 from aectl.runs import open as open_run
 from aectl.runs.run import Run, instantiate_node
-from aectl.training.fit import build_system, hyperparameters
+from aectl.training.fit import build_system
 from aectl.training.preflight import preflight
-from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable
+from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
+from aectl.training.tracking import TrackerLogger
+from tests.support.toy_tracker import ToyTracker
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's use of torch
 
@@ -73,9 +75,8 @@ def test_metrics_csv_has_a_row_for_each_epoch(run: Run) -> None:
 def test_metrics_csv_has_the_loss_and_its_terms_of_both_splits_and_the_learning_rate(run: Run) -> None:
     rows = table(run.metrics)
     assert list(rows[0])[:2] == ["epoch", "step"]
-    assert set(rows[0]) == {"epoch", "step", "lr"} | {
-        f"{s}/{t}" for s in ("train", "val") for t in ("loss", "nll", "kl")
-    }
+    losses = {f"{s}/{t}" for s in ("train", "val") for t in ("loss", "nll", "kl")}
+    assert set(rows[0]) == {"epoch", "step", "lr", "val/psnr", "val/ssim"} | losses
     for row in rows:
         for split in ("train", "val"):
             loss, nll, kl = (float(row[f"{split}/{term}"]) for term in ("loss", "nll", "kl"))
@@ -124,15 +125,15 @@ def test_a_lone_checkpoint_is_enough_to_open_the_run(run: Run, tmp_path: Path) -
     lone.write_bytes((run.checkpoints / "best.ckpt").read_bytes())
     opened, run = open_run(lone), open_run(run.folder)
     assert opened.cfg == run.cfg
-    weights, expected = (each.load(torch.device("cpu")).state_dict() for each in (opened, run))
+    weights, expected = (each.load(torch.device("cpu")).state_dict() for each in (opened, open_run(run.folder)))
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[key], expected[key]) for key in expected)
 
 
 def test_hyperparameters_are_the_keys_a_user_sets_and_what_was_chosen(run: Run) -> None:
-    flat = hyperparameters(run)
+    flat = hyperparameters(to_plain(run.cfg))
     assert flat["seed"] == 0
-    assert flat["names.model"] == "vae"
+    assert flat["model"] == "vae"
     assert flat["model.latent_dim"] == 3
     assert flat["optimizer.lr"] == 0.01
     assert flat["net.hidden"] == "[512]"
@@ -140,11 +141,27 @@ def test_hyperparameters_are_the_keys_a_user_sets_and_what_was_chosen(run: Run) 
     assert {type(value) for value in flat.values()} <= {str, int, float, bool}
 
 
-def test_the_best_score_is_shown_beside_the_hyperparameters() -> None:
-    shown: list[Any] = []
-    trainer = SimpleNamespace(logger=SimpleNamespace(log_hyperparams=lambda *args: shown.extend(args)))
+def test_tables_of_runs_begin_with_the_hyperparameters_that_tell_most(run: Run) -> None:
+    first = ["model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size"]
+    assert list(hyperparameters(to_plain(run.cfg)))[:7] == first
+
+
+def test_best_metrics_are_those_of_the_epoch_with_the_best_score(tmp_path: Path) -> None:
+    history = MetricsTable(tmp_path / "metrics.csv")
+    end_of_epoch(history, 0, **{"val/loss": 3.0, "val/psnr": 10.0})
+    end_of_epoch(history, 1, **{"val/loss": 2.0, "val/psnr": 12.0, "val/ssim": 0.5, "val/kl": 1.0})
+    end_of_epoch(history, 2, **{"val/loss": 2.5, "val/psnr": 13.0, "val/ssim": 0.6})
+    assert best_metrics(history.path, "val/loss", 2.0) == {"val/loss": 2.0, "val/psnr": 12.0, "val/ssim": 0.5}
+    assert best_metrics(history.path, "val/loss", 3.0) == {"val/loss": 3.0, "val/psnr": 10.0}
+    assert best_metrics(tmp_path / "missing.csv", "val/loss", 2.0) == {}
+
+
+def test_hyperparameters_are_logged_at_the_start_and_at_the_end_with_the_best_score(tmp_path: Path) -> None:
+    history, tracker = MetricsTable(tmp_path / "metrics.csv"), ToyTracker()
+    end_of_epoch(history, 0, **{"val/loss": 12.5})
+    trainer = cast(Trainer, SimpleNamespace(logger=TrackerLogger([tracker])))
     best = SimpleNamespace(monitor="val/loss", best_model_score=torch.tensor(12.5))
-    Hyperparameters({"model.beta": 4.0}, cast(ModelCheckpoint, best)).on_train_end(
-        cast(Trainer, trainer), cast(LightningModule, None)
-    )
-    assert shown == [{"model.beta": 4.0}, {"best/val/loss": 12.5}]
+    callback = Hyperparameters({"model.beta": 4.0}, cast(ModelCheckpoint, best), history.path)
+    callback.on_train_start(trainer, cast(LightningModule, None))
+    callback.on_train_end(trainer, cast(LightningModule, None))
+    assert tracker.hyperparameters == [({"model.beta": 4.0}, {}), ({"model.beta": 4.0}, {"best/val/loss": 12.5})]

@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from aectl.cli.error_messages import advice_before_training, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
 from aectl.config import to_plain
-from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasLatent
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import NEEDED
@@ -57,15 +56,17 @@ def main(cfg: DictConfig) -> float:
 
     best = fit(experiment, run, resume)
     if hydra.mode is not RunMode.MULTIRUN:
-        print(closing_lines(run, best, experiment.model))
+        print(closing_lines(run, best, experiment))
     return best
 
 
-def closing_lines(run: Run, best: float, model: Autoencoder) -> str:
+def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
     """The best score, where the run is, and what to type next."""
-    verbs = ("eval", "sample", "plot-latent") if isinstance(model, HasLatent) else ("eval", "predict")
-    lines = "\n".join(f"  aectl {verb} {run.folder}" for verb in verbs)
-    return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{lines}\n  tensorboard --logdir {run.cfg.outputs}"
+    verbs = ("eval", "sample", "plot-latent") if isinstance(experiment.model, HasLatent) else ("eval", "predict")
+    to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
+    commands = [*(f"aectl {verb} {run.folder}" for verb in verbs), *filter(None, to_view)]
+    lines = "\n".join(f"  {command}" for command in commands)
+    return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{lines}"
 
 
 def relative_to_cwd(folder: Path) -> Path:

@@ -1,0 +1,119 @@
+"""Runs in an MLflow server or database."""
+
+import csv
+import io
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from aectl.trackers.base import BEST, Hyperparameter, Tracker, channels_last, latent_rows, require_package
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+STATUSES = {"done": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
+AT_ONCE = 1_000
+"""Metrics that MLflow takes in one request."""
+STEP = re.compile(r"%step%(\d+)%|\+step\+(\d+)\+")
+"""The step in the name of a picture's file, as MLflow writes it."""
+
+
+class MLflow(Tracker):
+    """Logs to an MLflow server, or to a local database where there is none.
+
+    A run's folder holds the id of its MLflow run in `mlflow.id`. MLflow cannot take anything back, so a resumed run
+    becomes a new MLflow run, with what was logged up to there, and the former one is deleted, as MLflow does it: it can
+    be restored.
+
+    Arguments:
+        uri: of a tracking server; null for MLFLOW_TRACKING_URI or, where that is not set, the local database.
+        database: the file of the local database; pictures and latents go into the folder `mlartifacts` beside it.
+        experiment: the experiment that the runs belong to.
+    """
+
+    def __init__(self, uri: str | None, database: str, experiment: str) -> None:
+        require_package("mlflow")
+        self.uri = uri
+        self.database = Path(database)
+        self.experiment = experiment
+
+    def start(self, folder: Path, name: str, last_step: int) -> None:
+        from mlflow import MlflowClient
+
+        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        self.client = MlflowClient(uri or f"sqlite:///{self.database}")
+        artifacts = None if uri else (self.database.parent / "mlartifacts").absolute().as_uri()
+        found = self.client.get_experiment_by_name(self.experiment)
+        experiment = found.experiment_id if found else self.client.create_experiment(self.experiment, artifacts)
+        former = find_run(self.client, folder / "mlflow.id")
+        self.run = self.client.create_run(experiment, run_name=name, tags={"folder": str(folder)}).info.run_id
+        if former and last_step >= 0:
+            copy_history(self.client, former, self.run, last_step)
+        (folder / "mlflow.id").write_text(self.run)
+        if former:
+            self.client.delete_run(former.info.run_id)
+
+    def log_scalars(self, values: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1_000)
+        self.client.log_batch(self.run, [Metric(name, value, now, step) for name, value in values.items()])
+
+    def log_image(self, name: str, picture: Tensor, step: int) -> None:
+        pixels = channels_last(picture.expand(3, -1, -1))
+        self.client.log_image(self.run, pixels, key=name.replace(",", ""), step=step, synchronous=True)
+
+    def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(latent_rows(latents, labels))
+        self.client.log_text(self.run, table.getvalue(), "latents.csv")
+
+    def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:
+        from mlflow.entities import Param
+
+        self.client.log_batch(self.run, params=[Param(name, str(value)) for name, value in values.items()])
+        if metrics:
+            self.log_scalars(metrics, 0)
+
+    def close(self, status: str) -> None:
+        self.client.set_terminated(self.run, STATUSES[status])
+
+    def view_command(self, outputs: str) -> str | None:
+        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return None if uri else f"mlflow ui --backend-store-uri sqlite:///{self.database}"
+
+
+def find_run(client: "MlflowClient", path: Path) -> "Run | None":
+    """The MLflow run whose id a file holds, if there are both."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(path.read_text())
+    except (FileNotFoundError, MlflowException):
+        return None
+
+
+def copy_history(client: "MlflowClient", former: "Run", new: str, last_step: int) -> None:
+    """Copies the curves and pictures of a run up to a step into another run."""
+    names = [name for name in former.data.metrics if not name.startswith(BEST)]
+    points = [point for name in names for point in client.get_metric_history(former.info.run_id, name)]
+    kept = [point for point in points if point.step <= last_step]
+    for start in range(0, len(kept), AT_ONCE):
+        client.log_batch(new, kept[start : start + AT_ONCE])
+    if not client.list_artifacts(former.info.run_id, "images"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Path(client.download_artifacts(former.info.run_id, "images", folder))
+        for path in pictures.iterdir():
+            found = STEP.search(path.name)
+            if found and int(found[1] or found[2]) > last_step:
+                path.unlink()
+        client.log_artifacts(new, str(pictures), "images")

@@ -1,0 +1,72 @@
+"""Lightning's door to the trackers."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.loggers.logger import Logger
+
+from aectl.errors import UserError, notify, shorten
+from aectl.runs.run import Run
+from aectl.trackers.base import Tracker
+
+
+def start_trackers(trackers: list[Tracker], run: Run, last_step: int) -> "TrackerLogger":
+    """A logger of these trackers, from which everything after `last_step` is taken back.
+
+    Raises:
+        UserError: the service of one does not answer.
+    """
+    for tracker in trackers:
+        try:
+            tracker.start(run.folder, f"{run.title} {run.folder.name}", last_step)
+        except Exception as error:
+            name = type(tracker).__name__.lower()
+            raise UserError(f"tracker={name}: {shorten(error)}; to train without it: tracker=none") from error
+    return TrackerLogger(trackers)
+
+
+class TrackerLogger(Logger):
+    """Forwards what Lightning and the callbacks log; a tracker that fails is left out from then on, with a line.
+
+    Arguments:
+        trackers: started ones.
+    """
+
+    name = version = ""
+
+    def __init__(self, trackers: list[Tracker]) -> None:
+        super().__init__()
+        self.trackers = trackers
+
+    def each(self, action: Callable[[Tracker], object]) -> None:
+        """Does something with every tracker.
+
+        Raises:
+            OSError: as on a full disk, which stops the training.
+        """
+        for tracker in list(self.trackers):
+            try:
+                action(tracker)
+            except OSError:
+                raise
+            except Exception as error:
+                self.trackers.remove(tracker)
+                notify(f"{type(tracker).__name__} failed ({shorten(error)}); training continues without it")
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.each(lambda tracker: tracker.log_scalars(metrics, cast(int, step)))
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the callback Hyperparameters knows which are worth it."""
+
+    def save(self) -> None:
+        self.each(lambda tracker: tracker.flush())
+
+    def close(self, status: str) -> None:
+        self.each(lambda tracker: tracker.close(status))
+
+
+def logger_of(trainer: Trainer) -> TrackerLogger:
+    """The logger of a trainer."""
+    return cast(TrackerLogger, trainer.logger)
