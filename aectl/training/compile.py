@@ -1,4 +1,4 @@
-"""A function that torch compiles, where it can. Knows only torch."""
+"""Compiles a function where torch can. Knows only torch."""
 
 import shutil
 import sys
@@ -7,16 +7,22 @@ from typing import Generic, ParamSpec, TypeVar
 
 import torch
 
+from aectl.errors import one_line
+from aectl.training.torch_internals import compile_errors
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Compiled(Generic[P, T]):
-    """Compiles a function when it is first called; where that fails, says why and calls it as it is.
+    """Compiles a function when it is first called; if that fails, says why, once, and calls it uncompiled.
 
     Arguments:
         function: to be called with tensors of the same shapes each time.
         device: where its tensors are; on CUDA its kernels are launched together, as one graph.
+
+    Attributes:
+        fast: the compiled function, or none.
     """
 
     def __init__(self, function: Callable[P, T], device: torch.device) -> None:
@@ -30,10 +36,10 @@ class Compiled(Generic[P, T]):
         if self.fast:
             try:
                 return self.fast(*args, **kwargs)
-            except Exception as error:  # of the compiler; one of the function itself comes again below
-                self._give_up(str(error).strip().split("\n")[0])
+            except compile_errors() as error:
+                self._give_up(one_line(str(error).strip().split("\n")[0]))
         return self.function(*args, **kwargs)
 
     def _give_up(self, why: str) -> None:
         self.fast = None
-        print(f"trainer.compile: not compiled, trained as it is: {why}", file=sys.stderr)
+        print(f"trainer.compile: not compiled, training continues without: {why}", file=sys.stderr)

@@ -7,6 +7,7 @@ from annotated_types import Len
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from aectl.training.torch_internals import UncapturedAdamW
 from aectl.types import Fraction, NonNegativeFloat, PositiveFloat
 
 
@@ -38,17 +39,7 @@ class Adam:
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         betas = self.betas[0], self.betas[1]
-        return Uncaptured(parameters, self.lr, betas, weight_decay=self.weight_decay, fused=self.fused)
-
-
-class Uncaptured(torch.optim.AdamW):
-    """AdamW that is never part of a CUDA graph, and does not look in every step whether it is.
-
-    Where torch was built for CUDA and there is none, that look takes a twentieth of a small net's step.
-    """
-
-    def _accelerator_graph_capture_health_check(self) -> None:
-        """Nothing to check."""
+        return UncapturedAdamW(parameters, self.lr, betas, weight_decay=self.weight_decay, fused=self.fused)
 
 
 class RMSprop:

@@ -103,7 +103,7 @@ class TrainerConfig:
         """The precision to train in, and why it is not the faster one; nothing where it is."""
         if self.flags["precision"] != "auto":
             return self.flags["precision"], ""
-        from aectl.devices import has_bfloat16
+        from aectl.training.torch_internals import has_bfloat16
 
         device = self.device()
         return ("bf16-mixed", "") if has_bfloat16(device) else ("32-true", f"{device.type} has no bfloat16 arithmetic")

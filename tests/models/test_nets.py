@@ -15,7 +15,7 @@ from aectl.models.nets.conv import Conv, PadTo
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
 from aectl.runs.run import Run, instantiate_node, num_parameters
-from aectl.training.optimizers import Uncaptured
+from aectl.training.torch_internals import UncapturedAdamW
 from aectl.types import Shape
 from tests.support.toy_models import completed
 
@@ -129,9 +129,9 @@ def test_decoder_output_is_unbounded(net: str) -> None:
 @pytest.mark.parametrize(
     ("experiment", "parameters", "epochs", "optimizer"),
     [
-        ("conv_ae", 4_385, 30, Uncaptured),
-        ("denoise", 4_385, 100, Uncaptured),
-        ("super_res", 3_801, 30, Uncaptured),
+        ("conv_ae", 4_385, 30, UncapturedAdamW),
+        ("denoise", 4_385, 100, UncapturedAdamW),
+        ("super_res", 3_801, 30, UncapturedAdamW),
         ("vae", 807_700, 30, RMSprop),
     ],
 )

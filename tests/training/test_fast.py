@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._dynamo.exc import TorchDynamoException
 
-from aectl import devices
 from aectl.example import Example
 from aectl.runs import open as open_run
+from aectl.training import torch_internals
 from aectl.training.compile import Compiled
 from aectl.training.trainer import TrainerConfig
 from tests.conftest import QUICK, Aectl, run_folder
@@ -44,7 +45,7 @@ def test_what_the_compiler_stumbles_over_is_said_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*args: object) -> None:
-        raise RuntimeError("CppCompileError: it is broken\nand more")
+        raise TorchDynamoException("CppCompileError: it is broken\nand more")
 
     monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
@@ -53,13 +54,22 @@ def test_what_the_compiler_stumbles_over_is_said_once(
     assert capsys.readouterr().err.count("CppCompileError: it is broken\n") == 1
 
 
-def test_an_error_of_the_function_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, torch.OutOfMemoryError])
+def test_error_of_the_function_itself_is_raised_at_its_first_call(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
     def wrong(x: torch.Tensor) -> torch.Tensor:
-        raise ValueError("wrong shape")
+        calls.append(x)
+        raise error("wrong shape")
 
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
-    with pytest.raises(ValueError, match="wrong shape"):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    with pytest.raises(error, match="wrong shape"):
         Compiled(wrong, CPU)(torch.ones(1))
+    assert len(calls) == 1
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("there", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
@@ -68,7 +78,7 @@ def test_bfloat16_is_used_where_the_device_has_it(
 ) -> None:
     used: list[str] = []
     make = TrainerConfig.make
-    monkeypatch.setattr(devices, "has_bfloat16", lambda _: there)
+    monkeypatch.setattr(torch_internals, "has_bfloat16", lambda _: there)
     monkeypatch.setattr(
         TrainerConfig, "make", lambda self, **flags: used.append(self.precision()[0]) or make(self, **flags)
     )
