@@ -15,7 +15,7 @@ class NotGenerativeError(UserError):
 
 
 class Autoencoder(nn.Module, ABC):
-    """A model: the calls here are all that the rest of aectl makes, besides those of `aectl.models.capabilities`.
+    """A model: all that the rest of aectl calls, besides the methods in `aectl.models.capabilities`.
 
     Attributes:
         generative: whether it has a prior, so that `sample` works.
