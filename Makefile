@@ -34,7 +34,7 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-tables: install ## write the README's table of models, tasks and data sets from the configs
+tables: install ## write the table of choices in docs/ from the configs
 	$(BIN)/python -m docs.tables
 
 bench: install ## measure the speed beside hand-written loops and pythae, by turns: forty minutes on a quiet machine
@@ -42,14 +42,14 @@ bench: install ## measure the speed beside hand-written loops and pythae, by tur
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m docs.tables bench
 
-faults: install ## try the faults of the README's table twenty times as often as the tests do: six minutes
+faults: install ## inject the faults of docs/reliability.md, twenty times as often as the tests do: six minutes
 	AECTL_FAULTS=20 $(BIN)/python -m tests.faults
 	$(BIN)/python -m docs.tables faults
 
 RESULTS := outputs/results
 TRAIN := $(BIN)/aectl train hydra.run.dir=$(RESULTS)
 
-results: install ## train, measure and draw what the README shows on Fashion-MNIST: an hour on two cores
+results: install ## train, measure and draw docs/results.md on Fashion-MNIST: an hour on two cores
 	rm -rf $(RESULTS)
 	for k in 2 8 16 32 64; do $(TRAIN)/ae-$$k experiment=reconstruct model.latent_dim=$$k || exit; done
 	$(TRAIN)/ae-32-digits experiment=reconstruct dataset=digits_28

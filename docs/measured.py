@@ -1,4 +1,4 @@
-"""The README's tables of what `make bench` and `make faults` left in outputs/."""
+"""The tables of what `make bench` and `make faults` left in outputs/."""
 
 import json
 from pathlib import Path

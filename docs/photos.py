@@ -1,7 +1,7 @@
 """The held-out photograph: made noisy and small, and what `aectl predict` made of it beside the classical methods.
 
-`make photos` calls it twice: `prepare` writes the files that `predict` is given, `show` the README's table
-and pictures.
+`make photos` calls it twice: `prepare` writes the files that `predict` is given, `show` the table and pictures of
+docs/results.md.
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from tables import README, RESULTS, ROOT, replaced
+from tables import PAGES, RESULTS, write_table
 
 from aectl.data.photos import PHOTOS, read
 from aectl.modalities import image_files
@@ -45,7 +45,7 @@ def prepare() -> None:
 
 
 def show() -> None:
-    """The table and the pictures of the README."""
+    """Writes the table and the pictures of docs/results.md."""
     table = ["| task | method | PSNR, dB | SSIM |", "|---|---|---|---|"]
     truth = loaded("truth")
     for run, task in TASKS.items():
@@ -58,8 +58,8 @@ def show() -> None:
         images = np.concatenate([*(restored[name] for name in shown), truth])
         rows = {name: images[:, :, y : y + SIDE, x : x + SIDE] for name, (y, x) in CROPS.items()}
         figure = figures.image_rows(rows, f"{PHOTO}, held out: {task.label}", [*heads, "truth"], inches=1.5)
-        figures.save_figure(figure, ROOT / "docs" / f"{run}.png")
-    README.write_text(replaced(README.read_text(), "photos", "\n".join(table)))
+        figures.save_figure(figure, PAGES / "images" / f"{run}.png")
+    write_table("photos", "\n".join(table))
 
 
 def loaded(folder: str) -> np.ndarray:

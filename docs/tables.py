@@ -1,4 +1,4 @@
-"""Writes the README's tables: what there is, from the configs; with `results`, `bench` or `faults`, what these made."""
+"""Writes the tables in docs/: the choices, from the configs; with `results`, `bench` or `faults`, what these measured."""
 
 import json
 import re
@@ -11,13 +11,20 @@ from aectl.config import CONFIGS, options
 from docs.measured import bench, faults
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = ROOT / "docs"
 RESULTS = Path("outputs/results")
 ORDER = [
     *("ae-2", "ae-8", "ae-16", "ae-32", "ae-64", "ae-32-digits", "vae", "latent_2d"),
     *("denoise_light", "denoise", "bottleneck", "super_res", "super_res_x4"),
 ]
-GROUPS = {"model": "models", "net": "nets", "task": "tasks", "dataset": "data sets", "likelihood": "likelihoods"}
+GROUPS = {
+    "model": "models",
+    "net": "nets",
+    "task": "tasks",
+    "dataset": "data sets",
+    "likelihood": "likelihoods",
+    "tracker": "trackers",
+}
 
 
 def described(group: str, choice: str) -> str:
@@ -36,7 +43,7 @@ def catalogue() -> str:
 
 
 def reports() -> list[dict[str, Any]]:
-    """The evaluations below `outputs/results`, each with what its training left, in the order of the README."""
+    """The evaluations below `outputs/results`, each with what its training left, in the order of the page."""
     found = []
     for path in RESULTS.glob("*/eval/*/metrics.json"):
         if path.parents[2].name not in ORDER:
@@ -99,15 +106,24 @@ def transfer() -> str:
     return "\n".join(rows)
 
 
-def replaced(text: str, name: str, table: str) -> str:
-    """The text with what stands between the marks of this name replaced by the table."""
+def page_of(name: str) -> Path:
+    """The page that holds the table of this name, between `<!-- name -->` and `<!-- /name -->`."""
+    (page,) = (page for page in PAGES.glob("*.md") if f"<!-- {name} -->" in page.read_text())
+    return page
+
+
+def replace_table(name: str, table: str) -> str:
+    """The text of the page with this table in the place of the former one."""
     marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    assert marks.search(text), f"README.md lacks the marks of {name}"
-    return marks.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+    return marks.sub(lambda found: f"{found[1]}{table}\n{found[2]}", page_of(name).read_text())
+
+
+def write_table(name: str, table: str) -> None:
+    page_of(name).write_text(replace_table(name, table))
 
 
 def pictures() -> None:
-    """Copies the pictures that the README shows to docs/."""
+    """Copies the pictures that the pages show to docs/images/."""
     for source, name in {
         "ae-32/eval/fashion_mnist-*/pictures.png": "reconstruct.png",
         "denoise/eval/*-denoise-0.2-test/pictures.png": "denoise.png",
@@ -117,19 +133,18 @@ def pictures() -> None:
         "latent_2d/latent/scatter-test.png": "scatter.png",
         "latent_2d/latent/grid.png": "grid.png",
         "vae/samples/prior-*.png": "samples.png",
-        "vae/samples/interpolation-*.png": "walk.png",
+        "vae/samples/interpolation-*.png": "interpolation.png",
         "vae/latent/traversals.png": "traversals.png",
     }.items():
-        shutil.copy(next(RESULTS.glob(source)), ROOT / "docs" / name)
+        shutil.copy(next(RESULTS.glob(source)), PAGES / "images" / name)
 
 
 if __name__ == "__main__":
-    text = replaced(README.read_text(), "catalogue", catalogue())
-    made = {"results": {"results": results, "features": features, "transfer": transfer}}
-    made |= {"bench": {"bench": bench}, "faults": {"faults": faults}}
+    write_table("catalogue", catalogue())
+    measured = {"results": {"results": results, "features": features, "transfer": transfer}}
+    measured |= {"bench": {"bench": bench}, "faults": {"faults": faults}}
     for argument in sys.argv[1:]:
-        for name, table in made[argument].items():
-            text = replaced(text, name, table())
+        for name, table in measured[argument].items():
+            write_table(name, table())
     if "results" in sys.argv[1:]:
         pictures()
-    README.write_text(text)

@@ -1,10 +1,11 @@
-"""`make faults`: tries the faults of the README's table many times; prints the table and writes outputs/faults.json.
+"""`make faults`: tries the faults of the table in docs/reliability.md many times; prints the table and writes outputs/faults.json.
 
 A test says how often it tried by `record_property("tried", ...)`, or has tried once.
 """
 
 import json
 import os
+import re
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -38,59 +39,59 @@ ROWS = (
         "a training of one player or two is stopped in a random step or at a random moment, by SIGKILL, SIGINT or "
         "SIGTERM, and resumed, again and again",
         "weights, optimizers, curves and all else end the same, bit by bit",
-        ("test_resume.py::test_runs_killed_in_random_steps_end_in_the_same_bits",),
+        ("cli/test_resume.py::test_runs_killed_in_random_steps_end_in_the_same_bits",),
     ),
     Row(
         "the writer of a checkpoint is killed",
         "the new one is whole, or the former one is there",
-        ("test_checkpoints.py::test_killing_the_writer_leaves_a_whole_checkpoint",),
+        ("training/test_checkpoint_io.py::test_killing_the_writer_leaves_a_whole_checkpoint",),
     ),
     Row(
         "a bit of a checkpoint changes, or its end is missing",
         "noticed; the one before is taken, with a line",
         (
-            "test_checkpoints.py::test_every_changed_bit_is_noticed_or_changes_nothing",
-            "test_checkpoints.py::test_a_truncated_last_checkpoint_gives_way_to_the_one_before",
+            "training/test_checkpoint_io.py::test_every_changed_bit_is_noticed_or_changes_nothing",
+            "training/test_checkpoint_io.py::test_a_truncated_last_checkpoint_gives_way_to_the_one_before",
         ),
     ),
     Row(
         "the disk is full while a checkpoint or a table is written, or too short before",
         "one line; the last good checkpoint stays, and the run goes on later",
         (
-            "test_checkpoints.py::test_a_full_disk_leaves_the_former_checkpoints_as_they_were",
-            "test_stopping.py::test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later",
-            "test_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
-            "test_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
+            "training/test_checkpoint_io.py::test_a_full_disk_leaves_the_former_checkpoints_as_they_were",
+            "cli/test_stopping.py::test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later",
+            "cli/test_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
+            "cli/test_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
         ),
     ),
     Row(
         "a loss or a gradient is NaN, infinite, or too large to be squared",
         "no bit of weights or moments changes; one line names term, step, player and remedy",
-        ("test_finite.py",),
+        ("training/test_nonfinite.py",),
     ),
     Row(
         "memory runs out",
         "one line with the key to lower; a sweep goes on",
-        ("test_memory.py::TestFaults",),
+        ("cli/test_memory.py::TestFaults",),
     ),
     Row(
         "8 processes want one lock, map, download, fit, file or folder; some are killed",
         "each is made once, and none is shared or torn",
-        ("test_concurrency.py",),
+        ("io/test_concurrency.py",),
     ),
     Row(
         "a stranger's run, checkpoint, array or picture is an attack",
         "refused in one line, within 5 s and 500 MB; nobody's code runs",
-        ("test_hostile.py", "test_hostile_files.py"),
+        ("runs/test_hostile_configs.py", "runs/test_hostile_files.py"),
     ),
-    Row("a fuzzed config", "read, or refused in one line", ("test_fuzz.py::test_the_config_reader",)),
-    Row("a fuzzed checkpoint", "the same", ("test_fuzz.py::test_the_checkpoint_reader",)),
-    Row("a fuzzed folder of pictures", "the same", ("test_fuzz.py::test_the_image_folder_reader",)),
-    Row("fuzzed arrays and latents", "the same", ("test_fuzz.py::test_the_readers_of_arrays_and_latents",)),
+    Row("a fuzzed config", "read, or refused in one line", ("runs/test_fuzz.py::test_the_config_reader",)),
+    Row("a fuzzed checkpoint", "the same", ("runs/test_fuzz.py::test_the_checkpoint_reader",)),
+    Row("a fuzzed folder of pictures", "the same", ("runs/test_fuzz.py::test_the_image_folder_reader",)),
+    Row("fuzzed arrays and latents", "the same", ("runs/test_fuzz.py::test_the_readers_of_arrays_and_latents",)),
     Row(
         "a run of an earlier version is opened",
         "it computes what it did, or says which version opens it",
-        ("test_upgrades.py",),
+        ("runs/test_upgrades.py",),
     ),
 )
 
@@ -134,7 +135,7 @@ def counted(report: Path) -> tuple[Counter[str], Counter[str]]:
 
 def of(counts: Counter[str], test: str) -> int:
     """The sum over the tests of a file, a class or a function."""
-    start = "tests." + test.replace(".py", "").replace("::", ".")
+    start = "tests." + re.sub(r"\.py$|\.py(?=::)", "", test).replace("/", ".").replace("::", ".")
     return sum(number for name, number in counts.items() if name.startswith(start))
 
 

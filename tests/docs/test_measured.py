@@ -10,6 +10,7 @@ from docs import measured
 from tests import faults
 from tests.benchmarks.timing import BUSY, row
 
+TESTS = Path(__file__).resolve().parents[1]
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_a" name="test_often[x]">
 <properties><property name="tried" value="30"/></properties></testcase>
@@ -57,5 +58,5 @@ def test_tries_are_counted_by_what_the_tests_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize("test", [test for line in faults.ROWS for test in line.tests])
 def test_every_test_of_a_fault_is_there(test: str) -> None:
     file, *names = test.split("::")
-    text = (Path(__file__).parent / file).read_text()
+    text = (TESTS / file).read_text()
     assert all(f"def {name}(" in text or f"class {name}:" in text for name in names)
