@@ -1,11 +1,11 @@
-.PHONY: help install demo test lint format bench faults tables results photos show-photos measure clean
+.PHONY: help install demo test test-lowest lint format bench faults tables results photos show-photos measure clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## say what each target does
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 install: .venv/installed ## make .venv and install aectl into it
 
@@ -24,6 +24,11 @@ demo: install ## train a VAE denoiser on embedded digits, then eval, sample and 
 
 test: install ## run the tests
 	$(BIN)/pytest
+
+test-lowest: install ## run the tests with the lowest supported versions of the dependencies
+	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[test]'
+	.venv-lowest/bin/pytest
 
 lint: install ## check style and types
 	$(BIN)/ruff check .
@@ -82,4 +87,4 @@ measure: install
 	$(BIN)/python -m docs.tables results
 
 clean: ## remove what was built, but no run
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lowest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Writes the tables in docs/: the choices, from the configs; with `results`, `bench` or `faults`, what these measured."""
+"""Writes the tables in docs/: the choices, from the configs; with `results`, `bench` or `faults`, what these found."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`make faults`: tries the faults of the table in docs/reliability.md many times; prints the table and writes outputs/faults.json.
+"""`make faults`: tries the faults of docs/reliability.md many times; prints the table and writes outputs/faults.json.
 
 A test says how often it tried by `record_property("tried", ...)`, or has tried once.
 """
