@@ -60,8 +60,8 @@ ROWS = (
         (
             "training/test_checkpoint_io.py::test_a_full_disk_leaves_the_former_checkpoints_as_they_were",
             "cli/test_stopping.py::test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later",
-            "cli/test_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
-            "cli/test_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
+            "cli/test_out_of_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
+            "cli/test_out_of_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
         ),
     ),
     Row(
@@ -72,7 +72,7 @@ ROWS = (
     Row(
         "memory runs out",
         "one line with the key to lower; a sweep goes on",
-        ("cli/test_memory.py::TestFaults",),
+        ("cli/test_out_of_memory.py::TestFaults",),
     ),
     Row(
         "8 processes want one lock, map, download, fit, file or folder; some are killed",
