@@ -1,4 +1,4 @@
-"""The embedded data set: handwritten digits that come with scikit-learn."""
+"""Handwritten digits, embedded in scikit-learn: the default data set."""
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,8 @@ class Digits:
     """1,797 handwritten digits of 8 x 8 pixels in 10 classes, 1,294 to train, 144 to validate and 359 to test.
 
     Arguments:
-        size: the side of an image in pixels; more than 8 enlarges them bicubically, to test on them what was trained on
-            larger images.
+        size: the side of an image in pixels; other sizes than 8 are interpolated bicubically, to test models of larger
+            images on digits.
 
     References:
         | Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), UCI Machine Learning Repository
@@ -28,7 +28,7 @@ class Digits:
         self.shape: Shape = (1, size, size)
 
     def prepare(self) -> None:
-        """Comes with the package."""
+        """Nothing to do: the files are part of scikit-learn."""
 
     def split(self, name: SplitName) -> Split:
         digits = load_digits()

@@ -1,4 +1,4 @@
-"""Embedded colour photographs, cut into patches; they come with scikit-image and scikit-learn."""
+"""Patches of colour photographs, embedded in scikit-image and scikit-learn."""
 
 import numpy as np
 import skimage.data
@@ -18,11 +18,11 @@ SHORTEST_SIDE = 300
 
 
 class Photos:
-    """Square patches at fixed random places of ten photographs; a photograph lies in one split only.
+    """Square patches at fixed random positions of ten photographs; each photograph is in one split only.
 
     Arguments:
         size: the side of a patch, in pixels.
-        patches_per_photo: how many are cut from each photograph.
+        patches_per_photo: patches of each photograph.
     """
 
     def __init__(self, size: PositiveInt, patches_per_photo: PositiveInt) -> None:
@@ -36,7 +36,7 @@ class Photos:
         self.shape: Shape = (3, size, size)
 
     def prepare(self) -> None:
-        """Comes with the package."""
+        """Nothing to do: the files are part of both libraries."""
 
     def split(self, name: SplitName) -> Split:
         rng = np.random.default_rng(0)
@@ -54,4 +54,4 @@ def read(photo: str) -> np.ndarray:
     if photo.endswith(".jpg"):
         return load_sample_image(photo)
     image = getattr(skimage.data, photo)()
-    return image[0] if isinstance(image, tuple) else image  # a stereo pair comes with its depth
+    return image[0] if isinstance(image, tuple) else image  # a stereo pair and its disparity

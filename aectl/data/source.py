@@ -1,4 +1,4 @@
-"""What every data set is. Knows nothing of models, tasks or Lightning."""
+"""The interface of a data set."""
 
 from mmap import mmap
 from typing import Literal, NamedTuple, Protocol
@@ -16,10 +16,10 @@ class Split(NamedTuple):
     """One part of a data set.
 
     Arguments:
-        x: the examples, (N, *shape); uint8 for images, where 255 is white.
-        y: their classes, (N,) int64, where the data has any.
-        classes: the name of each class, where the data has any.
-        mapped: the file that `x` is a view of, where it is one, and not held in memory.
+        x: the examples, (N, *shape): uint8, where 255 stands for 1, or floating point in [0, 1].
+        y: the labels, (N,) int64, if there are any.
+        classes: the name of each class, if there are labels.
+        mapped: the file that `x` is a view of, if it is not held in memory.
     """
 
     x: Tensor
@@ -29,25 +29,25 @@ class Split(NamedTuple):
 
 
 class Source(Protocol):
-    """A data set: cheap to make, read only when a split is asked for."""
+    """A data set: cheap to construct, read when a split is asked for."""
 
     shape: Shape
 
     def prepare(self) -> None:
-        """Fetches what is missing, so that a run is not begun without its data.
+        """Downloads or decodes what is missing, so that no run starts without its data.
 
         Raises:
-            UserError: the data is not there and cannot be fetched.
+            UserError: the data are missing and not available.
         """
         ...
 
     def split(self, name: SplitName) -> Split:
-        """The examples of one split; no example is in two of them."""
+        """The examples of one split; the splits are disjoint."""
         ...
 
 
 def hold_out_indices(n: int, share: float) -> tuple[Tensor, Tensor]:
-    """The indices 0 .. n - 1 shuffled and parted into all but `share` of them, and `share` of them.
+    """The indices 0 .. n - 1, shuffled, and a share of them held out.
 
     The order is fixed: which examples validate must not depend on the seed of a training run.
     """

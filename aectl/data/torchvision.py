@@ -1,6 +1,5 @@
-"""The standard data sets, downloaded and read by torchvision."""
+"""Standard data sets, downloaded and read by torchvision."""
 
-import gzip
 import shutil
 import tempfile
 from contextlib import suppress
@@ -14,25 +13,23 @@ from torch import Tensor
 
 from aectl.data.source import Split, SplitName, hold_out_indices
 from aectl.errors import UserError
-from aectl.io.archives import check_unpacked_size
+from aectl.io.archives import read_gzip
 from aectl.io.atomic import write_atomic
 from aectl.io.locks import file_lock
 from aectl.types import Shape
 
-PART = 2**20
-"""Bytes that are unpacked at once."""
 Name = Literal["MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "CIFAR100"]
 
 
 class Torchvision:
-    """A data set of torchvision's, held in memory; a tenth of its training file validates.
+    """A data set of torchvision's, held in memory; a tenth of its training file is the validation split.
 
     Arguments:
         name: torchvision's name for it.
-        root: the folder with the files, into which they are downloaded when they are missing.
+        root: the folder of the files; missing ones are downloaded into it.
         shape: the shape of one image.
-        files: what has to lie under `root` where there is no route to download.
-        unpack_from: a folder that may hold the same files in gzip, as a system's package installs them.
+        files: the files that are needed, below `root`.
+        unpack_from: a folder that may hold these files gzipped, such as the system package of the data set installs.
     """
 
     def __init__(self, name: Name, root: str, shape: Shape, files: list[str], unpack_from: str | None) -> None:
@@ -52,24 +49,24 @@ class Torchvision:
                 self._fetch()
             for train in (True, False):
                 load(self.name, self.root, train)
-        except Exception as error:  # torchvision raises whatever a lost connection or a damaged file leads it to
+        except Exception as error:  # torchvision raises anything after a lost connection or on a damaged file
             for folder in reversed(new):
                 with suppress(OSError):
                     folder.rmdir()
-            raise UserError(self._complaint(error)) from error
+            raise UserError(self._message(error)) from error
 
     def split(self, name: SplitName) -> Split:
         self.prepare()
         dataset = load(self.name, self.root, train=name != "test")
-        x, y = images(dataset.data), torch.as_tensor(dataset.targets).long()
+        x, y = to_images(dataset.data), torch.as_tensor(dataset.targets).long()
         if name != "test":
             train, val = hold_out_indices(len(x), share=0.1)
             part = train if name == "train" else val
             x, y = x[part], y[part]
         return Split(x, y, list(dataset.classes))
 
-    def _complaint(self, error: Exception) -> str:
-        """What is wrong with the files, and what to do."""
+    def _message(self, error: Exception) -> str:
+        """The message for files that are missing or damaged."""
         folder = self.files[0].parent
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         missing = [file.name for file in self.files if not file.exists()]
@@ -87,7 +84,7 @@ class Torchvision:
         return all(file.exists() for file in self.files)
 
     def _fetch(self) -> None:
-        """Unpacks or downloads the files; of several processes one does, and the others wait for it."""
+        """Unpacks or downloads the files; other processes wait."""
         with file_lock(self.root / self.name, f"fetches {self.name} into {self.root}"):
             for file in self.files:
                 packed = self.unpack_from / f"{file.name}.gz" if self.unpack_from else None
@@ -98,12 +95,12 @@ class Torchvision:
 
 
 def download(name: str, root: Path, files: list[Path]) -> None:
-    """Has torchvision download a data set aside, and gives each file its place when all of them are whole.
+    """Downloads a data set into a temporary folder and moves its files into place when all are complete.
 
-    What a process has left that died while it downloaded is deleted.
+    Deletes what a download that was killed has left.
     """
-    for dead in root.glob(f".{name}-*"):
-        shutil.rmtree(dead, ignore_errors=True)
+    for stale in root.glob(f".{name}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
         for train in (True, False):
             getattr(torchvision.datasets, name)(aside, train=train, download=True)
@@ -114,20 +111,18 @@ def download(name: str, root: Path, files: list[Path]) -> None:
 
 
 def unpack(packed: Path, to: Path) -> None:
-    """Writes what is in a gzip file to another file."""
-    with gzip.open(packed) as source, to.open("wb") as copy:
-        while part := source.read(PART):
-            copy.write(part)
-            check_unpacked_size(copy.tell(), packed.stat().st_size)
+    """Writes the content of a gzip file to another file."""
+    with to.open("wb") as copy:
+        copy.writelines(read_gzip(packed))
 
 
 @lru_cache(maxsize=4)
 def load(name: str, root: Path, train: bool) -> Any:
-    """A data set of torchvision's, read once for all jobs of a sweep."""
+    """A data set of torchvision's; read once for all jobs of a sweep."""
     return getattr(torchvision.datasets, name)(root, train=train, download=False)
 
 
-def images(data: Any) -> Tensor:
-    """(N, H, W) or (N, H, W, C) uint8, as torchvision keeps them, to (N, C, H, W)."""
+def to_images(data: Any) -> Tensor:
+    """(N, H, W) or (N, H, W, C) uint8, as torchvision has them, to (N, C, H, W)."""
     x = torch.as_tensor(data)
     return x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous()

@@ -1,12 +1,15 @@
 """What is looked at before a file from somebody else is read: its kind, its size, and what it would grow to."""
 
+import gzip
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 SMALL = 256 * 2**20
 """Bytes that any file may unpack to."""
 MOST_GROWTH = 100
 """Times its own size that a larger file may unpack to: more than arrays and pictures need, less than a bomb."""
+PART_BYTES = 2**20
 MS_DOS_FOLDER = 0x10
 """A bit of the attributes of an entry."""
 
@@ -30,6 +33,20 @@ def check_unpacked_size(unpacked: int, packed: int) -> None:
     """Raises a ValueError for what is meant to fill the memory when it is unpacked; sizes in bytes."""
     if unpacked > max(SMALL, MOST_GROWTH * packed):
         raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}; made to fill the memory")
+
+
+def read_gzip(path: Path) -> Iterator[bytes]:
+    """The content of a gzip file in parts.
+
+    Raises:
+        ValueError: it would unpack to far more than its own size.
+    """
+    unpacked = 0
+    with gzip.open(path) as file:
+        while part := file.read(PART_BYTES):
+            unpacked += len(part)
+            check_unpacked_size(unpacked, path.stat().st_size)
+            yield part
 
 
 def has_directory_flag(entry: zipfile.ZipInfo) -> bool:

@@ -1,12 +1,13 @@
-"""Black and white from gray: with the right chances, once or anew, and never at the cost of other draws."""
+"""Binarized images: probabilities, fixed and dynamic draws, and no effect on other random numbers."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from aectl.data import loader as module
+from aectl.data import binarize as module
+from aectl.data.binarize import Binarize, binarize_images, sample_binary
 from aectl.data.digits import Digits
-from aectl.data.loader import Batches, Binarize, Data, binarize_images, sample_binary, to_float
+from aectl.data.loader import Batch, Batches, Data
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.runs import open as open_run
@@ -80,7 +81,7 @@ def test_there_is_black_and_white_alone_and_classes_stay(how: Binarize, name: Sp
     assert split.y is not None
     assert torch.equal(split.y, torch.arange(NUM_EXAMPLES))
     assert split.classes == ["a"]
-    assert to_float({"x": split.x})["x"].unique().tolist() == [0, 1]
+    assert Data(Ramps(), 1).modality.to_model(split.x).unique().tolist() == [0, 1]
 
 
 def test_threshold_is_white_above_half() -> None:
@@ -155,7 +156,7 @@ def test_dynamic_validation_and_test_are_drawn_once(name: SplitName) -> None:
 
 
 def test_draws_do_not_repeat_from_one_part_of_many_images_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DRAWN_AT_ONCE", 150)
+    monkeypatch.setattr(module, "CHUNK", 150)
     x = binarize_images(Ramps().split("train").x, "fixed")
     assert x.shape == (NUM_EXAMPLES, 1, SIDE, SIDE)
     assert not torch.equal(x[:150], x[150:300])
@@ -167,7 +168,7 @@ def test_draws_do_not_repeat_from_one_part_of_many_images_to_the_next(monkeypatc
 def test_data_that_are_no_gray_values_are_refused(how: Binarize, name: SplitName) -> None:
     floats = Data(Floats(), batch_size=50, binarize=how)
     for ask in (floats.split, floats.batches):
-        with pytest.raises(UserError, match=rf"data\.binarize={how}: the data are no images of gray values; use none"):
+        with pytest.raises(UserError, match=rf"data\.binarize={how}: the data are not gray values \(uint8\); use none"):
             ask(name)
     assert Data(Floats(), batch_size=50).split(name).x.dtype == torch.float32
 
@@ -176,7 +177,7 @@ def test_a_run_trains_and_is_evaluated_on_black_and_white(aectl: Aectl, monkeypa
     seen: list[Tensor] = []
     take = Batches.take
 
-    def watched(batches: Batches, part: Tensor) -> module.Batch:
+    def watched(batches: Batches, part: Tensor) -> Batch:
         batch = take(batches, part)
         seen.append(batch["x"])
         return batch

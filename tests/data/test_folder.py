@@ -144,7 +144,7 @@ def test_crop_takes_the_middle_and_fit_keeps_it_all() -> None:
     assert (fitted[:, 15] == 255).all()
 
 
-def test_patches_are_places_of_the_picture_at_full_resolution() -> None:
+def test_patches_are_store_paths_of_the_picture_at_full_resolution() -> None:
     large = np.arange(40 * 60, dtype=np.uint32).reshape(1, 40, 60)
     found = make_frames(large, (8, 12), "patches", 50, np.random.default_rng(0))
     assert found.shape == (50, 1, 8, 12)
@@ -183,7 +183,7 @@ def test_changes_are_noticed(tmp_path: Path, change: str) -> None:
     else:
         os.utime(root / "3.png", (1, 1))
     after = folder(root)
-    assert after._place != before._place
+    assert after._store_path != before._store_path
     assert len(everything(after)) == 10 + (change == "added") - (change == "deleted")
     new = np.asarray(picture(99)).transpose(2, 0, 1).tobytes() in {row.numpy().tobytes() for row in everything(after)}
     assert new == (change in ("added", "changed"))

@@ -187,7 +187,7 @@ def test_pages_of_a_mapped_file_are_let_go_and_read_again(tmp_path: Path, monkey
     store = Store.build(tmp_path / "map", (1, 64, 64), [], [Entry("a", "train", frames=values.numpy())])
     split = store.split("train")
     calls: list[object] = []
-    monkeypatch.setattr("aectl.data.loader.RESIDENT", 10_000)
+    monkeypatch.setattr("aectl.data.loader.MAX_RESIDENT_BYTES", 10_000)
     monkeypatch.setattr("aectl.data.loader.release_pages", lambda mapped: calls.append(mapped) or release_pages(mapped))
     batches = Batches(split, 2, shuffle=False)
     assert torch.equal(torch.cat([batch["x"] for batch in batches]), values)

@@ -190,7 +190,7 @@ class TestCopies:
         x = numbered(range(30), 0)
         np.savez(tmp_path / "a.npz", x_train=x, x_test=np.concatenate([x[:3], numbered(range(30, 37), 1)]))
         assert len(Npz(str(tmp_path / "a.npz"), val=0.2, test=0.2).split("test").x) == 10
-        assert "3 of its 10 test images are in its training part too" in capsys.readouterr().err
+        assert "3 of its 10 test examples are also in its training part" in capsys.readouterr().err
 
 
 class Given:

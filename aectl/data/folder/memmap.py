@@ -1,4 +1,4 @@
-"""Pictures decoded once into one file that is mapped into memory. Knows nothing of where they came from."""
+"""The cache of a picture folder: all pictures decoded into one file that is mapped into memory."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from mmap import mmap
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,13 @@ PIXELS, LABELS, INDEX = "pixels.u8", "labels.npy", "index.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one file.
+    """One file of the folder, decoded or skipped.
 
     Arguments:
         name: its path.
-        split: where it belongs.
+        split: the split that it belongs to.
         label: the number of its class, or -1.
-        frames: its pictures, (n, *shape) uint8; none where it was skipped.
+        frames: its images, (n, *shape) uint8; None if it was skipped.
         error: why it was skipped.
     """
 
@@ -43,13 +43,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Index:
-    """What a store holds.
+    """What a store contains.
 
     Arguments:
-        shape: of one picture.
-        counts: the pictures of each split, which lie one split after another.
-        names: the file of each picture.
-        classes: the name of each class; none where there are no classes.
+        shape: the shape of one image.
+        counts: the number of images of each split; the splits follow one another.
+        names: the file of each image.
+        classes: the name of each class; empty without labels.
         skipped: the files that could not be used, and why.
     """
 
@@ -62,16 +62,16 @@ class Index:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with the pixels and what is known of them.
+    """A folder with the pixels and labels of all images.
 
-    Its files are opened when it is found, and can be read from there on even if another process deletes them.
+    Once it is found it can be read even if another process deletes its files.
 
     Arguments:
-        folder: where it is: what the pictures are of, a dash, and the state that they were in.
-        index: what it holds.
-        pixels: the map of all pictures, (N, *shape) uint8.
-        labels: the class of each, (N,) int64.
-        mapped: the file that `pixels` is a view of; none where it is empty.
+        folder: its path, named after a hash of the source and its settings, a dash, and a hash of the files' state.
+        index: what it contains.
+        pixels: the map of all images, (N, *shape) uint8.
+        labels: the class of each image, (N,) int64.
+        mapped: the file that `pixels` is a view of; None if it is empty.
     """
 
     folder: Path
@@ -82,24 +82,23 @@ class Store:
 
     @classmethod
     def find(cls, folder: Path) -> "Store | None":
-        """The store in this folder, if there is a whole one."""
+        """The store in this folder, or None if there is none or it is damaged."""
         try:
             index = Index(**json.loads((folder / INDEX).read_text()))
             labels = np.load(folder / LABELS, allow_pickle=False)
-            pixels = open_memmap(folder / PIXELS, (len(index.names), *index.shape))
+            pixels, mapped = map_file(folder / PIXELS, (len(index.names), *index.shape))
         except (OSError, ValueError, TypeError):
             return None
-        whole = len(labels) == len(index.names) == sum(index.counts.values())
-        if not whole:
+        if not len(labels) == len(index.names) == sum(index.counts.values()):
             return None
-        return cls(folder, index, torch.from_numpy(pixels), torch.from_numpy(labels), getattr(pixels, "_mmap", None))
+        return cls(folder, index, pixels, torch.from_numpy(labels), mapped)
 
     @classmethod
     def build(cls, folder: Path, shape: Shape, classes: list[str], entries: Iterable[Entry]) -> "Store":
-        """Writes the entries, which come one split after another, aside, and gives the folder its name at the end.
+        """Writes the entries, sorted by split, into a temporary folder that gets its name when it is complete.
 
-        Of several processes that build it at once one does, and the others wait for it. What is there of other states
-        of the same pictures is deleted, and so is what a process has left that died while it built.
+        Other processes that need it wait. Stores of earlier states of the same pictures are deleted, and so is what a
+        build that was killed has left.
         """
         family = folder.name.split("-")[0]
         try:
@@ -118,11 +117,11 @@ class Store:
         except OSError as error:
             raise write_error(folder, str(error)) from error
         if known is None:
-            raise write_error(folder, "what was written is not whole")
+            raise write_error(folder, "what was written is incomplete")
         return known
 
     def split(self, name: SplitName) -> Split:
-        """One split: a view of the map, of which only what is asked for is read from the disk."""
+        """One split: a view of the map, read from disk on demand."""
         counts = self.index.counts
         start = sum(counts[earlier] for earlier in list(counts)[: list(counts).index(name)])
         part = slice(start, start + counts[name])
@@ -133,24 +132,28 @@ class Store:
 
 
 def remove_folders(folders: Iterable[Path]) -> None:
-    """Deletes these folders, as far as they are there."""
+    """Deletes the folders that exist."""
     for folder in list(folders):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def open_memmap(path: Path, shape: Shape) -> np.ndarray:
-    """A file of uint8 in memory; writing to it changes no file.
+def map_file(path: Path, shape: Shape) -> tuple[Tensor, mmap | None]:
+    """A file of uint8 as a tensor that is read from disk on demand, and its map; writing to it changes no file.
 
     Raises:
-        ValueError: it has another size.
+        ValueError: the file has another size.
     """
-    if path.stat().st_size != math.prod(shape):
-        raise ValueError(f"{path}: {path.stat().st_size} bytes; expected {math.prod(shape)}")
-    return np.memmap(path, np.uint8, mode="c", shape=shape) if math.prod(shape) else np.empty(shape, np.uint8)
+    size = path.stat().st_size
+    if size != math.prod(shape):
+        raise ValueError(f"{path}: {size} bytes; expected {math.prod(shape)}")
+    if not size:  # cannot be mapped
+        return torch.empty(shape, dtype=torch.uint8), None
+    with path.open("rb") as file:
+        mapped = mmap(file.fileno(), 0, access=ACCESS_COPY)
+    return torch.from_numpy(np.frombuffer(mapped, np.uint8).reshape(shape)), mapped
 
 
 def write_error(folder: Path, reason: str) -> UserError:
-    """The error of a cache that takes no map."""
     return UserError(f"dataset.cache={folder.parent}: could not be written ({reason}); give a folder with more room")
 
 

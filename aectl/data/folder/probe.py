@@ -1,4 +1,4 @@
-"""What pictures in a folder tell of their size and channels. Knows nothing of how they are read into a data set."""
+"""Guesses the image shape of a picture folder from the headers of its files."""
 
 from pathlib import Path
 
@@ -6,39 +6,41 @@ from aectl.errors import UserError
 from aectl.modalities import image_files
 from aectl.types import Shape
 
-PROBED = 500
-"""Pictures, at most, that are looked at."""
-LARGEST_GUESSED = 256
-USUAL_SIDE = 64
+MAX_PROBED = 500
+"""Files whose headers are read."""
+MAX_COMMON_SIDE = 256
+"""Pixels up to which a size that all pictures have in common is kept."""
+DEFAULT_SIDE = 64
 
 
 def probe_shape(files: list[Path], size: tuple[int, int] | None, channels: int | None) -> Shape:
-    """The shape of the images that a data set makes of these files.
+    """The shape (C, H, W) of the images that a data set makes of these files.
 
     Arguments:
-        files: the pictures, one or more.
-        size: height and width; none: those of all pictures if they are the same and not large, else a usual size.
-        channels: 1 or 3; none: 3 if any picture has colour.
+        files: one or more pictures.
+        size: height and width; None: the size that all pictures have, unless it is large; else a square of 64 pixels,
+            or of the shortest side of any picture.
+        channels: 1 or 3; None: 3 if any picture has colour.
 
     Raises:
         UnreadableError: no file is a picture.
     """
-    chosen = files[:: max(1, len(files) // PROBED)]
-    found = [header for path in chosen if (header := header_of(path))]
+    chosen = files[:: max(1, len(files) // MAX_PROBED)]
+    found = [header for path in chosen if (header := try_header(path))]
     if not found:
-        image_files.read_header(chosen[0])  # raises, and says why
+        image_files.read_header(chosen[0])  # raises with the reason
     channels = channels or max(channels for *_, channels in found)
     if size:
         return (channels, *size)
     sizes = {(height, width) for height, width, _ in found}
-    if len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST_GUESSED:
+    if len(sizes) == 1 and max(next(iter(sizes))) <= MAX_COMMON_SIDE:
         return (channels, *sizes.pop())
-    side = min(USUAL_SIDE, *(min(size) for size in sizes))
+    side = min(DEFAULT_SIDE, *(min(size) for size in sizes))
     return (channels, side, side)
 
 
-def header_of(path: Path) -> tuple[int, int, int] | None:
-    """Height, width and channels, or none of a file that is no picture."""
+def try_header(path: Path) -> tuple[int, int, int] | None:
+    """Height, width and channels, or None if the file is not a picture."""
     try:
         return image_files.read_header(path)
     except UserError:

@@ -1,4 +1,4 @@
-"""Brings pictures of any size to one. Knows only numpy and PIL."""
+"""Crops, pads or cuts pictures of any size to one size."""
 
 from typing import Literal
 
@@ -10,15 +10,15 @@ Size = tuple[int, int]
 
 
 def make_frames(picture: np.ndarray, size: Size, resize: Resize, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Pictures of `size` (height, width) out of one (C, H, W): (1, C, *size), or (n, C, *size) patches.
+    """Images of one size from one picture: (1, C, *size), or (n, C, *size) patches.
 
     Arguments:
-        picture: uint8.
-        size: in pixels.
-        resize: `crop`: the middle, scaled to fill the frame; `fit`: all of it, its edges repeated to fill the frame;
-            `patches`: random places, nothing scaled.
-        n: how many patches.
-        rng: where they are.
+        picture: (C, H, W) uint8.
+        size: height and width in pixels.
+        resize: `crop`: scale to fill the frame and keep the centre; `fit`: scale to fit into the frame and repeat the
+            edges; `patches`: random positions, not scaled.
+        n: the number of patches.
+        rng: draws their positions.
 
     Raises:
         ValueError: the picture is smaller than a patch.
@@ -40,7 +40,7 @@ def resize_image(picture: np.ndarray, size: Size) -> np.ndarray:
 
 
 def center_crop_or_pad(picture: np.ndarray, size: Size) -> np.ndarray:
-    """The middle of (C, H, W) in a frame of `size`; where it is too small its edges are repeated."""
+    """The centre of (C, H, W), padded by its edges if it is smaller than `size`."""
     for axis, side in enumerate(size, start=1):
         missing = side - picture.shape[axis]
         if missing > 0:
@@ -53,7 +53,7 @@ def center_crop_or_pad(picture: np.ndarray, size: Size) -> np.ndarray:
 
 
 def random_patches(picture: np.ndarray, size: Size, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Random places of (C, H, W) as (n, C, *size)."""
+    """Patches (n, C, *size) at random positions of (C, H, W)."""
     spare = [length - side for length, side in zip(picture.shape[1:], size, strict=True)]
     if min(spare) < 0:
         raise ValueError(f"{picture.shape[1]}x{picture.shape[2]} pixels, smaller than the patch of {size[0]}x{size[1]}")

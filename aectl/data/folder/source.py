@@ -1,4 +1,4 @@
-"""A folder of pictures of any format and size. Knows nothing of models, tasks or Lightning."""
+"""A folder of pictures as a data set."""
 
 import hashlib
 import json
@@ -23,33 +23,36 @@ from aectl.io.progress import track
 from aectl.modalities import image_files
 from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape
 
-AT_ONCE = 1_000
+CHUNK = 1_000
+"""Files whose results wait in memory."""
 SHOWN = 3
+"""Skipped files that are named."""
 FORMAT = 1
+"""The version of the cache."""
 
 T = TypeVar("T")
 
 
 class Folder:
-    """The pictures below a folder, decoded once into a memory map in the cache and read from there ever after.
+    """The pictures below a folder, of any format and size, decoded once into a memory map in the cache.
 
-    Files that were added, changed or deleted make a new map. Folders `train`, `val` and `test` are the splits where
-    there are any; the others are parted by their content, so that copies of one file lie in one split. The first
-    folders below those are the classes, where there are two or more.
+    The map is made again when files are added, changed or deleted. Folders `train`, `val` and `test` are the splits, if
+    there are any; other files are split by their content, so that copies of a file stay together. The first folders
+    below those are the classes, if there are two or more.
 
     Arguments:
         root: the folder.
-        size: the side of the images in pixels, or `[height, width]`; none: that of all pictures if they have the same,
-            else 64, or the shortest side of any if that is smaller.
-        channels: 1 for gray, 3 for colour, or none for what the pictures have.
-        resize: `crop`: the middle, scaled to fill the frame; `fit`: all of the picture, its edges repeated; `patches`:
-            random places at full resolution, for restoring.
-        patches: how many are cut from each picture.
-        val: the share of the files that validate, where there is no folder `val`.
-        test: the share of the files that test, where there is no folder `test`.
-        split_seed: which files those are.
-        strict: stop at the first file that is no picture; else it is skipped and reported.
-        cache: where the maps are kept.
+        size: the side of the images in pixels, or `[height, width]`; None: the size that all pictures have, else 64, or
+            the shortest side of any if that is smaller.
+        channels: 1 for gray, 3 for colour, None for what the pictures have.
+        resize: `crop`: scale to fill the frame and keep the centre; `fit`: scale to fit into the frame and repeat the
+            edges; `patches`: random positions at full resolution, for restoration.
+        patches: patches of each picture.
+        val: the share of the files that is held out for validation, if there is no folder `val`.
+        test: the share of the files that is held out for testing, if there is no folder `test`.
+        split_seed: chooses these files.
+        strict: stop at the first file that cannot be used, instead of skipping it with a note.
+        cache: the folder of the maps.
     """
 
     def __init__(
@@ -85,16 +88,12 @@ class Folder:
 
     @cached_property
     def shape(self) -> Shape:
-        known = Store.find(self._place)
+        known = Store.find(self._store_path)
         return tuple(known.index.shape) if known else probe_shape(self.files, self.size, self.channels)
 
     @cached_property
     def listed(self) -> list[image_files.ImageFile]:
-        """Every picture below the root.
-
-        Raises:
-            UserError: there is none.
-        """
+        """Every picture below the root, at least one."""
         if not self.root.is_dir():
             raise UserError(f"dataset.root={self.root}: no such folder; expected one with pictures")
         found = image_files.list_images(self.root)
@@ -105,15 +104,14 @@ class Folder:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The paths of these."""
         return [self.root / file.name for file in self.listed]
 
     @cached_property
     def store(self) -> Store:
-        """The memory map of these files with these settings, built if it is not there."""
-        known = Store.find(self._place)
+        """The memory map, built if it is missing."""
+        known = Store.find(self._store_path)
         if known is None:
-            known = Store.build(self._place, self.shape, self.classes, self._entries())
+            known = Store.build(self._store_path, self.shape, self.classes, self._entries())
             report_skipped(known)
         if not sum(known.index.counts.values()):
             name, why = next(iter(known.index.skipped.items()))
@@ -123,42 +121,43 @@ class Folder:
         return known
 
     @cached_property
-    def _place(self) -> Path:
-        """Where the map of these files with these settings lies: what it is of, a dash, and the state of the files."""
+    def _store_path(self) -> Path:
+        """Named after the settings and, behind the dash, the state of the files."""
         return self.cache / f"{digest([FORMAT, str(self.root.resolve()), self.settings])}-{digest(self.listed)}"
 
     @cached_property
     def classes(self) -> list[str]:
-        """The folders that name classes."""
+        """The names of the class folders, if there are two or more."""
         found = sorted({label for path in self.files if (label := self._label(path))})
         return found if len(found) > 1 else []
 
     @cached_property
     def _folders(self) -> dict[str, SplitName]:
-        """The split of each file that lies in the folder of one; without a folder `train` those are classes."""
+        """The split of each file in a split's folder; without a folder `train` they all name classes."""
         tops = {str(path): path.relative_to(self.root).parts[0] for path in self.files}
         by_name = {str(split): split for split in SPLITS}
         return {name: by_name[top] for name, top in tops.items() if top in by_name} if "train" in tops.values() else {}
 
     def _label(self, path: Path) -> str | None:
-        """The first folder below the root, or below the folder of a split."""
+        """The first folder below the root, or below a split's folder."""
         inner = path.relative_to(self.root).parts[str(path) in self._folders :]
         return inner[0] if len(inner) > 1 else None
 
     def _entries(self) -> Iterator[Entry]:
-        """Every file, decoded, one split after another."""
+        """Every file, decoded, sorted by split."""
         content = {str(path): digest for path, digest in map_parallel(file_digest, self.files, "reading")}
         splits = split_files(content, self._folders, self.shares, self.split_seed)
         for name, split in splits.items():
             if split is None:
                 yield Entry(name, "train", error="a copy of a picture in another split")
         for split in SPLITS:
-            part = sorted((p for p in self.files if splits[str(p)] == split), key=lambda p: content[str(p)])  # mixed
+            # by hash, so that classes are mixed
+            part = sorted((p for p in self.files if splits[str(p)] == split), key=lambda p: content[str(p)])
             for path, found in map_parallel(self._decoded, part, f"decoding {split}"):
                 yield self._entry(path, split, found)
 
     def _entry(self, path: Path, split: SplitName, found: np.ndarray | UserError) -> Entry:
-        """What became of a file; in strict mode one that cannot be used ends it all."""
+        """A decoded or skipped file; in strict mode an error is raised."""
         if not isinstance(found, UserError):
             label = self._label(path)
             return Entry(str(path), split, self.classes.index(label) if label in self.classes else -1, found)
@@ -167,7 +166,7 @@ class Folder:
         return Entry(str(path), split, error=str(found).removeprefix(f"{path}: "))
 
     def _decoded(self, path: Path) -> np.ndarray | UserError:
-        """The frames of one file, or what is wrong with it."""
+        """The images of one file, or its error."""
         rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(path.name.encode(), digest_size=8).digest()))
         try:
             picture = image_files.read_image(path, self.shape[0])
@@ -179,27 +178,27 @@ class Folder:
 
 
 def map_parallel(work: Callable[[Path], T], paths: list[Path], what: str) -> Iterator[tuple[Path, T]]:
-    """Each path with what `work` makes of it, in their order; a bounded number of results waits in memory."""
+    """Each path with its result, in order; a bounded number of results waits in memory."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in track(range(0, len(paths), AT_ONCE), what):
-            part = paths[start : start + AT_ONCE]
+        for start in track(range(0, len(paths), CHUNK), what):
+            part = paths[start : start + CHUNK]
             yield from zip(part, threads.map(work, part), strict=True)
 
 
 def digest(what: object) -> str:
-    """A name for whatever JSON can hold."""
+    """A hash of anything that JSON can represent."""
     return hashlib.blake2b(json.dumps(what).encode(), digest_size=12).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """What tells the content of a file from others; its path where it cannot be read, which decoding will report."""
+    """A hash of a file's content, or its path if it cannot be read; decoding then reports it."""
     with suppress(OSError):
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return str(path)
 
 
 def report_skipped(store: Store) -> None:
-    """Says what was skipped."""
+    """Prints how many files were skipped, and why the first of them."""
     skipped = store.index.skipped
     if skipped:
         shown = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:SHOWN])

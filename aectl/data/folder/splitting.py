@@ -1,4 +1,4 @@
-"""Which split each file belongs to: by its content, so that no two copies lie on two sides. Knows only numpy."""
+"""Assigns files to splits by their content, so that copies of a file stay in one split."""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,13 @@ SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 def split_files(
     content: Mapping[str, str], folders: Mapping[str, SplitName], shares: Mapping[SplitName, float], seed: int
 ) -> dict[str, SplitName | None]:
-    """The split of each file, or none for a file that is a copy of one in an earlier split.
+    """The split of each file, or None if it is a copy of a file in an earlier split.
 
     Arguments:
-        content: for each file what tells its content from others.
-        folders: the split of the files that lie in the folder of one; all others may be trained on.
-        shares: the shares of the files that are held out, for the splits that have no folder.
-        seed: which files those are.
+        content: a hash of each file.
+        folders: the split of each file that lies in a split's folder; all others are for training.
+        shares: the shares of the files that are held out for splits without a folder.
+        seed: chooses these files.
     """
     fixed: dict[str, SplitName] = {}
     for split in SPLITS:
@@ -38,5 +38,5 @@ def split_files(
 
 
 def is_copy(folder: SplitName | None, split: SplitName) -> bool:
-    """Whether a file lies in the folder of a held-out split, but its content belongs to another."""
+    """Whether a file lies in the folder of a held-out split, but its content belongs to another split."""
     return folder in ("val", "test") and folder != split
