@@ -52,12 +52,7 @@ class Modality(ABC):
         """The metrics by name; the first one ranks examples and models."""
 
     def check(self, x: Tensor, where: str, name: str) -> None:
-        """Checks the values of one split.
-
-        Arguments:
-            x: the examples.
-            where: the config key of the data set.
-            name: the split.
+        """Checks the values of the split `name`; `where` is the config key of the data set.
 
         Raises:
             UserError: a value is out of range, or of another type.

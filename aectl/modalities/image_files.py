@@ -1,4 +1,4 @@
-"""Reads and writes pictures of any usual format."""
+"""Reads and writes image files of the usual formats."""
 
 import os
 import warnings
@@ -15,23 +15,23 @@ from aectl.io.atomic import write_atomic
 from aectl.modalities import pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
-"""All that is read, whatever a name ends in: Pillow would hand an EPS to Ghostscript, which runs the program in it."""
+"""The formats that are opened, whatever the suffix says: Pillow would run the program in an EPS by Ghostscript."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-MOST_PIXELS = 150_000_000
-"""More than any camera makes; a small file that says it holds more is meant to fill the memory."""
+MAX_PIXELS = 150_000_000
+"""More than any camera has."""
 MANY_PIXELS = 30_000_000
-FEWEST_BYTES = 1 / 200
-"""A pixel, of a picture of many; even a blank scan as JPEG has more."""
-COLOURLESS = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-HIGHEST_16_BIT = 65_535
+MIN_BYTES_PER_PIXEL = 1 / 200
+"""Of a picture of many pixels; even a JPEG of a blank page has more."""
+GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+MAX_16_BIT = 65_535
 
 
 class UnreadableError(UserError):
-    """A file that is no whole picture; the message says why."""
+    """A file that is not a complete picture; the message says why."""
 
 
 class ImageFile(NamedTuple):
-    """A file below a folder, by its path from there, and what changes when the file does."""
+    """A file below a folder: its relative path, its size in bytes, and when it was modified, in ns."""
 
     name: str
     size: int
@@ -39,15 +39,15 @@ class ImageFile(NamedTuple):
 
 
 def list_images(root: Path) -> list[ImageFile]:
-    """Every picture below a folder at any depth, hidden files and folders left out, in the order of their names.
+    """Every picture below a folder at any depth, sorted by path, without hidden files and folders.
 
-    One look at each file, and no Path of it: there may be hundreds of thousands.
+    One `stat` per file and no Path: there may be hundreds of thousands.
     """
     found = []
     folders = [""]
     while folders:
         folder = folders.pop()
-        with suppress(OSError), os.scandir(root / folder) as entries:  # as one that may not be read
+        with suppress(OSError), os.scandir(root / folder) as entries:  # such as a folder without permission
             for entry in entries:
                 name = folder + entry.name
                 if entry.name.startswith("."):
@@ -57,93 +57,92 @@ def list_images(root: Path) -> list[ImageFile]:
                 elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
                     stat = entry.stat()
                     found.append(ImageFile(name, stat.st_size, stat.st_mtime_ns))
-    return sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - as paths are sorted
+    return sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - the order of Paths
 
 
 def find_images(root: Path) -> list[Path]:
-    """The paths of these."""
     return [root / file.name for file in list_images(root)]
 
 
 def read_header(path: Path) -> tuple[int, int, int]:
-    """Height, width and channels (1 or 3) of a picture as it is shown, without decoding it.
+    """Height, width and channels (1 or 3) of a picture as it is displayed, without decoding it.
 
     Raises:
-        UnreadableError: it is no picture, or too large.
+        UnreadableError: it is not a picture, or too large.
     """
     with open_image(path) as image:
         try:
-            turned = image.getexif().get(0x0112, 1) >= 5  # lies on its side
+            turned = image.getexif().get(0x0112, 1) >= 5  # by 90 degrees
             width, height = reversed(image.size) if turned else image.size
             return height, width, num_channels(image)
-        except Exception as error:  # as in a header
+        except Exception as error:  # as in `open_image`
             raise UnreadableError(f"{path}: {failure_reason(error)}") from error
 
 
 def read_image(path: Path, channels: int | None = None) -> np.ndarray:
-    """A picture as it is shown, (C, H, W) uint8: turned as its EXIF says, transparency over white, the first frame.
+    """A picture as it is displayed, (C, H, W) uint8: EXIF orientation applied, transparency over white, first frame.
 
     Arguments:
         path: the file.
-        channels: 1 for gray, 3 for RGB, or none for as many as it has.
+        channels: 1 for gray, 3 for RGB, None for what it has.
 
     Raises:
-        UnreadableError: it is no picture, too large, or not whole.
+        UnreadableError: it is not a picture, too large, or damaged.
     """
     with open_image(path) as image:
         try:
             return to_array(image, channels or num_channels(image))
         except UnreadableError as error:
             raise UnreadableError(f"{path}: {error}") from None
-        except Exception as error:  # as in a header
+        except Exception as error:  # as in `open_image`
             raise UnreadableError(f"{path}: {failure_reason(error)}") from error
 
 
 def open_image(path: Path) -> Image.Image:
-    """The file, its header read, its pixels not yet."""
+    """An image file whose header was read, but not its pixels."""
     try:
         if not path.is_file():
             raise UnreadableError(f"{path}: not a regular file")
         if not path.stat().st_size:
             raise UnreadableError(f"{path}: the file is empty")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a size that is ours to judge
+            warnings.simplefilter("ignore")  # about the size, which is checked below
             image = Image.open(path, formats=FORMATS)
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
-        raise UnreadableError(f"{path}: too large, more than {MOST_PIXELS:,} pixels") from error
-    except Exception as error:  # a damaged header leads PIL's readers to whatever error
+        raise UnreadableError(f"{path}: too large, more than {MAX_PIXELS:,} pixels") from error
+    except Exception as error:  # PIL may raise anything on a damaged header
         raise UnreadableError(f"{path}: {failure_reason(error)}") from error
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         image.close()
-        raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MOST_PIXELS:,}")
-    if image.width * image.height > max(MANY_PIXELS, path.stat().st_size / FEWEST_BYTES):
+        raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MAX_PIXELS:,}")
+    if image.width * image.height > max(MANY_PIXELS, path.stat().st_size / MIN_BYTES_PER_PIXEL):
         image.close()
         size = f"{image.width}x{image.height} pixels in {path.stat().st_size:,} bytes"
-        raise UnreadableError(f"{path}: too large, {size}; made to fill the memory")
+        raise UnreadableError(f"{path}: too large, {size}; possible decompression bomb")
     return image
 
 
 def failure_reason(error: Exception) -> str:
-    """Why a file could not be read, in a few words."""
+    """Why a file could not be read."""
     text = one_line(error)
     return "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
 
 
 def num_channels(image: Image.Image) -> int:
-    """1 where there is no colour, else 3."""
+    """1 if there is no colour, else 3."""
     if image.mode == "P" and image.palette:
         colours = np.frombuffer(image.palette.getdata()[1], np.uint8)
         if image.palette.mode == "RGB" and len(colours) % 3 == 0:
             return 1 if (colours.reshape(-1, 3) == colours.reshape(-1, 3)[:, :1]).all() else 3
-    return 1 if image.mode in COLOURLESS else 3
+    return 1 if image.mode in GRAY_MODES else 3
 
 
 def to_array(image: Image.Image, channels: int) -> np.ndarray:
     """A picture of any mode as (channels, H, W) uint8."""
     image = ImageOps.exif_transpose(image)
-    if image.mode in COLOURLESS and image.mode not in ("1", "L", "LA"):
+    if image.mode in GRAY_MODES and image.mode not in ("1", "L", "LA"):
         image = Image.fromarray(to_uint8(np.asarray(image)))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -156,10 +155,10 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
     """16-bit integers, or floating-point values in [0, 1], as uint8.
 
     Raises:
-        UnreadableError: they are outside.
+        UnreadableError: a value is out of range.
     """
     floating = np.issubdtype(values.dtype, np.floating)
-    most = 1 if floating else HIGHEST_16_BIT
+    most = 1 if floating else MAX_16_BIT
     lowest, highest = values.min(), values.max()
     if not (lowest >= 0 and highest <= most):
         kind = "floating point" if floating else "integers"
@@ -168,11 +167,11 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
 
 
 def write_image(array: np.ndarray, path: Path) -> Path:
-    """Writes (C, H, W) uint8 in the format that the name ends in."""
+    """Writes (C, H, W) uint8 in the format of the suffix."""
     settings = {"lossless": True} if path.suffix.lower() == ".webp" else {"quality": 95}
     return write_atomic(path, lambda aside: to_pil(array).save(aside, **settings))
 
 
 def to_pil(array: np.ndarray) -> Image.Image:
-    """(C, H, W) uint8 as PIL has it."""
+    """(C, H, W) uint8 as a PIL image."""
     return Image.fromarray(array[0] if len(array) == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))

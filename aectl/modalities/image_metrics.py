@@ -1,4 +1,4 @@
-"""How good a picture is. Pure functions of images in [0, 1]."""
+"""Image metrics: pure functions of images in [0, 1]."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ LUMINANCE, CONTRAST = 0.01**2, 0.03**2
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """The exponent of each scale, finest first."""
 MS_SSIM_SIDE = 176
-"""The shortest side, in pixels, whose smallest of five scales still holds a window."""
+"""The shortest side in pixels: at the fifth scale the window still fits."""
 
 
 def mse(output: Tensor, target: Tensor) -> Tensor:
@@ -24,16 +24,16 @@ def psnr(output: Tensor, target: Tensor) -> Tensor:
 
     .. math:: \mathrm{PSNR} = -10 \log_{10} \mathrm{MSE}
 
-    A perfect image has no finite ratio; it counts as 100 dB.
+    The ratio of a perfect output would be infinite; it counts as 100 dB.
     """
     return -10 * mse(output, target).clamp_min(1e-10).log10()
 
 
 def ssim(output: Tensor, target: Tensor) -> Tensor:
-    """The structural similarity of each image, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
+    """The structural similarity (SSIM) of each image, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
 
-    The mean is over the places where the whole window lies on the image. Images smaller than the window are reflected
-    at their edges, the smallest ones repeated first.
+    The mean is over the positions where the whole window lies on the image. Images smaller than the window are padded
+    by reflection, the smallest ones first by repeating their edges.
 
     References:
         | Image Quality Assessment: From Error Visibility to Structural Similarity (Wang et al., 2004), eq. 13
@@ -49,9 +49,9 @@ def ssim(output: Tensor, target: Tensor) -> Tensor:
 
 
 def ms_ssim(output: Tensor, target: Tensor) -> Tensor:
-    """The structural similarity over five scales, (B,): data range 1, Gaussian window of 11 x 11 with sigma 1.5.
+    """The structural similarity over five scales (MS-SSIM), (B,), with the data range and window of SSIM.
 
-    Every mean is over the places where the whole window lies on the image, as in the paper.
+    Every mean is over the positions where the whole window lies on the image, as in the paper.
 
     References:
         | Multiscale Structural Similarity for Image Quality Assessment (Wang, Simoncelli & Bovik, 2003), eq. 7
@@ -78,14 +78,14 @@ def ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def window_means(images: Tensor) -> Tensor:
     """The Gaussian means of all whole windows, (..., H, W) to (..., H - 10, W - 10).
 
-    Two products with band matrices: on a CPU a convolution with so few channels takes many times as long.
+    Products with band matrices are many times as fast on a CPU as a convolution with so few channels.
     """
     down, across = (gaussian_bands(side).to(images) for side in images.shape[-2:])
     return down @ images @ across.mT
 
 
 def gaussian_bands(side: int) -> Tensor:
-    """The matrix that takes the Gaussian means of the windows of a line, (side - 10, side)."""
+    """The matrix (side - 10, side) of the Gaussian means of all windows along a line."""
     starts = torch.arange(side - SSIM_WINDOW + 1)[:, None]
     offsets = torch.arange(side) - starts - SSIM_WINDOW // 2
     weights = torch.exp(-(offsets**2) / (2 * SSIM_SIGMA**2)) * (offsets.abs() <= SSIM_WINDOW // 2)

@@ -21,37 +21,37 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 def as_pixels(parts: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
-    """The arrays of a data set as uint8, where 255 is white, or as float32 in [0, 1].
+    """The arrays of a data set as uint8 or as float32 in [0, 1].
 
-    Integers that are all 0 or 1, in every part, are black and white.
+    Integers that are 0 or 1 in all parts become 0 and 255.
 
     Arguments:
-        parts: the images by the names of their parts; of all of them together, since a part may lack the brightest.
-        where: the key and value that name the data set.
+        parts: the examples of each part, by name.
+        where: the config key and value of the data set.
 
     Raises:
-        UserError: other values.
+        UserError: a value is out of range.
     """
-    whole = [x for x in parts.values() if x.dtype.kind in "bui"]
-    white = 255 if max((int(x.max(initial=0)) for x in whole), default=0) <= 1 else 1
+    integers = [x for x in parts.values() if x.dtype.kind in "bui"]
+    white = WHITE if max((int(x.max(initial=0)) for x in integers), default=0) <= 1 else 1
     return {name: to_pixels(x, white, where, name) for name, x in parts.items()}
 
 
 def to_pixels(x: np.ndarray, white: int, where: str, name: str) -> np.ndarray:
-    """One array in the range; integers are multiplied by `white`."""
+    """One array in range; integers are multiplied by `white`."""
     lowest, highest = (x.min(), x.max()) if x.size and x.dtype.kind in "buif" else (0, 0)
-    if x.dtype.kind in "bui" and lowest >= 0 and highest <= 255:
+    if x.dtype.kind in "bui" and lowest >= 0 and highest <= WHITE:
         return x if x.dtype == np.uint8 and white == 1 else x.astype(np.uint8) * np.uint8(white)
-    if x.dtype.kind == "f" and lowest >= 0 and highest <= 1:  # false where there is a NaN
+    if x.dtype.kind == "f" and lowest >= 0 and highest <= 1:  # false for NaN
         return x.astype(np.float32)
     raise UserError(f"{where}: its {name} part {describe_range(lowest, highest, x.dtype)}")
 
 
 def check_range(x: Tensor, where: str, name: str) -> None:
-    """Holds the images of one split against the range.
+    """Checks the values of one split.
 
     Raises:
-        UserError: they leave it, or are of another type.
+        UserError: a value is out of range, or of another type.
     """
     if x.dtype == torch.uint8:
         return
@@ -75,7 +75,7 @@ def to_unit_range(x: Tensor) -> Tensor:
 
 
 def describe_range(lowest: float, highest: float, dtype: object) -> str:
-    """What a part of a data set has, and what it should have."""
+    """The values of a part of a data set, and the expected ones."""
     return (
         f"has values from {lowest:.6g} to {highest:.6g} ({dtype}); expected uint8, or numbers in [0, 1]: "
         "scale all parts alike, by (x - low) / (high - low)"

@@ -1,1 +1,1 @@
-"""Arrays in, figures out; the only room that knows matplotlib."""
+"""Figures and image grids from arrays; the only room that imports matplotlib."""

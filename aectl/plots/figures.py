@@ -1,4 +1,4 @@
-"""The only module that knows matplotlib: arrays in, a figure out."""
+"""Figures of images and latents, drawn by matplotlib."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from matplotlib.image import AxesImage
 from aectl.io.atomic import write_atomic
 
 DPI = 150
-INCHES_A_PICTURE = 0.7
+INCHES_PER_IMAGE = 0.7
 BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
-"""Where a legend hides no point."""
+"""Places a legend outside the axes."""
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -25,7 +25,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 
 def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
-    """One image (C, H, W) in [0, most] without axes; one channel is gray, or in other colours."""
+    """Draws an image (C, H, W) in [0, most] without axes; one channel is gray, or in another colour map."""
     pixels = image.clip(0, most).transpose(1, 2, 0)
     shown = axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap=colours, vmin=0, vmax=most)
     axes.set_xticks([])
@@ -39,11 +39,16 @@ def image_rows(
     title: str,
     heads: Sequence[str] = (),
     errors: dict[str, np.ndarray] | None = None,
-    inches: float = INCHES_A_PICTURE,
+    inches: float = INCHES_PER_IMAGE,
 ) -> Figure:
-    """A row for each entry, its name on the left; the values are images (N, C, H, W), each row of its own size.
+    """A figure with a row for each entry of `named`, images (N, C, H, W), each row of its own size.
 
-    Above the columns stand their heads, and below the rows those of `errors`, (N, 1, H, W), in colours on one scale.
+    Arguments:
+        named: the rows, by their labels on the left.
+        title: of the figure.
+        heads: titles of the columns.
+        errors: rows of error maps (N, 1, H, W) below, on one colour scale.
+        inches: width of a column.
     """
     errors = errors or {}
     most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
@@ -69,7 +74,7 @@ def image_rows(
 
 
 def row_axes(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
-    """A figure with room for a row of pictures for each name, and its axes."""
+    """A figure with a row of axes for each name, and these axes."""
     label_inches = 0.09 * max(map(len, names)) + 0.1
     figure = Figure(figsize=(inches * columns + label_inches, inches * len(names)))
     grid = figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
@@ -77,7 +82,7 @@ def row_axes(names: list[str], columns: int, inches: float) -> tuple[Figure, np.
 
 
 def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:
-    """Points (N, 2) coloured by class, with a legend beside them where there are classes."""
+    """Points (N, 2), coloured by class with a legend if there are labels."""
     figure = Figure(figsize=(6.5, 5.5))
     axes = figure.subplots()
     size = float(np.clip(6000 / len(points), 2, 18))
@@ -96,7 +101,7 @@ def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str
 
 
 def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], name: str) -> Figure:
-    """One latent number, (N,), stacked by class where there are classes."""
+    """A histogram of one latent dimension, (N,), stacked by class if there are labels."""
     figure = Figure(figsize=(6.5, 4))
     axes = figure.subplots()
     parts = [values] if labels is None else [values[labels == index] for index in range(len(classes))]
@@ -110,7 +115,7 @@ def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[s
 
 
 def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
-    """A picture (C, H, W) uint8 tiled from images decoded at `xs` by `ys`, the second axis pointing up."""
+    """A grid (C, H, W) uint8 of images decoded at `xs` by `ys`; the second axis points up."""
     figure = Figure(figsize=(6.5, 6.5 * picture.shape[1] / picture.shape[2]))
     axes = figure.subplots()
     show_image(axes, picture, most=255)
@@ -124,5 +129,5 @@ def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str)
 
 
 def cell_centers(length: int, parts: int) -> np.ndarray:
-    """The middles of equal parts of a length."""
+    """The centres of equal parts of a length."""
     return (np.arange(parts) + 0.5) * length / parts - 0.5

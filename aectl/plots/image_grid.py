@@ -1,4 +1,4 @@
-"""Images side by side in one picture. Knows only torch and PIL."""
+"""Grids of images as one picture."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from aectl.io.atomic import write_atomic
 GAP = 2
 WHITE = 255
 COMPRESSION = 1
-"""zlib's least: four times faster than the usual, for a tenth more bytes."""
+"""The lowest level of zlib: four times as fast as the default, a tenth more bytes."""
 
 
 def enlarge(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, h, w) to (N, C, *size), pixels kept square-edged so that a small input looks small."""
+    """(N, C, h, w) to (N, C, *size) by nearest neighbour, so that a small input looks small."""
     return images if tuple(images.shape[-2:]) == tuple(size) else F.interpolate(images, size, mode="nearest")
 
 
 def tile_images(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
-    """(N, C, H, W) uint8 to one white-framed picture (C, H', W'), row by row."""
+    """(N, C, H, W) uint8 to one picture (C, H', W'), row by row, with white gaps and frame."""
     rows = -(-len(images) // columns)
     padded = F.pad(images.cpu(), (0, gap, 0, gap), value=WHITE)
     missing = rows * columns - len(images)
@@ -32,9 +32,9 @@ def tile_images(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
 
 
 def comparison_grid(rows: list[Tensor]) -> Tensor:
-    """One picture (C, H', W') with a row for each batch of images, the small ones enlarged to the size of the last.
+    """One picture (C, H', W') with a row for each batch of images, enlarged to the size of those in the last.
 
-    Every batch has as many images as the first; the last one may have fewer.
+    All batches have as many images as the first, except that the last may have fewer.
     """
     size = (rows[-1].shape[-2], rows[-1].shape[-1])
     return tile_images(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[0]))

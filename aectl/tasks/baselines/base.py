@@ -1,4 +1,4 @@
-"""What every baseline is: fitted once to arrays of its own, and from there a pure function of images."""
+"""The interface of a baseline."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,15 +12,15 @@ Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class CannotFitError(Exception):
-    """The baseline has no fit for this data; the message says why."""
+    """The baseline cannot be fitted to these data; the message says why."""
 
 
 class Pairs(NamedTuple):
-    """Posed examples, float32 in [0, 1].
+    """Inputs and targets of a task, float32 in [0, 1].
 
     Arguments:
-        input: (N, C, h, w).
-        target: (N, C, H, W).
+        input: (N, *input_shape).
+        target: (N, *shape).
     """
 
     input: np.ndarray
@@ -30,11 +30,11 @@ class Pairs(NamedTuple):
 class Baseline(ABC):
     """A classical method.
 
-    Its attributes, with the data, decide what `fit` gives; so a fit can be kept and found again by them.
+    What `fit` returns depends only on the data and the attributes of the baseline, which are the key of its cache.
 
     Attributes:
-        name: what it is called in the table.
-        slow: whether it is too slow to be run on every image.
+        name: its name in tables.
+        slow: whether it is too slow for a whole split.
     """
 
     name: str
@@ -49,21 +49,21 @@ class Baseline(ABC):
             score: rates outputs against their targets.
 
         Raises:
-            CannotFitError: there is too little of the data, or too much.
+            CannotFitError: the data are too few, too many, or not images.
         """
         return {}
 
     @abstractmethod
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
-        """(N, C, h, w) to (N, C, H, W)."""
+        """(N, *input_shape) to (N, *shape)."""
 
     def attributes(self) -> dict[str, Any]:
-        """Those of the class and those that the constructor set, by name."""
+        """The attributes of the class and of the object, by name."""
         named = {name: getattr(self, name) for name in dir(self) if not name.startswith("_")}
         return {name: value for name, value in named.items() if not callable(value)}
 
     def setting(self, state: State) -> str:
-        """What it was fitted to, in a word or two for the table."""
+        """The chosen setting, in words for the table."""
         return ""
 
 

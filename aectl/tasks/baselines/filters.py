@@ -1,4 +1,4 @@
-"""The filters of scikit-image against noise, each at its best setting."""
+"""Denoising filters of scikit-image, each at its best setting."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -12,10 +12,10 @@ Setting = dict[str, Any]
 
 
 class Filter(Baseline):
-    """A filter that is told how strong to be: the setting with the best mean score on the validation split is kept.
+    """A filter whose setting is the one with the best mean score on the validation split.
 
     Attributes:
-        settings: those that are tried.
+        settings: the settings that are tried.
     """
 
     settings: ClassVar[list[Setting]]
@@ -35,7 +35,7 @@ class Filter(Baseline):
 
     @abstractmethod
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
-        """Images (N, C, H, W), filtered."""
+        """Filters images (N, C, H, W)."""
 
 
 class Gaussian(Filter):
@@ -51,7 +51,7 @@ class Gaussian(Filter):
 
 
 class Median(Filter):
-    """The median of a square neighbourhood; `side` in pixels."""
+    """The median of a square; `side` in pixels."""
 
     name = "median"
     settings: ClassVar = [{"side": side} for side in (3, 5, 7)]
@@ -63,7 +63,7 @@ class Median(Filter):
 
 
 class TotalVariation(Filter):
-    """The image near the input that varies least.
+    """Total variation denoising.
 
     References:
         | An Algorithm for Total Variation Minimization and Applications (Chambolle, 2004)
@@ -81,7 +81,7 @@ class TotalVariation(Filter):
 
 
 class NonLocalMeans(Filter):
-    """Averages the places of an image that look alike; `h` is how much alike.
+    """The weighted mean of similar patches; `h` is the cut-off of their distance.
 
     References:
         | A Non-Local Algorithm for Image Denoising (Buades, Coll & Morel, 2005)

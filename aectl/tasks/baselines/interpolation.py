@@ -1,4 +1,4 @@
-"""Small images enlarged by Pillow's interpolations."""
+"""Interpolation of small images by Pillow."""
 
 import numpy as np
 from PIL import Image
@@ -9,11 +9,11 @@ KERNELS = ("nearest", "bicubic", "lanczos")
 
 
 class Enlarged(Baseline):
-    """Interpolates each channel.
+    """Enlarges each channel of an image.
 
     Arguments:
         kernel: `nearest`, `bicubic` or `lanczos`.
-        scale: how many times longer each side becomes.
+        scale: the factor by which each side grows.
     """
 
     def __init__(self, kernel: str, scale: int) -> None:

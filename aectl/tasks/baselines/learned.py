@@ -1,4 +1,4 @@
-"""What can be learned from the training images without a network, by scikit-learn."""
+"""Linear methods fitted to the training split by scikit-learn."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from aectl.tasks.baselines.base import Baseline, CannotFitError, Pairs, Score, S
 
 
 class MeanImage(Baseline):
-    """The mean of the training images, whatever the input."""
+    """The mean of the training targets, whatever the input."""
 
     name = "mean image"
 
@@ -21,10 +21,10 @@ class MeanImage(Baseline):
 
 
 class PCA(Baseline):
-    """The projection on the first principal components of the training images: the best linear code of its size.
+    """The projection on the first principal components of the training targets: the best linear code of its size.
 
     Arguments:
-        components: the values of the code.
+        components: the dimensions of the code.
     """
 
     def __init__(self, components: int) -> None:
@@ -51,7 +51,7 @@ class PCA(Baseline):
 
 
 class LinearMap(Baseline):
-    """The affine map from all pixels of the input to all pixels of the target with the least squared error."""
+    """The affine map from input to target with the least squared error."""
 
     name = "linear map"
 
