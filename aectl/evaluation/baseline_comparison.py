@@ -4,37 +4,25 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
 
-from aectl import __version__
 from aectl.config import to_plain
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
 from aectl.errors import one_line
 from aectl.evaluation.cache import Cache, fingerprint
-from aectl.evaluation.scores import (
-    MeanCI,
-    Scores,
-    concatenate_scores,
-    first_scores,
-    mean_ci,
-    mean_scores,
-    score_batch,
-)
+from aectl.evaluation.protocol import VAL_IMAGES, library_versions
+from aectl.evaluation.scores import MeanCI, Scores, concatenate_scores, mean_ci, mean_scores, score_batch
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.tasks.baselines.base import Baseline, Pairs, State
 
 FIT_VALUES = 2**27
 """The most numbers in the training inputs or targets of a fit: half a gigabyte."""
-VAL_IMAGES = 200
-"""Validation examples that a filter's setting is chosen on."""
 BATCH_SIZE = 500
-LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)
@@ -138,7 +126,7 @@ class BaselineComparison:
         for pairs in posed_pairs(self.test_run, batches, n):
             output = np.ascontiguousarray(baseline.restore(pairs.input, state), dtype=np.float32)
             parts.append(score_batch(modality, torch.from_numpy(output), torch.from_numpy(pairs.target)))
-        return first_scores(concatenate_scores(parts), n)
+        return {name: values[:n] for name, values in concatenate_scores(parts).items()}
 
     @cached_property
     def train(self) -> Pairs:
@@ -176,8 +164,3 @@ def best_baseline(rows: list[BaselineRow], model: Scores) -> BaselineRow | None:
     """The baseline over which the model gains least, over the examples that both have; None if none has scores."""
     margins = [(margin.mean, index) for index, row in enumerate(rows) if (margin := row.margin(model))]
     return rows[min(margins)[1]] if margins else None
-
-
-def library_versions() -> dict[str, str]:
-    """The versions of what computes a baseline."""
-    return {"aectl": __version__, **{library: version(library) for library in LIBRARIES}}

@@ -14,14 +14,14 @@ from aectl.evaluation.cache import Cache
 from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
 from aectl.evaluation.example_figure import draw_examples
 from aectl.evaluation.log_likelihood import LogLikelihood, estimate
-from aectl.evaluation.protocol import describe_protocol, describe_versions
+from aectl.evaluation.protocol import describe_protocol, describe_run, library_versions
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.evaluation.scores import Scores, score_model
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome, suggest_improvement
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import HasKL, HasLatent
-from aectl.runs.run import Run, num_parameters
+from aectl.runs.run import Run
 from aectl.types import NonNegativeInt, PositiveInt
 
 
@@ -74,31 +74,26 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
             and samples are then not compared.
     """
     options = options or EvalOptions()
-    run, model, names = trained.run, trained.model, trained.run.cfg.names
-    trained_on = (train_run or run).cfg.names.dataset
+    trained_on = (train_run or trained.run).cfg.names.dataset
     cache = Cache(Path(options.cache).expanduser())
-    batches = Batches(run.data.split(options.split), options.batch_size, shuffle=False)
-    found = score_model(trained, batches)
-    comparison = BaselineComparison(replace(trained, run=train_run or run), trained, cache, options.slow_images)
-    rows = comparison.rows(batches, model.latent_size) if options.baselines else []
-    best = best_baseline(rows, found.scores)
+    batches = Batches(trained.run.data.split(options.split), options.batch_size, shuffle=False)
+    terms, scores = score_model(trained, batches)
+    fitted_on = replace(trained, run=train_run) if train_run else trained
+    comparison = BaselineComparison(fitted_on, trained, cache, options.slow_images)
+    rows = comparison.rows(batches, trained.model.latent_size) if options.baselines else []
+    best = best_baseline(rows, scores)
     restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
-    figure = draw_examples(trained, batches, found.scores, options.pictures, restored)
+    figure = draw_examples(trained, batches, scores, options.pictures, restored)
     return Report(
-        run=str(run.folder),
-        checkpoint=run.checkpoint.name,
-        model=names.model,
-        parameters=num_parameters(model),
-        task=run.task.label,
-        dataset=names.dataset,
+        **describe_run(trained),
         trained_on=trained_on,
         modality=trained.modality,
         protocol=describe_protocol(trained, trained_on, options.split, batches, options.slow_images),
-        versions=describe_versions(),
-        terms=found.terms,
-        example_scores=found.scores,
+        versions=library_versions(),
+        terms=terms,
+        example_scores=scores,
         baselines=rows,
-        verdict=judge(trained, trained_on, found.scores, best) if best else None,
+        verdict=judge(trained, trained_on, scores, best) if best else None,
         embeddings=embeddings_section(trained, options, cache) if options.embeddings else None,
         likelihood=likelihood_section(trained, options, batches) if options.importance_samples else None,
         samples=samples_section(trained, options) if options.samples and not train_run else None,

@@ -1,14 +1,19 @@
-"""How an evaluation measures, for whoever wants to repeat it."""
+"""What an evaluation measures and how, to repeat it."""
 
 import platform
+from importlib.metadata import version
 from typing import Any
 
+from aectl import __version__
 from aectl.config import to_plain
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
-from aectl.evaluation.baseline_comparison import VAL_IMAGES, library_versions
 from aectl.inference.trained_run import TrainedRun
+from aectl.runs.run import num_parameters
 
+LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
+VAL_IMAGES = 200
+"""Validation examples that a filter's setting is chosen on."""
 CONVENTIONS = {
     "range": "images in [0, 1], outputs cut to it",
     "psnr": "mean over the images of 10 log10(1 / MSE), in dB",
@@ -20,10 +25,23 @@ CONVENTIONS = {
 }
 
 
+def describe_run(trained: TrainedRun) -> dict[str, Any]:
+    """What is measured."""
+    run = trained.run
+    return {
+        "run": str(run.folder),
+        "checkpoint": run.checkpoint.name,
+        "model": run.cfg.names.model,
+        "parameters": num_parameters(trained.model),
+        "task": run.task.label,
+        "dataset": run.cfg.names.dataset,
+    }
+
+
 def describe_protocol(
     trained: TrainedRun, fitted_on: str, split: SplitName, batches: Batches, slow_images: int
 ) -> dict[str, Any]:
-    """What is measured, and how."""
+    """How it is measured."""
     run, n = trained.run, len(batches.split.x)
     return {
         "split": split,
@@ -47,7 +65,7 @@ def describe_conventions(examples: str) -> dict[str, str]:
     }
 
 
-def describe_versions() -> dict[str, str]:
-    """The versions of aectl, Python and the libraries."""
-    versions = library_versions()
-    return {"aectl": versions.pop("aectl"), "python": platform.python_version(), **versions}
+def library_versions() -> dict[str, str]:
+    """The versions of whatever computes a number here."""
+    ours = {"aectl": __version__, "python": platform.python_version()}
+    return {**ours, **{library: version(library) for library in LIBRARIES}}

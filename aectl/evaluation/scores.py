@@ -37,22 +37,11 @@ class MeanCI:
         return MeanCI(-self.mean, -self.high, -self.low)
 
 
-@dataclass(frozen=True)
-class ModelScores:
-    """What a model scores on a split.
-
-    Arguments:
-        terms: the loss and its terms, means in nats per example.
-        scores: those of each of its outputs.
-    """
-
-    terms: dict[str, float]
-    scores: Scores
-
-
 @torch.inference_mode()
-def score_model(trained: TrainedRun, batches: Batches) -> ModelScores:
-    """Scores every example once; the corruption of a batch depends only on the seed and its index.
+def score_model(trained: TrainedRun, batches: Batches) -> tuple[dict[str, float], Scores]:
+    """The loss and its terms, means in nats per example, and the scores of every output.
+
+    The corruption of a batch depends only on the seed and its index.
 
     Raises:
         UserError: an output is not finite.
@@ -72,7 +61,7 @@ def score_model(trained: TrainedRun, batches: Batches) -> ModelScores:
             f"run={trained.run.folder}: its outputs are not finite, the training went wrong; "
             "train again with a smaller optimizer.lr, or trainer.gradient_clip_val=1"
         )
-    return ModelScores({name: total / len(scores["mse"]) for name, total in totals.items()}, scores)
+    return {name: total / len(scores["mse"]) for name, total in totals.items()}, scores
 
 
 def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:
@@ -83,11 +72,6 @@ def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:
 def concatenate_scores(parts: list[Scores]) -> Scores:
     """The scores of several batches as those of one."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def first_scores(scores: Scores, n: int) -> Scores:
-    """The scores of the first `n` examples."""
-    return {name: values[:n] for name, values in scores.items()}
 
 
 def mean_ci(values: np.ndarray) -> MeanCI:

@@ -63,9 +63,7 @@ def psnr_cell(report: Report | None) -> str:
     if report.verdict is None:
         return psnr
     best = report.verdict.best_baseline
-    (scores,) = (row.scores for row in report.baselines if row.baseline.name == best)
-    assert scores is not None
-    return f"{psnr} ({best} {scores['psnr'].mean():.2f})"
+    return f"{psnr} ({best} {report.to_dict()['baselines'][best]['psnr']['mean']:.2f})"
 
 
 def format_ci(value: MeanCI, digits: int, sign: str = "") -> str:

@@ -16,7 +16,7 @@ from aectl.config import options
 from aectl.data.digits import Digits
 from aectl.data.loader import Batches, Data
 from aectl.data.source import Split, SplitName
-from aectl.evaluation import baseline_comparison
+from aectl.evaluation import baseline_comparison, protocol
 from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
 from aectl.evaluation.cache import Arrays, Cache
 from aectl.evaluation.scores import Scores, score_batch, score_model
@@ -166,9 +166,9 @@ def test_baselines_see_the_same_images_as_the_model(
 ) -> None:
     compare_with(monkeypatch, Untouched())
     same, batches = opened(seed=seed), some_digits(batch_size=batch_size)
-    measured = score_model(same, batches)
+    _, scores = score_model(same, batches)
     (untouched,) = comparison(tmp_path, same).rows(batches, 4)
-    assert equal(scores_of(untouched), measured.scores)
+    assert equal(scores_of(untouched), scores)
 
 
 def test_slow_baselines_run_on_the_first_images_and_the_margin_is_over_these(
@@ -300,7 +300,7 @@ def test_the_key_of_a_fit_holds_its_settings_and_library_versions(monkeypatch: p
         patch.setattr(Gaussian, "settings", [{"sigma": 9.0}])
         assert key() != before
     with monkeypatch.context() as patch:
-        patch.setattr(baseline_comparison, "__version__", "99")
+        patch.setattr(protocol, "__version__", "99")
         assert key() != before
 
 
