@@ -6,9 +6,8 @@ from aectl.errors import UserError
 from aectl.io.archives import read_text
 from aectl.runs.checkpoint import read_checkpoint, stored_version
 from aectl.runs.index import BEST
-from aectl.runs.plain_yaml import LONGEST
 from aectl.runs.run import Run
-from aectl.runs.stored_config import safe_config
+from aectl.runs.stored_config import LONGEST, safe_config
 from aectl.runs.upgrades import name_version_on_error
 
 

@@ -18,9 +18,8 @@ from aectl.errors import UserError, shorten
 from aectl.io.atomic import write_text
 from aectl.modalities import Modality, modality_for
 from aectl.models.base import Autoencoder
-from aectl.runs.checkpoint import model_weights, stored_version
+from aectl.runs.checkpoint import match_state_dict, model_weights, stored_version
 from aectl.runs.index import BEST
-from aectl.runs.match_weights import match_state_dict
 from aectl.runs.upgrades import name_version_on_error, upgrade_weights
 from aectl.tasks.base import Task
 
