@@ -106,12 +106,12 @@ def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]
     parameters = {k: p for k, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
     for name in arguments.keys() - parameters.keys():
         raise UserError(
-            f"{path}.{name}={arguments[name]}: {target.__name__} takes no such key{suggest(name, list(parameters))}; "
+            f"{path}.{name}={arguments[name]}: unknown parameter of {target.__name__}{suggest(name, list(parameters))}; "
             f"expected one of {', '.join(parameters)}"
         )
     needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
     for name in needed - arguments.keys() - {GIVEN_BY_PROGRAM}:
-        raise UserError(f"{path}.{name}: {target.__name__} needs this key; add +{path}.{name}=VALUE")
+        raise UserError(f"{path}.{name}: {target.__name__} requires this parameter; add +{path}.{name}=VALUE")
 
 
 def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: str) -> None:

@@ -32,7 +32,7 @@ def read_text(path: Path, most: int) -> str:
 def check_unpacked_size(unpacked: int, packed: int) -> None:
     """Raises a ValueError for what is meant to fill the memory when it is unpacked; sizes in bytes."""
     if unpacked > max(SMALL, MOST_GROWTH * packed):
-        raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}; made to fill the memory")
+        raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}; possible decompression bomb")
 
 
 def read_gzip(path: Path) -> Iterator[bytes]:

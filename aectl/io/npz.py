@@ -57,4 +57,4 @@ def check_header(file: IO[bytes], size: int) -> None:
     if dtype.hasobject:
         raise ValueError("an array of pickled objects; expected numbers or text")
     if min(shape, default=0) < 0 or math.prod(shape) * max(1, dtype.itemsize) > size:
-        raise ValueError(f"an array of {shape} {dtype} in {size:,} bytes; made to fill the memory, or not whole")
+        raise ValueError(f"an array of {shape} {dtype} in {size:,} bytes; truncated, or made to exhaust memory")

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from aectl.errors import UserError
-from aectl.io.archives import read_text
 from aectl.runs.checkpoint import read_checkpoint, stored_version
 from aectl.runs.index import BEST
 from aectl.runs.run import Run
-from aectl.runs.stored_config import LONGEST, safe_config
+from aectl.runs.stored_config import read_config, safe_config
 from aectl.runs.upgrades import name_version_on_error
 
 
@@ -23,13 +22,9 @@ def open_folder(folder: Path, trust: bool) -> Run:
             f"run={folder}: has no checkpoints/best.ckpt; it ended before its first epoch, go on with "
             f"aectl train resume={folder}"
         )
-    try:
-        text = read_text(folder / "config.yaml", LONGEST)
-    except ValueError as error:
-        raise UserError(f"run={folder}: its config.yaml cannot be read: {error}") from error
     contents = read_checkpoint(checkpoint)
     with name_version_on_error(folder, stored_version(contents)):
-        return Run(folder, safe_config(text, str(folder), trust), checkpoint, contents)
+        return Run(folder, read_config(folder, trust), checkpoint, contents)
 
 
 def open_checkpoint(path: Path, trust: bool) -> Run:

@@ -1,55 +1,61 @@
-"""Reads the config that a run or a friend's checkpoint holds without running anybody's code."""
+"""Reads the config of a stored run, a stranger's among them, without running any code that it might name.
+
+The YAML may hold plain values only. A target has to be a class that the shipped configs name, and fit where it stands.
+"""
 
 import math
 import os
 import re
-from collections.abc import Iterator
-from functools import cache
+import typing
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import CONFIGS, check, target_nodes
+from aectl.config import CONFIGS, GIVEN_BY_PROGRAM, check, locate, target_nodes
 from aectl.errors import UserError, shorten
+from aectl.io.archives import read_text
 from aectl.runs.upgrades import upgrade_config
 
-NEEDED = ("model", "task", "dataset", "data")
-"""The parts of a stored config that are built when it is opened."""
-ROOMS = {
-    "model": "aectl.models.",
-    "net": "aectl.models.nets.",
-    "likelihood": "aectl.models.probability.likelihoods.",
-    "task": "aectl.tasks.",
-    "optimizer": "aectl.training.optimizers.",
-    "schedule": "aectl.training.schedules.",
-    "dataset": "aectl.data.",
-    "data": "aectl.data.",
-    "trainer": "aectl.training.trainer.",
-    "callbacks": "aectl.training.",
-}
-"""Where the class of a node lies, by the last key of its path."""
-DEEPEST = 20
-LONGEST = 100_000
+PARTS = ("model", "task", "dataset", "data")
+"""What opening a run builds; every stored config has them."""
+MAX_DEPTH = 20
+MAX_LENGTH = 100_000
 """Characters; a config has some two thousand."""
-HOME = "~/.cache/aectl"
+MAX_VALUES = 2**24
+"""Of one example: a thousand images of 128 x 128, or one of 4096 x 4096."""
 NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 """The name of a choice, which names folders as well."""
-MOST_VALUES = 2**24
-"""Of one image: a thousand of 128 x 128, or one of 4096 x 4096."""
+CACHE = "~/.cache/aectl"
+
+
+def read_config(folder: Path, trust: bool = False) -> DictConfig:
+    """The config of the run in a folder.
+
+    Raises:
+        UserError: it cannot be read, is invalid or unsafe.
+    """
+    try:
+        text = read_text(folder / "config.yaml", MAX_LENGTH)
+    except ValueError as error:
+        raise UserError(f"run={folder}: its config.yaml cannot be read: {error}") from error
+    return safe_config(text, str(folder), trust)
 
 
 def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
-    """A stored config from its text; opening it runs nobody's code.
+    """A stored config from its text, as this version would have written it.
 
     Arguments:
         text: the YAML.
         where: the run, for messages.
-        trust: build whatever classes it names.
+        trust: allow any class, and paths outside of the reader's own folders.
 
     Raises:
-        UserError: the text is no config, or names what no config of aectl's does.
+        UserError: it is invalid or unsafe.
     """
     try:
         plain = parse_yaml(text)
@@ -58,16 +64,16 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
         if not trust:
             check_targets(plain)
             check_text(plain)
-            check({key: plain[key] for key in NEEDED}, {})
+            check({key: plain[key] for key in PARTS}, {})
             check_size(plain["model"])
-            plain["dataset"] = use_local_paths(plain["dataset"])
+            use_local_paths(plain["dataset"])
         return OmegaConf.create(plain)
     except UserError as error:
-        raise UserError(f"run={where}: its config is not one to open: {shorten(error)}") from error
+        raise UserError(f"run={where}: refusing to open its config: {shorten(error)}") from error
     except ValueError as error:
         raise UserError(f"run={where}: its config cannot be read: {shorten(error)}") from error
-    except Exception as error:
-        raise UserError(f"run={where}: its config makes no sense ({type(error).__name__}: {shorten(error)})") from error
+    except Exception as error:  # a constructor's annotations meet odd values
+        raise UserError(f"run={where}: invalid config ({type(error).__name__}: {shorten(error)})") from error
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -78,11 +84,11 @@ class StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ValueError("it has an anchor or an alias; expected plain values")
+            raise ValueError("an anchor or an alias in it; expected plain values")
         if getattr(event, "tag", None):
-            raise ValueError(f"it has the tag {event.tag}; expected plain values")
-        if self.depth == DEEPEST:
-            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+            raise ValueError(f"the tag {event.tag} in it; expected plain values")
+        if self.depth == MAX_DEPTH:
+            raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -91,24 +97,24 @@ class StrictLoader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> Any:
-    """What the text says.
+    """The plain values of a YAML text.
 
     Raises:
-        ValueError: it is too long, not YAML, or has anchors, tags or more levels than a config.
+        ValueError: it is too long or deep, not YAML, or has anchors or tags.
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"it is longer than {LONGEST:,} characters")
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"longer than {MAX_LENGTH:,} characters")
     try:
         return yaml.load(text, StrictLoader)
     except (yaml.YAMLError, TypeError, LookupError, OverflowError) as error:  # PyYAML's constructors meet odd values
-        raise ValueError(f"it is not YAML ({' '.join(str(error).split())})") from error
+        raise ValueError(f"not YAML ({' '.join(str(error).split())})") from error
 
 
 def check_parts(plain: Any) -> None:
-    """That it has the parts of a config, each of its kind."""
-    if not isinstance(plain, dict) or not {*NEEDED, "names"} <= plain.keys():
-        raise UserError("it lacks model, task or dataset; expected one that `aectl train` wrote")
-    for key in (*NEEDED, "names"):
+    """Raises a UserError unless it has the parts of a config, each of its kind."""
+    if not isinstance(plain, dict) or "_target_" in plain or not {*PARTS, "names"} <= plain.keys():
+        raise UserError("no model, task or dataset in it; expected one that `aectl train` wrote")
+    for key in (*PARTS, "names"):
         if not isinstance(plain[key], dict) or ("_target_" not in plain[key] and key != "names"):
             raise UserError(f"{key} is not a mapping with a _target_; expected one that `aectl train` wrote")
     for group, name in plain["names"].items():
@@ -117,26 +123,69 @@ def check_parts(plain: Any) -> None:
 
 
 def check_targets(plain: dict[str, Any]) -> None:
-    """That each node names a class that the shipped configs name, in the place where such a class belongs."""
-    for path, node in target_nodes(plain):
-        target, keys = node["_target_"], path.split(".")
-        room = ROOMS.get("callbacks" if keys[0] == "callbacks" else keys[-1])
-        if not isinstance(target, str) or target not in shipped() or not room or not target.startswith(room):
-            raise UserError(
-                f"{path}._target_={target} is none of aectl's own classes for {keys[-1]}, and building it could run "
-                "anything; not opened; if you trust whoever wrote it: trust=true"
-            )
+    """Raises a UserError unless every target is a shipped class that fits where it stands; imports no other.
+
+    A node below a top-level key is held against the shipped configs, a nested one against the annotation of its
+    parent's constructor.
+    """
+    for key, value in plain.items():
+        check_nodes(value, str(key), shipped().get(key, any_shipped()).__contains__)
+
+
+def check_nodes(value: Any, path: str, is_allowed: Callable[[str], bool]) -> None:
+    node = dict(enumerate(value)) if isinstance(value, list) else value
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node and not (isinstance(node["_target_"], str) and is_allowed(node["_target_"])):
+        raise UserError(
+            f"{path}._target_={node['_target_']}: not a class that aectl ships for this key; building it could run "
+            "arbitrary code; if you trust whoever wrote it: trust=true"
+        )
+    for key, inner in node.items():
+        check_nodes(inner, f"{path}.{key}", partial(fits, node["_target_"], key) if "_target_" in node else is_allowed)
+
+
+def fits(parent: str, parameter: str, target: str) -> bool:
+    """Whether a target is a shipped class of the kind that its parent's constructor is annotated with."""
+    if target not in any_shipped() or parameter == GIVEN_BY_PROGRAM:
+        return False
+    annotations = typing.get_type_hints(locate(parent).__init__)
+    return issubclass(typing.cast(type, locate(target)), tuple(classes_in(annotations.get(parameter))))
+
+
+def classes_in(annotation: Any) -> Iterator[type]:
+    """The classes that an annotation names: Net for `list[Net] | None`."""
+    if isinstance(annotation, type) and annotation is not object:
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from classes_in(inner)
 
 
 @cache
-def shipped() -> frozenset[str]:
-    """Every class that the shipped configs name."""
-    texts = [path.read_text() for path in CONFIGS.rglob("*.yaml")]
-    return frozenset(target for text in texts for target in re.findall(r"^\s*_target_: (\S+)", text, re.MULTILINE))
+def shipped() -> dict[str, set[str]]:
+    """The classes that the shipped configs name, by the top-level key that they stand below."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in CONFIGS.rglob("*.yaml"):
+        text = path.read_text()
+        package = re.match(r"# @package (\w+)", text)
+        key = package[1] if package else path.relative_to(CONFIGS).parts[0]
+        is_group = key != "_global_" and path.parent != CONFIGS
+        for target, top in re.findall(r"^ *_target_: (aectl\.\S+)|^(\w+):", text, re.MULTILINE):
+            if target:
+                found[key].add(target)
+            elif not is_group:
+                key = top
+    del found["hydra"]
+    return dict(found)
+
+
+@cache
+def any_shipped() -> set[str]:
+    return set().union(*shipped().values())
 
 
 def check_text(plain: dict[str, Any]) -> None:
-    """That no text in it means more than itself: to OmegaConf, which resolves `${...}`, or to Hydra's `_args_`."""
+    """Raises a UserError for text that means more than itself to OmegaConf (`${...}`) or to Hydra (`_args_`)."""
     for path, value in leaves(plain):
         key = path.rpartition(".")[2]
         if key.startswith("_") and key != "_target_":
@@ -155,24 +204,22 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_size(model: dict[str, Any]) -> None:
-    """That its images fit any memory."""
+    """Raises a UserError for examples that would fill the memory."""
     for key in ("shape", "input_shape"):
         shape = model[key]
-        if not shape or min(shape) < 1 or math.prod(shape) > MOST_VALUES:
-            raise UserError(f"model.{key}={shape}: expected sides of 1 or more, and at most {MOST_VALUES:,} values")
+        if not shape or min(shape) < 1 or math.prod(shape) > MAX_VALUES:
+            raise UserError(f"model.{key}={shape}: expected sides of 1 or more, and at most {MAX_VALUES:,} values")
 
 
-def use_local_paths(dataset: dict[str, Any]) -> dict[str, Any]:
-    """The node of a stored data set, with every folder that it would write into set to one of the reader's own.
+def use_local_paths(dataset: dict[str, Any]) -> None:
+    """Points every folder that a stored data set would write into to one of the reader's own.
 
-    The cache of a folder of pictures goes where this machine's caches go. The folder of a data set that would be
-    downloaded stays where it is if its files are there, so that nothing has to be written.
+    The root of a data set that is downloaded stays if its files are there, since nothing is written then.
     """
-    found = dict(dataset)
-    if "cache" in found:
-        found["cache"] = f"{os.environ.get('AECTL_CACHE', HOME)}/folders"
-    if "unpack_from" in found:
-        root = Path(found["root"]).expanduser()
-        if not all((root / file).is_file() for file in found["files"]):
-            found["root"] = os.environ.get("AECTL_DATA", HOME)
-    return found
+    for _, node in target_nodes(dataset):
+        if "cache" in node:
+            node["cache"] = f"{os.environ.get('AECTL_CACHE', CACHE)}/folders"
+        if "unpack_from" in node:
+            root = Path(node["root"]).expanduser()
+            if not all((root / file).is_file() for file in node["files"]):
+                node["root"] = os.environ.get("AECTL_DATA", CACHE)

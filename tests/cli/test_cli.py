@@ -38,7 +38,7 @@ MISTAKES = {
     "train task=super-res task.scale=3": ["task.scale=3", "8x8", "task.scale=2 or task.scale=4"],
     "train task=super-res task.scale=5": ["task.scale=5", "2, 3 or 4"],
     "train dataset=photos dataset.size=1000": ["dataset.size=1000", "at most 300"],
-    "train +model.foo=1": ["model.foo=1", "takes no such key"],
+    "train +model.foo=1": ["model.foo=1", "unknown parameter of VAE"],
     "train model=ae,vae": ["model=ae,vae", "add -m"],
     "train task=denoise task.sigma=[1": ["task.sigma=[1", "cannot be read"],
     "train vae": ["vae", "KEY=VALUE", "--help"],
