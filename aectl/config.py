@@ -105,8 +105,9 @@ def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = {k: p for k, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
     for name in arguments.keys() - parameters.keys():
+        meant = suggest(name, list(parameters))
         raise UserError(
-            f"{path}.{name}={arguments[name]}: unknown parameter of {target.__name__}{suggest(name, list(parameters))}; "
+            f"{path}.{name}={arguments[name]}: unknown parameter of {target.__name__}{meant}; "
             f"expected one of {', '.join(parameters)}"
         )
     needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
@@ -115,11 +116,11 @@ def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]
 
 
 def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: str) -> None:
-    """Validates each value that is not a node of its own against its annotation."""
+    """Validates each value without nodes against its annotation."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     for name, value in values.items():
-        if name not in annotations or isinstance(value, dict) or value == "???":
+        if name not in annotations or value == "???" or any(target_nodes(value)):
             continue
         try:
             TypeAdapter(annotations[name], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)

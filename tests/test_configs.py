@@ -122,5 +122,5 @@ def test_a_node_without_a_needed_key_or_with_an_unknown_one_is_named() -> None:
     node = {"_target_": "aectl.tasks.denoise.DenoiseSaltPepper"}
     with pytest.raises(UserError, match=r"task\.amount: DenoiseSaltPepper requires this parameter"):
         check({"task": node}, {})
-    with pytest.raises(UserError, match=r"task\.amont=1: unknown parameter of DenoiseSaltPepper; did you mean amount\?"):
+    with pytest.raises(UserError, match=r"task\.amont=1: unknown parameter of .*; did you mean amount\?"):
         check({"task": {**node, "amont": 1, "amount": 0.1}}, {})

@@ -203,12 +203,12 @@ class TestDamage:
 
     def test_a_config_that_is_not_yaml_is_named(self, aectl: Aectl, run: Path) -> None:
         (run / "config.yaml").write_text("model: [")
-        assert "is not YAML" in aectl("eval", str(run)).err
+        assert "cannot be read: not YAML" in aectl("eval", str(run)).err
 
     def test_a_config_that_would_run_other_code_is_refused(self, aectl: Aectl, run: Path) -> None:
         config = run / "config.yaml"
         config.write_text(config.read_text().replace("aectl.models.ae.AE", "subprocess.run"))
-        assert "model._target_=subprocess.run is none of aectl's own classes" in aectl("eval", str(run)).err
+        assert "model._target_=subprocess.run: not a class that aectl ships" in aectl("eval", str(run)).err
 
     def test_weights_of_another_shape_are_named(self, aectl: Aectl, run: Path) -> None:
         config = run / "config.yaml"
