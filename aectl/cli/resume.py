@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from aectl.config import CONFIGS, options
+from aectl.config import CONFIGS, check, options
 from aectl.errors import UserError
 from aectl.runs.index import latest_run
 
 FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
 """The keys of `trainer` that may change; `callbacks` may as well."""
-NOT_OF_THE_RUN = ("resume", "outputs")
+NOT_OF_THE_RUN = ("resume", "outputs", "trust")
 
 
 def find_run(where: str, outputs: str) -> Path:
@@ -58,10 +58,11 @@ def restore_config(config: DictConfig) -> Path:
     Raises:
         UserError: there is no such run, or a key was given that would make it another.
     """
-    from aectl.runs.stored_config import safe_config
+    from aectl.runs.stored_config import read_config
 
+    check({"trust": config.trust}, {"trust": bool})
     folder = find_run(config.resume, config.outputs)
-    stored = safe_config((folder / "config.yaml").read_text(), str(folder))
+    stored = read_config(folder, config.trust)
     for override in config.hydra.overrides.task:
         key, _, value = override.lstrip("+~").partition("=")
         if key not in NOT_OF_THE_RUN:
@@ -69,8 +70,8 @@ def restore_config(config: DictConfig) -> Path:
     with read_write(config), open_dict(config):
         for key in [key for key in config if key != "hydra"]:
             del config[key]
-        for key, value in stored.items():
-            config[key] = value
+        for key in [key for key in stored if key != "hydra"]:
+            config[key] = stored[key]
         config.resume = str(folder)
     return folder
 

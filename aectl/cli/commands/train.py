@@ -12,7 +12,7 @@ from aectl.cli.hydra_hooks import TrainHooks
 from aectl.config import to_plain
 from aectl.models.capabilities import HasLatent
 from aectl.runs.run import Run, num_parameters
-from aectl.runs.stored_config import NEEDED
+from aectl.runs.stored_config import PARTS
 from aectl.training.experiment import Experiment
 from aectl.training.preflight import preflight
 from aectl.types import format_shape
@@ -28,7 +28,8 @@ def prepare(config: DictConfig) -> Experiment:
     cfg = config.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
-    cfg.resume = None  # the config of a run does not say how often it was stopped
+    cfg.resume = None  # the config of a run does not say how often it was stopped, or who trusted it
+    cfg.pop("trust", None)
     if "names" not in cfg:
         cfg.names = named_choices(cfg, hydra.runtime.choices)
     folder = hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir
@@ -38,7 +39,7 @@ def prepare(config: DictConfig) -> Experiment:
 
 def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]:
     """The choices of the config groups that a run is built from when it is opened: model, net, task, ..."""
-    return {group: choice for group, choice in choices.items() if group in cfg and group in {*NEEDED, *cfg.model}}
+    return {group: choice for group, choice in choices.items() if group in cfg and group in {*PARTS, *cfg.model}}
 
 
 def main(cfg: DictConfig) -> float:
