@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from aectl.config import CONFIGS, GIVEN_BY_PROGRAM, check, locate, target_nodes
 from aectl.errors import UserError, shorten
 from aectl.io.archives import read_text
-from aectl.runs.upgrades import upgrade_config
+from aectl.runs.upgrades import ADDED_GROUPS, upgrade_config
 
 PARTS = ("model", "task", "dataset", "data")
 """What opening a run builds; every stored config has them."""
@@ -60,7 +60,7 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
     try:
         plain = parse_yaml(text)
         check_parts(plain)
-        plain = upgrade_config(plain)
+        plain = {**ADDED_GROUPS, **upgrade_config(plain)}
         if not trust:
             check_targets(plain)
             check_text(plain)
