@@ -10,7 +10,7 @@ from torch import Tensor
 from aectl.data.binarize import Binarize, binarize_images, sample_binary
 from aectl.data.source import Source, Split, SplitName
 from aectl.errors import UserError
-from aectl.modalities import Modality, modality_for, pixels
+from aectl.modalities import Modality, modality_for
 from aectl.types import PositiveInt
 
 Batch = dict[str, Tensor]
@@ -139,8 +139,3 @@ def release_pages(mapped: mmap.mmap) -> None:
 def free_memory(device: torch.device) -> int:
     """The free bytes of a GPU."""
     return torch.cuda.mem_get_info(device)[0]
-
-
-def to_float(batch: Batch) -> Batch:
-    """The batch with its examples as floating point in [0, 1]."""
-    return {**batch, "x": pixels.to_float(batch["x"])}

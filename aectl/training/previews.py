@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from aectl.data.loader import Batch, Batches, to_float
+from aectl.data.loader import Batch, Batches
 from aectl.modalities import Images, modality_for
 from aectl.rng import seeded_rng
 from aectl.training.system import System
@@ -92,4 +92,5 @@ def first_examples(trainer: Trainer, system: System, n: int) -> Batch:
     """The first `n` validation examples, on the model's device, as the model gets them."""
     split = validation_batches(trainer)
     batch = split.take(torch.arange(min(n, len(split.split.x))))
-    return to_float({name: value.to(system.device) for name, value in batch.items()})
+    batch = {name: value.to(system.device) for name, value in batch.items()}
+    return {**batch, "x": modality_for(batch["x"].shape[1:]).to_model(batch["x"])}

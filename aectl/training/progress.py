@@ -1,4 +1,4 @@
-"""The one progress bar: epoch, loss, images per second, time left."""
+"""The progress bar of a training: epoch, loss, speed, time left."""
 
 import time
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from aectl.modalities import modality_for
 
 REFRESH_SECONDS = 0.2
 PLAIN_SECONDS = 10.0
@@ -23,24 +25,25 @@ class ProgressBar(Callback):
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%  {task.fields[scores]}"),
-            TextColumn("{task.fields[speed]:,.0f} images/s"),
+            TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(compact=True),
             console=self.console,
             disable=not self.console.is_terminal,
             refresh_per_second=1 / REFRESH_SECONDS,
         )
         self.loss = float("nan")
+        self.unit = "examples"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         epochs, batches = trainer.max_epochs or 1, int(trainer.num_training_batches)
         self.line = self.bar.add_task(
-            "", total=epochs * batches, completed=trainer.current_epoch * batches, epoch="", scores="", speed=0.0
+            "", total=epochs * batches, completed=trainer.current_epoch * batches, epoch="", scores="", speed=""
         )
         self.bar.start()
         self.drawn = time.monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.images = 0
+        self.examples = 0
         self.seconds = 0.0
         self.last = time.monotonic()
 
@@ -48,7 +51,8 @@ class ProgressBar(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         now = time.monotonic()
-        self.images += len(batch["x"])
+        self.examples += len(batch["x"])
+        self.unit = modality_for(batch["x"].shape[1:]).name
         self.seconds += now - self.last
         self.last = now
         if now - self.drawn >= (REFRESH_SECONDS if self.console.is_terminal else PLAIN_SECONDS):
@@ -72,9 +76,9 @@ class ProgressBar(Callback):
         val = trainer.callback_metrics.get("val/loss")
         scores = f"loss {self.loss:.4g}" + ("" if val is None else f"  val {float(val):.4g}")
         epoch = f"{min(trainer.current_epoch + 1, trainer.max_epochs or 1)}/{trainer.max_epochs}"
-        speed = self.images / max(self.seconds, 1e-9)
+        speed = f"{self.examples / max(self.seconds, 1e-9):,.0f} {self.unit}/s"
         self.bar.update(self.line, completed=completed, epoch=epoch, scores=scores, speed=speed)
         if not self.console.is_terminal:
             left = self.bar.tasks[0].time_remaining
-            text = f"epoch {epoch}  {scores}  {speed:,.0f} images/s" + ("" if left is None else f"  {left:.0f} s left")
+            text = f"epoch {epoch}  {scores}  {speed}" + ("" if left is None else f"  {left:.0f} s left")
             self.console.print(text, highlight=False)

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from aectl.data.loader import Batch, to_float
+from aectl.data.loader import Batch
 from aectl.example import Example
+from aectl.modalities import modality_for
 from aectl.models.base import Autoencoder
 from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
@@ -89,7 +90,7 @@ class System(LightningModule):
             self.model.to(memory_format=torch.channels_last)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        batch = to_float(batch)
+        batch = {**batch, "x": modality_for(batch["x"].shape[1:]).to_model(batch["x"])}
         if self.channels_last and batch["x"].ndim == 4:
             batch["x"] = batch["x"].contiguous(memory_format=torch.channels_last)
         return batch

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from aectl.data.folder.source import Folder
-from aectl.data.loader import Batches, to_float
+from aectl.data.loader import Batches
 from aectl.data.source import Split
+from aectl.modalities import Images
 from tests.benchmarks.processes import number, quietly, timed
 from tests.benchmarks.timing import Row, Watch, alternated, row, seconds
 
@@ -105,7 +106,7 @@ def epoch(batches: Batches) -> None:
     net = torch.nn.Sequential(torch.nn.Linear(size, 32), torch.nn.ReLU(), torch.nn.Linear(32, size))
     optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
     for batch in batches:
-        x = to_float(batch)["x"].flatten(1)
+        x = Images((3, SIDE, SIDE)).to_model(batch["x"]).flatten(1)
         loss = (net(x) - x).square().mean()
         optimizer.zero_grad()
         loss.backward()

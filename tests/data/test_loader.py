@@ -8,7 +8,7 @@ from torch import Tensor
 from aectl.data import photos
 from aectl.data.digits import Digits
 from aectl.data.folder.memmap import Entry, Store
-from aectl.data.loader import Batches, Data, release_pages, to_float
+from aectl.data.loader import Batches, Data, release_pages
 from aectl.data.photos import PHOTOS, Photos
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
@@ -148,17 +148,6 @@ def test_an_empty_split_is_refused() -> None:
 
     with pytest.raises(UserError, match="val split is empty"):
         Data(Empty(), batch_size=2).batches("val")
-
-
-def test_bytes_become_floats_in_which_255_is_one() -> None:
-    batch = to_float({"x": torch.tensor([0, 51, 255], dtype=torch.uint8), "y": torch.tensor([1, 2, 3])})
-    assert batch["x"].dtype == torch.float32
-    assert batch["x"].tolist() == pytest.approx([0.0, 0.2, 1.0])
-    assert batch["y"].tolist() == [1, 2, 3]
-
-
-def test_floats_stay_as_they_are() -> None:
-    assert to_float({"x": torch.tensor([0.5, 3.0])})["x"].tolist() == [0.5, 3.0]
 
 
 def test_on_a_gpu_with_room_the_whole_split_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.config import CONFIGS, options
-from aectl.data.loader import to_float
+from aectl.data.loader import Batch
+from aectl.data.source import SplitName
 from aectl.models.ae import AE
 from aectl.models.base import NotGenerativeError
 from aectl.models.capabilities import HasLatent, HasPrior
@@ -36,11 +37,17 @@ def opened(cfg: DictConfig) -> Run:
     return Run(Path(), cfg, Path())
 
 
+def model_batch(run: Run, split: SplitName, n: int) -> Batch:
+    """The first examples of a split, as a task gets them."""
+    batch = run.data.batches(split).take(torch.arange(n))
+    return {**batch, "x": run.modality.to_model(batch["x"])}
+
+
 @pytest.mark.parametrize(("model", "task", "net"), COMBINATIONS)
 def test_model_keeps_its_contract(model: str, task: str, net: str) -> None:
     torch.manual_seed(0)
     run = opened(composed(f"task={task}", f"net={net}", model=model))
-    batch = to_float(run.data.batches("val").take(torch.arange(NUM_EXAMPLES)))
+    batch = model_batch(run, "val", NUM_EXAMPLES)
     example = run.task(**batch)
     built = run.build()
     assert tuple(example.target.shape[1:]) == built.shape
@@ -83,7 +90,7 @@ def test_conv_takes_colour_images_whose_sides_its_stride_does_not_divide(model: 
 def test_loss_and_reconstruction_gives_what_loss_and_reconstruct_give(model: str, latent: str) -> None:
     run = opened(composed("task=super-res", f"net.latent={latent}", model=model))
     built = run.build().eval()
-    example = run.task(**to_float(run.data.batches("val").take(torch.arange(5))))
+    example = run.task(**model_batch(run, "val", 5))
     with seeded_rng(0, torch.device("cpu")):
         terms, output = built.loss_and_reconstruction(example)
     with seeded_rng(0, torch.device("cpu")):
@@ -97,7 +104,7 @@ def test_a_loss_of_its_own_is_the_one_that_a_subclass_gives_with_its_reconstruct
         composed("task=denoise", "net=mlp", "model._target_=tests.support.toy_adversary.Adversarial", model="ae")
     )
     built = run.build().eval()
-    example = run.task(**to_float(run.data.batches("val").take(torch.arange(5))))
+    example = run.task(**model_batch(run, "val", 5))
     assert built.loss_and_reconstruction(example)[0] == built.loss(example)
 
 
@@ -107,7 +114,7 @@ def test_every_likelihood_trains_every_model(model: str, likelihood: str) -> Non
     torch.manual_seed(0)
     run = opened(composed(f"likelihood={likelihood}", "task=denoise", "net=mlp", model=model))
     built = run.build()
-    example = run.task(**to_float(run.data.batches("train").take(torch.arange(64))))
+    example = run.task(**model_batch(run, "train", 64))
     optimizer = torch.optim.Adam(built.parameters(), 3e-3)
     losses = []
     for step in range(80):

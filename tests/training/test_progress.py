@@ -62,8 +62,9 @@ class Failing(Learner):
 class Screen(io.StringIO):
     """What the progress bar writes to: a terminal, or a file that only takes lines."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, terminal: bool, shape: tuple[int, ...] = (1, 1, 1)) -> None:
         super().__init__()
+        self.shape = shape
         self.clock = Clock()
         monkeypatch.setenv("TERM", "xterm")
         console = Console(file=self, force_terminal=terminal, width=100, get_time=self.clock.monotonic)
@@ -83,7 +84,9 @@ class Screen(io.StringIO):
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        batches = Batches(Split(torch.zeros(BATCHES_AN_EPOCH * IMAGES_A_BATCH, 1)), IMAGES_A_BATCH, shuffle=False)
+        batches = Batches(
+            Split(torch.zeros(BATCHES_AN_EPOCH * IMAGES_A_BATCH, *self.shape)), IMAGES_A_BATCH, shuffle=False
+        )
         trainer.fit(learner(self.clock), batches, batches)
         return bar
 
@@ -98,6 +101,12 @@ def test_outside_a_terminal_a_plain_line_comes_every_ten_seconds_and_at_the_end(
     of_a_batch = [("1/2", "3", "16"), ("2/2", "6", "16"), ("2/2", "9", "16")]
     mean_of_the_epoch = ("2/2", "8", "16")
     assert found == [*of_a_batch, mean_of_the_epoch]
+
+
+def test_the_speed_is_given_in_examples_of_the_modality(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False, shape=(2,))
+    screen.watch()
+    assert all(" 16 vectors/s" in line for line in screen.getvalue().splitlines())
 
 
 def test_a_plain_line_has_the_validation_loss_as_soon_as_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
