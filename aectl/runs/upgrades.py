@@ -47,6 +47,8 @@ ADDED: dict[str, Config] = {
 
 ADDED_GROUPS: Config = {"tracker": {"tensorboard": {"_target_": "aectl.trackers.tensorboard.TensorBoard"}}}
 """The nodes that configs did not always have, with what was done without them."""
+CALLBACKS: dict[str, str] = {"Best": "BestCheckpoint", "Diagnosis": "HealthCheck", "FiniteGuard": "NonFiniteGuard"}
+"""The classes of callbacks whose states are in checkpoints, by their former names."""
 
 
 def upgrade_config(config: Any) -> Any:
@@ -72,6 +74,13 @@ def upgrade_weights(weights: dict[str, T], expected: Collection[str]) -> dict[st
     lower = {name: re.sub(r"^decoder\.(\d+)", lambda found: f"decoder.{int(found[1]) - 1}", name) for name in weights}
     moved = {name for name, now in lower.items() if name not in expected and now in expected and now not in weights}
     return {lower[name] if name in moved else name: value for name, value in weights.items()}
+
+
+def upgrade_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
+    """A stored checkpoint with the states of callbacks under their names in this version."""
+    states = contents.get("callbacks", {}).items()
+    renamed = {re.sub(r"^\w+", lambda name: CALLBACKS.get(name[0], name[0]), key): state for key, state in states}
+    return {**contents, "callbacks": renamed}
 
 
 @contextmanager

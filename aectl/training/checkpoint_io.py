@@ -14,6 +14,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from aectl.errors import UserError, one_line
 from aectl.io.atomic import write_atomic
 from aectl.runs.checkpoint import check_entries, read_checkpoint
+from aectl.runs.upgrades import upgrade_checkpoint
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -27,7 +28,7 @@ class DurableIO(TorchCheckpointIO):
         write_atomic(path, partial(save_keeping_error, checkpoint), durable=True, backup=backup)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return upgrade_checkpoint(torch.load(path, map_location="cpu", weights_only=True))
 
 
 class ErrorKeepingFile:

@@ -25,7 +25,8 @@ from aectl.config import check, locate
 from aectl.errors import UserError
 from aectl.runs import upgrades
 from aectl.runs.checkpoint import stored_version
-from aectl.runs.upgrades import ADDED, RENAMED, upgrade_config, upgrade_weights, version_number
+from aectl.runs.upgrades import ADDED, RENAMED, upgrade_checkpoint, upgrade_config, upgrade_weights, version_number
+from aectl.training.records import read_rows
 from tests.conftest import BARE, Aectl, report_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -69,6 +70,22 @@ def test_the_whole_config_of_an_earlier_version_passes_the_checks_of_this_one(na
     check(upgrade_config(yaml.safe_load((FIXTURES / name / "config.yaml").read_text())), {})
 
 
+def test_a_run_of_an_earlier_version_is_resumed_to_what_it_would_have_become(aectl: Aectl, tmp_path: Path) -> None:
+    """It was stopped in the second of two epochs; `uninterrupted.csv` is of the same training, never stopped."""
+    run = Path(shutil.copytree(FIXTURES / "run-0.1-flat", tmp_path / "run"))
+    result = aectl("train", "resume=run")
+    assert result.status == 0, result.err
+    assert "callbacks used to create the checkpoint" not in result.err
+    resumed, expected = read_rows(run / "metrics.csv"), read_rows(run / "uninterrupted.csv")
+    assert len(resumed) == len(expected) == 2
+    for row, former in zip(resumed, expected, strict=True):
+        for name, value in former.items():
+            assert float(row[name]) == pytest.approx(float(value), rel=1e-5), name
+    states = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    assert states["NonFiniteGuard"]["steps"] == 82
+    assert {key.partition("{")[0] for key in states} == {"BestCheckpoint", "HealthCheck", "NonFiniteGuard"}
+
+
 class TestTables:
     """What has moved."""
 
@@ -94,6 +111,11 @@ class TestTables:
             "net": {"_target_": "a.New", "link": "tanh", "features": 1},
         }
         assert upgrade_config(stored) == {"x": [expected]}
+
+    def test_a_callback_s_state_moves_to_its_new_name_and_others_stay(self) -> None:
+        stored = {"FiniteGuard": 1, "Best{'monitor': 'Best'}": 2, "HealthCheck": 3, "Bestial": 4}
+        moved = {"NonFiniteGuard": 1, "BestCheckpoint{'monitor': 'Best'}": 2, "HealthCheck": 3, "Bestial": 4}
+        assert upgrade_checkpoint({"epoch": 1, "callbacks": stored}) == {"epoch": 1, "callbacks": moved}
 
     def test_what_is_up_to_date_stays_as_it_is(self) -> None:
         stored = upgrade_config(yaml.safe_load((FIXTURES / "run-0.1" / "config.yaml").read_text()))
