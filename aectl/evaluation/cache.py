@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aectl.io.atomic import write_atomic
 from aectl.io.locks import file_lock
-from aectl.io.npz import load_npz
+from aectl.io.npz import load_npz, save_npz
 
 Arrays = dict[str, np.ndarray]
 
@@ -42,7 +41,7 @@ class Cache:
                 return stored
             arrays = compute()
             with suppress(OSError):
-                write_atomic(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
+                save_npz(path, arrays)
         return arrays
 
 

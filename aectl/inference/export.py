@@ -8,7 +8,6 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +52,7 @@ class Exported(nn.Module):
         super().__init__()
         self.model = model
         self.method = method
+        self.eval()
 
     def forward(self, input: Tensor, label: Tensor | None = None) -> Tensor:
         output = getattr(self.model, self.method)(input, label)
@@ -87,16 +87,13 @@ def export_parts(trained: "TrainedRun", format: Format, folder: Path) -> Iterato
 @torch.no_grad()
 def exportable_parts(model: Autoencoder, input: Tensor, labels: dict[str, Tensor]) -> dict[str, Part]:
     """The whole model and, where it has a single latent, its two halves."""
-    whole = {"whole": Part(Exported(model, "reconstruct"), {"input": input, **labels}, "output", model.any_size)}
-    if not isinstance(model, HasLatent):
-        return whole
-    latent = model.embed(input, *labels.values()).contiguous().clone()
-    encoder = Part(Exported(model, "embed"), {"input": input, **labels}, "latent")
-    return {
-        **whole,
-        "encoder": encoder,
-        "decoder": Part(Exported(model, "decode_mean"), {"latent": latent, **labels}, "output"),
-    }
+    inputs = {"input": input, **labels}
+    parts = {"whole": Part(Exported(model, "reconstruct"), inputs, "output", model.any_size)}
+    if isinstance(model, HasLatent):
+        latents = {"latent": model.embed(input, *labels.values()).contiguous().clone(), **labels}
+        parts["encoder"] = Part(Exported(model, "embed"), inputs, "latent")
+        parts["decoder"] = Part(Exported(model, "decode_mean"), latents, "output")
+    return parts
 
 
 @torch.no_grad()
@@ -117,13 +114,10 @@ def load(format: Format, path: Path) -> Runner:
     """What runs the file, as its user would: tensors in the order of the part's inputs to its output."""
     if format == "onnx":
         session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        names = [input.name for input in session.get_inputs()]
-
-        def run(*inputs: Tensor) -> Tensor:
-            found = session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
-            return torch.from_numpy(np.asarray(found[0]))
-
-        return run
+        names = [node.name for node in session.get_inputs()]
+        return lambda *inputs: torch.from_numpy(
+            session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})[0]
+        )
     with silence_exporters():
         return torch.jit.load(path) if format == "torchscript" else torch.export.load(path).module()
 
@@ -133,7 +127,7 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
     import onnx
 
     program = torch.onnx.export(
-        part.module.eval(),
+        part.module,
         tuple(part.inputs.values()),
         input_names=list(part.inputs),
         output_names=[part.output],
@@ -148,13 +142,12 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
 
 
 def save_torchscript(part: Part, config: str, path: Path) -> None:
-    traced = torch.jit.trace(part.module.eval(), tuple(part.inputs.values()))
+    traced = torch.jit.trace(part.module, tuple(part.inputs.values()))
     torch.jit.save(traced, path, _extra_files={CONFIG: config})
 
 
 def save_torch_export(part: Part, config: str, path: Path) -> None:
-    inputs = tuple(part.inputs.values())
-    program = torch.export.export(part.module.eval(), inputs, dynamic_shapes=dynamic_axes(part))
+    program = torch.export.export(part.module, tuple(part.inputs.values()), dynamic_shapes=dynamic_axes(part))
     torch.export.save(program, path, extra_files={CONFIG: config})
 
 

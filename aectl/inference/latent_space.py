@@ -1,5 +1,6 @@
 """Paths and planes through the latent space: interpolations, traversals, a grid of points, principal components."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -18,27 +19,11 @@ REACH = 2.5
 
 
 class Plane(NamedTuple):
-    """Decoded points of a plane of latents.
-
-    Arguments:
-        outputs: (N^2, *shape), row by row from the top.
-        xs: the first number of the code, a column each, (N,).
-        ys: the second number, a row each from the bottom up, (N,).
-        spacing: what the points are, in words.
-    """
+    """Outputs (N^2, *shape) row by row from the top, and the coordinates of columns and, from below, of rows."""
 
     outputs: Tensor
     xs: Tensor
     ys: Tensor
-    spacing: str
-
-
-class Traversal(NamedTuple):
-    """Outputs (steps, *shape) along one latent dimension, and the standard deviation of the latents there."""
-
-    dimension: int
-    deviation: float
-    outputs: Tensor
 
 
 def interpolate(trained: "TrainedRun", steps: int, cond: Tensor | None) -> Tensor:
@@ -49,27 +34,28 @@ def interpolate(trained: "TrainedRun", steps: int, cond: Tensor | None) -> Tenso
 
 
 def decode_plane(trained: "TrainedRun", latents: Latents, side: int, cond: Tensor | None) -> Plane:
-    """What `side` by `side` points of a plane of latents decode to, at equal steps of probability."""
+    """Decodes `side` by `side` points of a plane of latents, at quantiles of the prior, or of latents without one."""
     probabilities = torch.linspace(0.5 / side, 1 - 0.5 / side, side)
     if trained.model.generative:
         xs = ys = Normal(0.0, 1.0).icdf(probabilities)
-        spacing = "the quantiles of the prior"
     else:
         xs, ys = latents.codes.quantile(probabilities, dim=0).T
-        spacing = "the quantiles of the latents (the model has no prior)"
     codes = torch.cartesian_prod(ys.flip(0), xs).flip(1)  # (side^2, 2), rows from the top
-    return Plane(decode_codes(trained, codes, cond), xs, ys, spacing)
+    return Plane(decode_codes(trained, codes, cond), xs, ys)
 
 
-def traverse(trained: "TrainedRun", latents: Latents, most: int, steps: int, cond: Tensor | None) -> list[Traversal]:
-    """Moves one latent dimension at a time away from the mean of all latents; the `most` active ones, in that order."""
+def traverse(
+    trained: "TrainedRun", latents: Latents, most: int, steps: int, cond: Tensor | None
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yields each of the `most` active dimensions, its standard deviation, and outputs (steps, *shape) along it.
+
+    The other dimensions stay at the mean of all latents.
+    """
     mean, deviations = latents.codes.mean(0), latents.codes.std(0)
-    traversals = []
     for dimension in deviations.argsort(descending=True)[:most].tolist():
         codes = mean.repeat(steps, 1)
         codes[:, dimension] += torch.linspace(-REACH, REACH, steps) * deviations[dimension]
-        traversals.append(Traversal(dimension, float(deviations[dimension]), decode_codes(trained, codes, cond)))
-    return traversals
+        yield dimension, deviations[dimension], decode_codes(trained, codes, cond)
 
 
 def principal_components(codes: Tensor) -> tuple[Tensor, list[float]]:

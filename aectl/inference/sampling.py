@@ -35,16 +35,7 @@ def generate(
     temperature: float = 1.0,
     cond: Tensor | None = None,
 ) -> Tensor:
-    """`n` examples (n, *shape) on the CPU; the same for the same seed.
-
-    Arguments:
-        trained: the run.
-        n: how many.
-        sampler: the prior, or a Gaussian or a mixture fitted to the training latents.
-        components: of the mixture.
-        temperature: multiplies the standard deviation of what is drawn from.
-        cond: the class of each, (n,), for a conditional model.
-    """
+    """`n` examples (n, *shape) on the CPU, of the classes `cond` (n,) if the model is conditional."""
     with seeded_rng(trained.seed, trained.device):
         if sampler != "prior":
             codes = draw_codes(trained, n, components if sampler == "mixture" else 1, temperature)

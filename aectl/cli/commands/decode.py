@@ -12,8 +12,8 @@ from aectl.errors import UserError
 from aectl.inference.labels import Labels, class_numbers
 from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
-from aectl.io.atomic import write_atomic
 from aectl.io.latent_tables import LatentTable
+from aectl.io.npz import save_npz
 from aectl.io.progress import track
 from aectl.modalities import Images
 from aectl.models.capabilities import IsConditional
@@ -54,7 +54,7 @@ def decode_from_file(
         write_pictures(trained.modality.to_uint8(outputs), paths, folder)
         return
     arrays = {"names": np.array(table.names), trained.modality.name: outputs.numpy()}
-    print_written(write_atomic(paths[0], lambda aside: np.savez(aside, **arrays)))  # type: ignore[arg-type]
+    print_written(save_npz(paths[0], arrays))
 
 
 def picture_paths(table: LatentTable, folder: Path, latents: str) -> list[Path]:

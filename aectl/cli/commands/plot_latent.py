@@ -67,9 +67,9 @@ def draw_plane(trained: TrainedRun, latents: Latents, side: int, cond: Tensor | 
     """What each point of the latent plane decodes to."""
     plane = decode_plane(trained, latents, side, cond)
     picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=side, gap=0)
-    return figures.latent_grid(
-        picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), f"decoded points at {plane.spacing}"
-    )
+    of = "prior" if trained.model.generative else "latents (the model has no prior)"
+    title = f"decoded points at the quantiles of the {of}"
+    return figures.latent_grid(picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), title)
 
 
 def draw_traversals(
@@ -77,7 +77,7 @@ def draw_traversals(
 ) -> figures.Figure:
     """A row of images for each latent dimension, most active first."""
     rows = {
-        f"$z_{{{found.dimension + 1}}}$   sd {found.deviation:.2f}": found.outputs.numpy()
-        for found in traverse(trained, latents, most, steps, cond)
+        f"$z_{{{dimension + 1}}}$   sd {deviation:.2f}": outputs.numpy()
+        for dimension, deviation, outputs in traverse(trained, latents, most, steps, cond)
     }
     return figures.image_rows(rows, f"one dimension at a time, {REACH} sd to each side of the mean, most active first")

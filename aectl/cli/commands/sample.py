@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -12,7 +11,7 @@ from aectl.cli.open_run import print_written, run_command
 from aectl.inference.latent_space import interpolate
 from aectl.inference.sampling import Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
-from aectl.io.atomic import write_atomic
+from aectl.io.npz import save_npz
 from aectl.modalities import Modality
 from aectl.models.capabilities import HasLatent
 from aectl.plots import image_grid
@@ -43,9 +42,8 @@ def sample(
     folder = trained.run.place("samples")
     stem = f"{chosen}-seed-{trained.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
     stem += "" if label is None else f"-label-{label}"
-    written = (
-        f"{save_arrays(folder / f'{stem}.npz', modality.name, outputs)}: {tuple(outputs.shape)}, float32 in [0, 1]"
-    )
+    arrays = save_npz(folder / f"{stem}.npz", {modality.name: outputs.numpy()})
+    written = f"{arrays}: {tuple(outputs.shape)}, float32 in [0, 1]"
     picture = save_picture(modality, outputs, math.ceil(math.sqrt(n)), folder / f"{stem}.png")
     if picture is None:
         print_written(f"{written}; {modality.name} have no picture")
@@ -65,11 +63,6 @@ def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> S
         name = type(trained.latent_model()).__name__
         print(f"{name} has no prior: drawing from a Gaussian fitted to its training latents")
     return default_sampler(trained.model)
-
-
-def save_arrays(path: Path, name: str, examples: Tensor) -> Path:
-    """The examples as an array of an .npz file."""
-    return write_atomic(path, lambda aside: np.savez(aside, **{name: examples.numpy()}))  # type: ignore[arg-type]
 
 
 def save_picture(modality: Modality, examples: Tensor, columns: int, path: Path) -> Path | None:
