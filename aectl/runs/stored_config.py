@@ -60,7 +60,8 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
     try:
         plain = parse_yaml(text)
         check_parts(plain)
-        plain = {**ADDED_GROUPS, **upgrade_config(plain)}
+        plain = upgrade_config(plain)
+        plain |= {group: node for group, node in ADDED_GROUPS.items() if group not in plain}
         if not trust:
             check_targets(plain)
             check_text(plain)
