@@ -72,7 +72,7 @@ def test_none_leaves_the_gray_values_as_they_are() -> None:
 
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("name", SPLITS)
-def test_there_is_black_and_white_alone_and_classes_stay(how: Binarize, name: SplitName) -> None:
+def test_binarized_pixels_are_0_or_255_and_labels_are_kept(how: Binarize, name: SplitName) -> None:
     split = data(how).split(name)
     for x in (split.x, epoch(data(how).batches(name))):
         assert x.dtype == torch.uint8
@@ -91,24 +91,24 @@ def test_threshold_is_white_above_half() -> None:
 
 @pytest.mark.parametrize("how", ["fixed", "dynamic"])
 @pytest.mark.parametrize("name", SPLITS)
-def test_a_pixel_is_white_with_the_chance_of_its_gray_value(how: Binarize, name: SplitName) -> None:
+def test_the_gray_value_is_the_probability_of_white(how: Binarize, name: SplitName) -> None:
     assert_chances_are_the_gray_values(epoch(data(how).batches(name)))
 
 
 @pytest.mark.parametrize(("gray", "always"), [(0, 0), (255, 255)])
-def test_black_and_white_stay_what_they_are(gray: int, always: int) -> None:
+def test_black_and_white_pixels_are_unchanged(gray: int, always: int) -> None:
     x = torch.full((50, 1, 100, 100), gray, dtype=torch.uint8)
     assert sample_binary(x).unique().tolist() == binarize_images(x, "fixed").unique().tolist() == [always]
 
 
-def test_pixels_are_drawn_for_themselves() -> None:
+def test_pixels_are_drawn_independently() -> None:
     x = sample_binary(torch.full((2_000, 3, 4, 4), 127, dtype=torch.uint8)).double().flatten(1)
     correlations = x.T.corrcoef() - torch.eye(48)
     assert correlations.abs().max() < 0.12
 
 
 @pytest.mark.parametrize("name", SPLITS)
-def test_fixed_draws_are_the_same_whatever_the_seed(name: SplitName) -> None:
+def test_fixed_draws_do_not_depend_on_the_seed(name: SplitName) -> None:
     first = data("fixed").split(name).x
     torch.manual_seed(1)
     assert torch.equal(data("fixed").split(name).x, first)
@@ -119,14 +119,14 @@ def test_fixed_draws_are_the_same_whatever_the_seed(name: SplitName) -> None:
 
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("name", SPLITS)
-def test_a_split_leaves_other_draws_as_they_were(how: Binarize, name: SplitName) -> None:
+def test_binarizing_does_not_change_the_random_state(how: Binarize, name: SplitName) -> None:
     expected = torch.rand(3)
     torch.manual_seed(0)
     data(how).split(name)
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_dynamic_training_draws_anew_each_epoch() -> None:
+def test_dynamic_draws_differ_between_training_epochs() -> None:
     batches = data("dynamic").batches("train")
     first, second = epoch(batches), epoch(batches)
     gray = Ramps().split("train").x
@@ -137,7 +137,7 @@ def test_dynamic_training_draws_anew_each_epoch() -> None:
     assert_chances_are_the_gray_values(torch.cat([first, second]))
 
 
-def test_dynamic_training_is_the_same_for_the_same_seed() -> None:
+def test_dynamic_draws_depend_on_the_seed_only() -> None:
     batches = data("dynamic").batches("train")
     torch.manual_seed(5)
     first = epoch(batches)
@@ -155,7 +155,7 @@ def test_dynamic_validation_and_test_are_drawn_once(name: SplitName) -> None:
     assert torch.equal(first, data("fixed").split(name).x)
 
 
-def test_draws_do_not_repeat_from_one_part_of_many_images_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draws_differ_between_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 150)
     x = binarize_images(Ramps().split("train").x, "fixed")
     assert x.shape == (NUM_EXAMPLES, 1, SIDE, SIDE)
@@ -165,7 +165,7 @@ def test_draws_do_not_repeat_from_one_part_of_many_images_to_the_next(monkeypatc
 
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("name", SPLITS)
-def test_data_that_are_no_gray_values_are_refused(how: Binarize, name: SplitName) -> None:
+def test_floats_cannot_be_binarized(how: Binarize, name: SplitName) -> None:
     floats = Data(Floats(), batch_size=50, binarize=how)
     for ask in (floats.split, floats.batches):
         with pytest.raises(UserError, match=rf"data\.binarize={how}: the data are not gray values \(uint8\); use none"):
@@ -173,7 +173,7 @@ def test_data_that_are_no_gray_values_are_refused(how: Binarize, name: SplitName
     assert Data(Floats(), batch_size=50).split(name).x.dtype == torch.float32
 
 
-def test_a_run_trains_and_is_evaluated_on_black_and_white(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_trains_and_evaluates_on_binarized_images(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
     take = Batches.take
 
@@ -200,7 +200,7 @@ def test_a_run_trains_and_is_evaluated_on_black_and_white(aectl: Aectl, monkeypa
     assert "no likelihood of the image" in aectl("eval", folder, "binarize=none", *rest).out
 
 
-def test_a_word_that_is_no_way_to_binarize_is_refused(aectl: Aectl) -> None:
+def test_an_unknown_way_to_binarize_is_refused(aectl: Aectl) -> None:
     result = aectl("train", "data.binarize=static", *QUICK)
     assert result.status == 2
     assert "data.binarize=static: expected 'none', 'threshold', 'fixed' or 'dynamic'" in result.err

@@ -54,7 +54,7 @@ def numbered(n: int, pattern: str = "{}.png") -> list[str]:
     return [pattern.format(index) for index in range(n)]
 
 
-def test_every_picture_is_in_one_split_and_comes_in_exactly(tmp_path: Path) -> None:
+def test_every_picture_is_read_exactly_into_one_split(tmp_path: Path) -> None:
     data = folder(fill(tmp_path / "photos", numbered(20)))
     data.prepare()
     assert data.shape == (3, 20, 20)
@@ -63,14 +63,14 @@ def test_every_picture_is_in_one_split_and_comes_in_exactly(tmp_path: Path) -> N
     assert found == {np.asarray(picture(seed)).transpose(2, 0, 1).tobytes() for seed in range(20)}
 
 
-def test_the_seed_says_which_files_are_held_out(tmp_path: Path) -> None:
+def test_the_split_seed_chooses_the_files_that_are_held_out(tmp_path: Path) -> None:
     root = fill(tmp_path / "photos", numbered(20))
     tests = [folder(root, split_seed=seed).split("test").x for seed in (0, 0, 1)]
     assert torch.equal(tests[0], tests[1])
     assert not torch.equal(tests[0], tests[2])
 
 
-def test_copies_of_a_file_lie_in_one_split(tmp_path: Path) -> None:
+def test_copies_of_a_file_stay_in_one_split(tmp_path: Path) -> None:
     root = fill(tmp_path / "photos", numbered(30))
     for index in range(30):
         shutil.copy(root / f"{index}.png", root / f"copy-of-{index}.png")
@@ -80,7 +80,7 @@ def test_copies_of_a_file_lie_in_one_split(tmp_path: Path) -> None:
     assert sum(len(data.split(name).x) for name in SPLITS) == 60
 
 
-def test_folders_are_the_splits_and_a_copy_stays_with_training(tmp_path: Path) -> None:
+def test_split_folders_are_used_and_copies_of_training_files_left_out(tmp_path: Path) -> None:
     root = fill(
         tmp_path / "photos", [*numbered(6, "train/{}.png"), *numbered(3, "val/v{}.png"), *numbered(2, "test/t{}.png")]
     )
@@ -90,13 +90,13 @@ def test_folders_are_the_splits_and_a_copy_stays_with_training(tmp_path: Path) -
     assert data.store.index.skipped == {str(root / "test" / "copy.png"): "a copy of a picture in another split"}
 
 
-def test_a_split_without_a_folder_is_taken_from_training(tmp_path: Path) -> None:
+def test_a_split_without_a_folder_is_held_out_from_training(tmp_path: Path) -> None:
     data = folder(fill(tmp_path / "photos", [*numbered(10, "train/{}.png"), *numbered(2, "test/t{}.png")]))
     assert [len(data.split(name).x) for name in SPLITS] == [8, 2, 2]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_parting_keeps_every_content_on_one_side(seed: int) -> None:
+def test_equal_files_are_never_in_two_splits(seed: int) -> None:
     rng = np.random.default_rng(seed)
     content = {f"f{index}": str(rng.integers(0, 20)) for index in range(60)}
     folders = {name: SPLITS[rng.integers(0, 3)] for name in content if rng.random() < 0.5}
@@ -119,11 +119,11 @@ def test_first_folders_are_the_classes(tmp_path: Path) -> None:
         assert (image.numpy().tobytes() in cats) == (label == 0)
 
 
-def test_one_folder_is_no_class(tmp_path: Path) -> None:
+def test_a_single_folder_is_not_a_class(tmp_path: Path) -> None:
     assert folder(fill(tmp_path / "photos", numbered(6, "all/{}.png"))).split("train").y is None
 
 
-def test_shape_and_channels_are_found(tmp_path: Path) -> None:
+def test_shape_and_channels_are_guessed_from_the_files(tmp_path: Path) -> None:
     gray = fill(tmp_path / "gray", numbered(4), channels=1)
     assert folder(gray).shape == (1, 20, 20)
     picture(9, (30, 50)).save(gray / "colour.png")
@@ -134,7 +134,7 @@ def test_shape_and_channels_are_found(tmp_path: Path) -> None:
     assert tuple(folder(large, size=[48, 32], channels=1).split("train").x.shape[1:]) == (1, 48, 32)
 
 
-def test_crop_takes_the_middle_and_fit_keeps_it_all() -> None:
+def test_crop_keeps_the_centre_and_fit_the_whole_picture() -> None:
     wide = np.zeros((1, 10, 30), np.uint8)
     wide[:, :, 10:20] = 255
     rng = np.random.default_rng(0)
@@ -144,7 +144,7 @@ def test_crop_takes_the_middle_and_fit_keeps_it_all() -> None:
     assert (fitted[:, 15] == 255).all()
 
 
-def test_patches_are_store_paths_of_the_picture_at_full_resolution() -> None:
+def test_patches_are_cut_at_full_resolution() -> None:
     large = np.arange(40 * 60, dtype=np.uint32).reshape(1, 40, 60)
     found = make_frames(large, (8, 12), "patches", 50, np.random.default_rng(0))
     assert found.shape == (50, 1, 8, 12)
@@ -154,7 +154,7 @@ def test_patches_are_store_paths_of_the_picture_at_full_resolution() -> None:
     assert len({int(patch[0, 0, 0]) for patch in found}) > 30
 
 
-def test_patches_of_a_picture_lie_in_one_split(tmp_path: Path) -> None:
+def test_patches_of_a_picture_stay_in_one_split(tmp_path: Path) -> None:
     data = folder(fill(tmp_path / "photos", numbered(10), size=(30, 30)), size=8, resize="patches", patches=5)
     assert [len(data.split(name).x) for name in SPLITS] == [30, 10, 10]
     names = data.store.index.names
@@ -170,7 +170,7 @@ def test_a_second_start_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("change", ["added", "deleted", "changed", "touched"])
-def test_changes_are_noticed(tmp_path: Path, change: str) -> None:
+def test_changed_files_are_decoded_again(tmp_path: Path, change: str) -> None:
     root = fill(tmp_path / "photos", numbered(10))
     before = folder(root)
     before.prepare()
@@ -189,7 +189,7 @@ def test_changes_are_noticed(tmp_path: Path, change: str) -> None:
     assert new == (change in ("added", "changed"))
 
 
-def test_what_cannot_be_used_is_listed_and_the_rest_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_cannot_be_used_are_skipped_and_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = fill(tmp_path / "photos", numbered(8))
     for number in range(5):
         (root / f"bad-{number}.png").write_bytes(b"no picture")
@@ -200,7 +200,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_used(tmp_path: Path, capsys:
     assert "and 2 more" in said
 
 
-def test_strict_stops_at_the_first(tmp_path: Path) -> None:
+def test_strict_stops_at_the_first_file_that_cannot_be_used(tmp_path: Path) -> None:
     root = fill(tmp_path / "photos", numbered(8))
     (root / "bad.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"bad\.png: the file is empty"):
@@ -208,7 +208,7 @@ def test_strict_stops_at_the_first(tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix != ".lock"]
 
 
-def test_nothing_to_use_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_usable_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         folder(tmp_path / "missing").prepare()
     (tmp_path / "empty").mkdir()
@@ -222,7 +222,7 @@ def test_nothing_to_use_is_said_in_one_line(tmp_path: Path) -> None:
         folder(tmp_path / "bad").prepare()
 
 
-def test_a_damaged_map_is_made_again(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path) -> None:
     data = folder(fill(tmp_path / "photos", numbered(6)))
     first = everything(data).clone()
     pixels = data.store.folder / "pixels.u8"

@@ -24,13 +24,13 @@ def test_digits_are_1294_to_train_144_to_validate_and_359_to_test() -> None:
     assert [len(Digits().split(name).x) for name in SPLITS] == [1294, 144, 359]
 
 
-def test_no_digit_is_in_two_splits() -> None:
+def test_the_splits_of_the_digits_are_disjoint() -> None:
     train, val, test = (as_set(Digits().split(name)) for name in SPLITS)
     assert len(train | val | test) == 1797  # all images of the file differ
 
 
 @pytest.mark.parametrize("name", SPLITS)
-def test_digits_are_bytes_of_the_declared_shape_that_span_black_to_white(name: SplitName) -> None:
+def test_digits_are_uint8_from_0_to_255_in_the_declared_shape(name: SplitName) -> None:
     source = Digits()
     x, y, classes, _ = source.split(name)
     assert x.dtype == torch.uint8
@@ -42,7 +42,7 @@ def test_digits_are_bytes_of_the_declared_shape_that_span_black_to_white(name: S
     assert classes == list("0123456789")
 
 
-def test_digits_split_the_same_way_whatever_the_seed() -> None:
+def test_the_splits_of_the_digits_do_not_depend_on_the_seed() -> None:
     torch.manual_seed(1)
     first = Digits().split("val")
     torch.manual_seed(2)
@@ -51,7 +51,7 @@ def test_digits_split_the_same_way_whatever_the_seed() -> None:
     assert torch.equal(first.y, again.y)
 
 
-def test_no_photograph_is_named_in_two_splits() -> None:
+def test_the_photographs_of_the_splits_are_disjoint() -> None:
     names = [photo for split in SPLITS for photo in PHOTOS[split]]
     assert len(names) == len(set(names)) == 10
 
@@ -64,7 +64,7 @@ def test_patches_come_from_the_photographs_of_their_split_only(monkeypatch: pyte
         assert x.unique().tolist() == [number[photo] for photo in PHOTOS[split]]
 
 
-def test_patches_are_colour_squares_of_the_asked_size_and_number() -> None:
+def test_patches_have_the_configured_size_and_number() -> None:
     source = Photos(size=12, patches_per_photo=3)
     for split in SPLITS:
         x = source.split(split).x
@@ -72,13 +72,13 @@ def test_patches_are_colour_squares_of_the_asked_size_and_number() -> None:
         assert x.shape == (3 * len(PHOTOS[split]), *source.shape) == (3 * len(PHOTOS[split]), 3, 12, 12)
 
 
-def test_patches_lie_at_the_same_places_every_time() -> None:
+def test_patches_are_at_the_same_positions_every_time() -> None:
     source = Photos(size=16, patches_per_photo=5)
     assert torch.equal(source.split("test").x, source.split("test").x)
     assert len(as_set(source.split("test"))) == 10
 
 
-def test_the_largest_size_that_photos_allow_fits_every_photograph() -> None:
+def test_the_largest_allowed_patch_fits_every_photograph() -> None:
     assert [len(Photos(photos.SHORTEST_SIDE, patches_per_photo=1).split(name).x) for name in SPLITS] == [7, 1, 2]
 
 
@@ -103,7 +103,7 @@ def epoch(batches: Batches) -> list[int]:
     return torch.cat([batch["x"] for batch in batches]).flatten().tolist()
 
 
-def test_a_training_epoch_visits_each_example_once_in_another_order_each_time() -> None:
+def test_each_training_epoch_is_a_new_permutation() -> None:
     batches = Data(Numbers(), batch_size=32).batches("train")
     first, second = epoch(batches), epoch(batches)
     assert sorted(first) == sorted(second) == list(range(100))
@@ -111,7 +111,7 @@ def test_a_training_epoch_visits_each_example_once_in_another_order_each_time() 
     assert list(range(100)) not in (first, second)
 
 
-def test_the_order_of_training_comes_from_the_seed() -> None:
+def test_the_order_of_training_depends_on_the_seed() -> None:
     batches = Data(Numbers(), batch_size=32).batches("train")
     torch.manual_seed(3)
     first = epoch(batches)
@@ -125,18 +125,18 @@ def test_an_epoch_of_validation_or_test_is_in_order(name: SplitName) -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "sizes"), [(32, [32, 32, 32, 4]), (50, [50, 50]), (1000, [100])])
-def test_only_the_last_batch_is_smaller(batch_size: int, sizes: list[int]) -> None:
+def test_only_the_last_batch_may_be_smaller(batch_size: int, sizes: list[int]) -> None:
     batches = Data(Numbers(), batch_size).batches("train")
     assert [len(batch["x"]) for batch in batches] == sizes
     assert len(batches) == len(sizes)
 
 
-def test_each_example_keeps_its_own_class() -> None:
+def test_each_example_keeps_its_label() -> None:
     for batch in Data(Numbers(), batch_size=32).batches("train"):
         assert torch.equal(batch["y"], batch["x"].flatten().long() % 7)
 
 
-def test_a_batch_of_data_without_classes_has_none() -> None:
+def test_a_batch_without_labels_has_no_y() -> None:
     batches = Batches(Split(torch.zeros(3, 1, 2, 2)), batch_size=2, shuffle=False)
     assert [batch.keys() for batch in batches] == [{"x"}, {"x"}]
 
@@ -150,7 +150,7 @@ def test_an_empty_split_is_refused() -> None:
         Data(Empty(), batch_size=2).batches("val")
 
 
-def test_on_a_gpu_with_room_the_whole_split_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_split_that_fits_is_moved_to_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     split = Split(torch.zeros(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10))
     moved: list[str] = []
     monkeypatch.setattr(Tensor, "to", lambda self, where: moved.append(str(where)) or self)
@@ -161,7 +161,7 @@ def test_on_a_gpu_with_room_the_whole_split_lies_there(monkeypatch: pytest.Monke
     assert sorted(torch.cat([batch["y"] for batch in batches]).tolist()) == list(range(10))
 
 
-def test_on_a_gpu_without_room_batches_leave_from_pinned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_a_split_that_does_not_fit_the_gpu_are_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     split = Split(torch.zeros(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10))
     pinned: list[torch.Size] = []
     monkeypatch.setattr(Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self)
@@ -171,7 +171,7 @@ def test_on_a_gpu_without_room_batches_leave_from_pinned_memory(monkeypatch: pyt
     assert pinned == [(4, 1, 4, 4), (4,), (4, 1, 4, 4), (4,), (2, 1, 4, 4), (2,)]
 
 
-def test_pages_of_a_mapped_file_are_let_go_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_a_mapped_file_are_released_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = torch.randint(0, 256, (20, 1, 64, 64), dtype=torch.uint8)
     store = Store.build(tmp_path / "map", (1, 64, 64), [], [Entry("a", "train", frames=values.numpy())])
     split = store.split("train")

@@ -1,4 +1,4 @@
-"""Many files and large ones: what they cost in memory and time."""
+"""Bounds on memory and time with many and with large files."""
 
 import io
 import json
@@ -45,7 +45,7 @@ print(json.dumps([peak() - before, size]))
 
 
 def measured(code: str, *arguments: Path) -> list:
-    """What a process of its own prints."""
+    """What the code prints in a process of its own."""
     call = [sys.executable, "-c", PEAK + code, *map(str, arguments)]
     return json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
 

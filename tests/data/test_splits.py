@@ -1,4 +1,4 @@
-"""What is trained, chosen and measured on which examples; no copy lies on two sides; values out of range are named."""
+"""Training, baselines and scores use the right splits; copies stay in one split; values out of range are refused."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def data_set(path: Path, test_seed: int = 1) -> Path:
 
 
 class Watch:
-    """Which splits were asked for, and which examples were taken in batches that shuffle and that do not."""
+    """The splits that were read, and the examples taken by shuffled and by ordered batches."""
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
@@ -56,7 +56,7 @@ class Watch:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Lets every read of a data set be seen."""
+    """Records every read of a data set."""
     watch, split, take = Watch(), Npz.split, Batches.take
 
     def asked(self: Npz, name: SplitName) -> Split:
@@ -73,7 +73,7 @@ def watching() -> Iterator[Watch]:
 
 
 def sides(path: Path) -> dict[str, set[int]]:
-    """The numbers in each split."""
+    """The numbers of the images in each split."""
     data = Npz(str(path), val=0.1, test=0.1)
     return {name: numbers_of(data.split(name).x) for name in ("train", "val", "test")}
 
@@ -87,9 +87,7 @@ def trained(aectl: Aectl, path: Path, *overrides: str) -> Path:
 class TestTraining:
     """Training and early stopping."""
 
-    def test_reads_its_split_and_validates_on_another_and_never_asks_for_the_third(
-        self, aectl: Aectl, tmp_path: Path
-    ) -> None:
+    def test_never_reads_the_test_split(self, aectl: Aectl, tmp_path: Path) -> None:
         path = data_set(tmp_path / "data.npz")
         with watching() as watch:
             run = trained(aectl, path)
@@ -99,7 +97,7 @@ class TestTraining:
         assert split["test"] == set(range(TRAIN, TRAIN + TEST))
         assert json.loads((run / "summary.json").read_text())["epochs"] > 1  # it validated more than once
 
-    def test_comes_to_the_same_bits_whatever_the_test_split_is(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_does_not_depend_on_the_test_split(self, aectl: Aectl, tmp_path: Path) -> None:
         found = []
         for seed in (1, 2):
             run = trained(aectl, data_set(tmp_path / "data.npz", seed))
@@ -118,14 +116,14 @@ class TestEvaluation:
     """Baselines and scores."""
 
     @pytest.mark.parametrize("split", ["test", "val"])
-    def test_scores_are_of_the_split_that_was_asked_for(self, aectl: Aectl, tmp_path: Path, split: str) -> None:
+    def test_scores_the_chosen_split_only(self, aectl: Aectl, tmp_path: Path, split: str) -> None:
         path = data_set(tmp_path / "data.npz")
         run = trained(aectl, path)
         with watching() as watch:
             assert aectl("eval", run, f"split={split}", "accelerator=cpu", *BARE).status == 0
         assert watch.taken == {True: set(), False: sides(path)[split]}
 
-    def test_baselines_learn_and_are_set_without_the_test_split(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_fits_baselines_without_the_test_split(self, aectl: Aectl, tmp_path: Path) -> None:
         fits, seen = [], set()
         for seed in (1, 2):
             path = data_set(tmp_path / "data.npz", seed)
@@ -139,7 +137,7 @@ class TestEvaluation:
 
 
 def fits_on(run: Path, cache: Path) -> tuple[dict[str, State], np.ndarray]:
-    """What every baseline is fitted to for a comparison on the test split, and all images that it was fitted on."""
+    """The fit of every baseline in a comparison on the test split, and all images that were used for it."""
     opened = open_run(run)
     cpu = torch.device("cpu")
     trained = TrainedRun(opened, opened.load(cpu), cpu, seed=0)
@@ -177,14 +175,14 @@ class TestCopies:
     """Copies of one image."""
 
     @pytest.mark.parametrize("made", [as_npz, as_idx])
-    def test_lie_in_one_split(self, tmp_path: Path, made: Callable[[Path, np.ndarray], Npz | Idx]) -> None:
+    def test_stay_in_one_split(self, tmp_path: Path, made: Callable[[Path, np.ndarray], Npz | Idx]) -> None:
         data = made(tmp_path, copied())
         train, val, test = (numbers_of(data.split(name).x) for name in ("train", "val", "test"))
         assert not train & val and not train & test and not val & test
         assert train | val | test == set(range(60))
         assert sum(len(data.split(name).x) for name in ("train", "val", "test")) == 180
 
-    def test_in_a_test_part_that_is_given_are_counted_and_kept(
+    def test_in_a_given_test_part_are_counted_and_kept(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         x = numbered(range(30), 0)
@@ -221,12 +219,12 @@ class TestRange:
             (np.array([0.0, 0.5, 1.0]), [0.0, 0.5, 1.0]),
         ],
     )
-    def test_is_understood(self, tmp_path: Path, x: np.ndarray, pixels: list[float]) -> None:
+    def test_is_uint8_or_0_to_1(self, tmp_path: Path, x: np.ndarray, pixels: list[float]) -> None:
         found = as_npz(tmp_path, np.tile(x, (5, 1))[:, None]).parts["train"].x
         assert found.dtype == (torch.uint8 if x.dtype.kind in "bui" else torch.float32)
         assert found[0].flatten().tolist() == pixels
 
-    def test_is_that_of_all_parts_together(self, tmp_path: Path) -> None:
+    def test_is_judged_over_all_parts(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x_train=np.full((9, 2, 2), 200), x_test=np.ones((4, 2, 2), int))
         assert (Npz(str(tmp_path / "a.npz"), 0.2, 0.2).split("test").x == 1).all()
 
@@ -244,7 +242,7 @@ class TestRange:
             (np.array(["a", "b"]), "its train part has values from 0 to 0 (<U1)"),
         ],
     )
-    def test_outside_is_named(self, tmp_path: Path, x: np.ndarray, told: str) -> None:
+    def test_out_of_range_is_refused(self, tmp_path: Path, x: np.ndarray, told: str) -> None:
         with pytest.raises(UserError) as raised:
             as_npz(tmp_path, np.tile(x, (5, 1))[:, None]).prepare()
         assert str(raised.value).startswith(f"dataset.path={tmp_path}/a.npz: {told}")
@@ -257,7 +255,7 @@ class TestRange:
             (torch.tensor([0, 255]), "from 0 to 255 (int64)"),
         ],
     )
-    def test_of_a_data_set_of_ones_own_is_checked_once(self, x: Tensor, told: str) -> None:
+    def test_of_a_custom_source_is_checked_once(self, x: Tensor, told: str) -> None:
         with pytest.raises(UserError) as raised:
             Data(Given(x.view(1, 1, 1, 2)), 2).split("val")
         assert told in str(raised.value)

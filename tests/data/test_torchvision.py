@@ -149,7 +149,7 @@ def test_files_in_the_format_of_cifar10_are_read(root: Path, monkeypatch: pytest
         ("cifar10", "cifar-10-batches-py", "data_batch_5"),
     ],
 )
-def test_missing_files_without_a_network_are_told_in_one_line(dataset: str, folder: str, file: str, root: Path) -> None:
+def test_missing_files_without_a_network_are_a_one_line_error(dataset: str, folder: str, file: str, root: Path) -> None:
     with pytest.raises(UserError) as error:
         shipped(dataset).prepare()
     message = str(error.value)
@@ -161,7 +161,7 @@ def test_missing_files_without_a_network_are_told_in_one_line(dataset: str, fold
     assert [path.suffix for path in root.rglob("*")] == [".lock"]
 
 
-def test_files_that_are_there_survive_a_failed_download(root: Path) -> None:
+def test_a_failed_download_keeps_existing_files(root: Path) -> None:
     write_mnist(root / "MNIST" / "raw")
     (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(UserError, match="put t10k-images-idx3-ubyte into that folder"):
@@ -169,7 +169,7 @@ def test_files_that_are_there_survive_a_failed_download(root: Path) -> None:
     assert len(list((root / "MNIST" / "raw").iterdir())) == 3
 
 
-def test_files_of_a_system_package_are_unpacked_and_read(root: Path, tmp_path: Path) -> None:
+def test_gzipped_files_of_a_system_package_are_read(root: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.mkdir()
     arrays, files = mnist_files()
@@ -181,14 +181,14 @@ def test_files_of_a_system_package_are_unpacked_and_read(root: Path, tmp_path: P
     assert unpacked == files  # and nothing beside them
 
 
-def test_files_already_unpacked_are_left_alone(root: Path, tmp_path: Path) -> None:
+def test_unpacked_files_are_not_unpacked_again(root: Path, tmp_path: Path) -> None:
     write_mnist(root / "FashionMNIST" / "raw")
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"not even gzip")
     assert len(shipped("fashion_mnist", unpack_from=str(tmp_path)).split("train").x) == 18
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason=f"Debian's package dataset-fashion-mnist is not installed in {DEBIAN}")
-def test_fashion_mnist_of_debian_is_the_real_one(root: Path) -> None:
+def test_debians_fashion_mnist_has_the_known_statistics(root: Path) -> None:
     source = shipped("fashion_mnist")
     train, val, test = (source.split(name) for name in ("train", "val", "test"))
     assert [len(split.x) for split in (train, val, test)] == [54_000, 6_000, 10_000]
@@ -202,14 +202,14 @@ def test_fashion_mnist_of_debian_is_the_real_one(root: Path) -> None:
     assert test.classes[0] == "T-shirt/top"
 
 
-def test_damaged_files_are_told_in_one_line(root: Path) -> None:
+def test_damaged_files_are_a_one_line_error(root: Path) -> None:
     write_mnist(root / "MNIST" / "raw")
     (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03\0\0")
     with pytest.raises(UserError, match=r"the files of MNIST in .*raw are damaged .*; delete them"):
         shipped("mnist").prepare()
 
 
-def test_a_damaged_package_leaves_no_half_file(root: Path, tmp_path: Path) -> None:
+def test_a_damaged_package_leaves_no_partial_file(root: Path, tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000))[:-20])
@@ -218,7 +218,7 @@ def test_a_damaged_package_leaves_no_half_file(root: Path, tmp_path: Path) -> No
     assert [path.suffix for path in root.rglob("*")] == [".lock"]
 
 
-def test_a_folder_of_the_user_s_is_not_taken_away(root: Path) -> None:
+def test_a_folder_that_existed_before_is_kept(root: Path) -> None:
     root.mkdir()
     with pytest.raises(UserError, match="could not be downloaded"):
         shipped("mnist").prepare()

@@ -1,4 +1,4 @@
-"""Pictures of every mode and format come in right, and what is no picture is named."""
+"""Pictures of every mode and format are read correctly, and other files refused with the reason."""
 
 import struct
 import zlib
@@ -18,7 +18,7 @@ LOSSLESS = {"png": {}, "webp": {"lossless": True}, "tif": {}, "tiff": {}, "bmp":
 
 
 @pytest.mark.parametrize("suffix", LOSSLESS)
-def test_colour_comes_in_exactly_from_every_lossless_format(tmp_path: Path, suffix: str) -> None:
+def test_colour_is_read_exactly_from_every_lossless_format(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(COLOUR).save(path, **LOSSLESS[suffix])
     assert image_files.read_header(path) == (11, 17, 3)
@@ -26,20 +26,20 @@ def test_colour_comes_in_exactly_from_every_lossless_format(tmp_path: Path, suff
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "gif"])
-def test_gray_comes_in_exactly_and_as_one_channel(tmp_path: Path, suffix: str) -> None:
+def test_gray_is_read_exactly_as_one_channel(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(GRAY).save(path)
     assert image_files.read_header(path)[2] == 1
     np.testing.assert_array_equal(image_files.read_image(path), GRAY[None])
 
 
-def test_jpeg_comes_in_nearly_exactly(tmp_path: Path) -> None:
+def test_jpeg_is_read_within_four_gray_levels(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 32 * 32).reshape(32, 32).astype(np.uint8)
     Image.fromarray(np.stack([smooth] * 3, 2)).save(tmp_path / "a.jpeg", quality=95)
     assert np.abs(image_files.read_image(tmp_path / "a.jpeg").astype(int) - smooth).max() <= 4
 
 
-def test_a_palette_is_looked_up(tmp_path: Path) -> None:
+def test_palette_images_are_converted(tmp_path: Path) -> None:
     image = Image.fromarray(COLOUR).quantize(32)
     image.save(tmp_path / "a.png")
     np.testing.assert_array_equal(
@@ -48,7 +48,7 @@ def test_a_palette_is_looked_up(tmp_path: Path) -> None:
     assert image_files.read_header(tmp_path / "a.png")[2] == 3
 
 
-def test_transparency_lies_over_white(tmp_path: Path) -> None:
+def test_transparent_pixels_are_blended_with_white(tmp_path: Path) -> None:
     rgba = np.zeros((4, 5, 4), np.uint8)
     rgba[:, :2, 3] = 255
     rgba[:, 2, 3] = 128
@@ -59,7 +59,7 @@ def test_transparency_lies_over_white(tmp_path: Path) -> None:
     assert list(row[3:]) == [255, 255]
 
 
-def test_gray_with_transparency_and_a_transparent_colour(tmp_path: Path) -> None:
+def test_gray_alpha_and_transparent_palettes_are_blended_with_white(tmp_path: Path) -> None:
     Image.fromarray(np.stack([GRAY, np.zeros_like(GRAY)], 2), "LA").save(tmp_path / "la.png")
     assert (image_files.read_image(tmp_path / "la.png") == 255).all()
     palette = Image.new("P", (4, 4), 3)
@@ -68,14 +68,14 @@ def test_gray_with_transparency_and_a_transparent_colour(tmp_path: Path) -> None
     assert (image_files.read_image(tmp_path / "p.gif", 3) == 255).all()
 
 
-def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
+def test_16_bit_values_are_scaled_to_8_bit(tmp_path: Path) -> None:
     values = np.array([[0, 257, 32_896, 65_535]], np.uint16)
     for suffix in ("png", "tif"):
         Image.fromarray(values).save(tmp_path / f"a.{suffix}")
         assert image_files.read_image(tmp_path / f"a.{suffix}").tolist() == [[[0, 1, 128, 255]]]
 
 
-def test_floating_point_and_one_bit(tmp_path: Path) -> None:
+def test_floating_point_and_1_bit_files_are_read(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(tmp_path / "f.tif")
     assert image_files.read_image(tmp_path / "f.tif").tolist() == [[[0, 128, 255]]]
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "b.png")
@@ -83,7 +83,7 @@ def test_floating_point_and_one_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("worst", [7.0, -0.5, np.nan, np.inf])
-def test_floating_point_outside_0_to_1_is_named_and_not_cut(tmp_path: Path, worst: float) -> None:
+def test_floating_point_outside_0_to_1_is_refused(tmp_path: Path, worst: float) -> None:
     Image.fromarray(np.array([[0.0, 0.5, worst]], np.float32)).save(tmp_path / "f.tif")
     with pytest.raises(
         image_files.UnreadableError, match=r"f\.tif: values from .*; expected floating point from 0 to 1$"
@@ -97,7 +97,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_turns_the_picture_as_it_is_shown(tmp_path: Path, orientation: int) -> None:
+def test_the_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     shown = np.zeros((8, 16), np.uint8)
     shown[:4, :4] = 255  # white at the top left
     undo = {
@@ -118,13 +118,13 @@ def test_exif_turns_the_picture_as_it_is_shown(tmp_path: Path, orientation: int)
     np.testing.assert_array_equal(image_files.read_image(tmp_path / "a.png")[0], shown)
 
 
-def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
+def test_the_first_frame_of_an_animation_is_read(tmp_path: Path) -> None:
     frames = [Image.new("L", (5, 5), value) for value in (10, 200)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert (image_files.read_image(tmp_path / "a.gif") == 10).all()
 
 
-def test_channels_can_be_asked_for(tmp_path: Path) -> None:
+def test_pictures_are_converted_to_the_requested_channels(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "c.png")
     Image.fromarray(GRAY).save(tmp_path / "g.png")
     assert image_files.read_image(tmp_path / "c.png", 1).shape == (1, 11, 17)
@@ -146,7 +146,7 @@ def bomb(path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"), [("empty", "empty"), ("text", "not a picture"), ("cut", "damaged"), ("bomb", "too large")]
 )
-def test_what_is_no_whole_picture_is_named_with_the_reason(tmp_path: Path, kind: str, said: str) -> None:
+def test_the_error_says_why_a_file_cannot_be_read(tmp_path: Path, kind: str, said: str) -> None:
     path = tmp_path / "a.png"
     if kind == "bomb":
         bomb(path)
@@ -158,7 +158,7 @@ def test_what_is_no_whole_picture_is_named_with_the_reason(tmp_path: Path, kind:
         image_files.read_image(path)
 
 
-def test_pictures_are_found_at_any_depth_and_hidden_ones_left_alone(tmp_path: Path) -> None:
+def test_pictures_are_found_at_any_depth_without_hidden_files(tmp_path: Path) -> None:
     for name in ("b.PNG", "a/c.jpg", "a/b/d.webp", ".hidden/e.png", "notes.txt", "a/.f.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -171,7 +171,7 @@ def test_pictures_are_found_at_any_depth_and_hidden_ones_left_alone(tmp_path: Pa
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif", "bmp"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_what_is_written_comes_back(tmp_path: Path, suffix: str, channels: int) -> None:
+def test_written_images_are_read_back(tmp_path: Path, suffix: str, channels: int) -> None:
     array = RNG.integers(0, 256, (channels, 9, 14), dtype=np.uint8)
     path = image_files.write_image(array, tmp_path / "deep" / f"a.{suffix}")
     np.testing.assert_array_equal(image_files.read_image(path, channels), array)

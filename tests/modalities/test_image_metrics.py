@@ -1,4 +1,4 @@
-"""The metrics against scikit-image's, which share no code with them."""
+"""The image metrics agree with scikit-image."""
 
 from collections.abc import Callable
 
@@ -109,7 +109,7 @@ def test_identical_images_score_perfectly(metric: Metric, perfect: float) -> Non
 
 @pytest.mark.parametrize("metric", [mse, psnr, ssim])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_each_image_is_scored_by_itself(metric: Metric, shape: tuple[int, ...]) -> None:
+def test_each_image_is_scored_independently(metric: Metric, shape: tuple[int, ...]) -> None:
     output, target = pair(shape)
     scores = metric(output, target)
     assert scores.shape == (4,)

@@ -1,4 +1,4 @@
-"""What images and vectors have in common, and what only images have."""
+"""The modalities: conversion, checks, scores, previews and files of images and vectors."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_the_number_of_axes_decides_the_modality() -> None:
 
 
 @BOTH
-def test_every_uint8_survives_the_way_to_the_model_and_back(modality: Images | Vectors) -> None:
+def test_uint8_survives_the_round_trip_to_the_model(modality: Images | Vectors) -> None:
     stored = torch.arange(256, dtype=torch.uint8)
     floats = modality.to_model(stored)
     assert floats.dtype == torch.float32
@@ -36,7 +36,7 @@ def test_every_uint8_survives_the_way_to_the_model_and_back(modality: Images | V
 
 
 @BOTH
-def test_floating_point_reaches_the_model_as_it_is(modality: Images | Vectors) -> None:
+def test_floating_point_is_passed_to_the_model_unchanged(modality: Images | Vectors) -> None:
     values = torch.tensor([0.5, 3.0])
     assert modality.to_model(values) is values
 

@@ -1,4 +1,4 @@
-"""Where each image lies in a picture."""
+"""Grids of images."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def cell(picture: Tensor, row: int, column: int, gap: int = 2, height: int = 3, 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("gap", [1, 2])
-def test_tile_lays_images_row_by_row_in_a_white_frame(channels: int, gap: int) -> None:
+def test_images_are_tiled_row_by_row_in_a_white_frame(channels: int, gap: int) -> None:
     images = noise(6, channels, 3, 4)
     picture = tile_images(images, columns=3, gap=gap)
     assert picture.shape == (channels, gap + 2 * (3 + gap), gap + 3 * (4 + gap))
@@ -38,7 +38,7 @@ def test_tile_lays_images_row_by_row_in_a_white_frame(channels: int, gap: int) -
     assert (picture == 255).sum() == picture.numel() - images.numel()
 
 
-def test_cells_without_an_image_are_white() -> None:
+def test_empty_cells_are_white() -> None:
     picture = tile_images(flat(4), columns=3)
     assert torch.equal(cell(picture, 1, 0), flat(4)[3])
     assert (cell(picture, 1, 1) == 255).all()
@@ -57,7 +57,7 @@ def test_enlarge_repeats_each_pixel() -> None:
     assert enlarge(images, (4, 5)) is images
 
 
-def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> None:
+def test_a_comparison_grid_has_a_row_for_each_batch_with_small_images_enlarged() -> None:
     small, large = noise(3, 1, 2, 2), noise(3, 1, 4, 4)
     picture = comparison_grid([small, large])
     for column in range(3):
@@ -68,7 +68,7 @@ def test_comparison_has_a_row_for_each_batch_with_small_images_enlarged() -> Non
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
 @pytest.mark.parametrize("zoom", [1, 3])
-def test_saved_png_reads_back(tmp_path: Path, channels: int, mode: str, zoom: int) -> None:
+def test_a_saved_png_is_read_back(tmp_path: Path, channels: int, mode: str, zoom: int) -> None:
     picture = noise(channels, 5, 7)
     path = save_png(picture, tmp_path / "new" / "picture.png", zoom)
     with Image.open(path) as image:

@@ -1,4 +1,4 @@
-"""The classical methods against the libraries that they come from, and against linear algebra."""
+"""The baselines agree with the libraries they come from, and with linear algebra."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ def noisy(images: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
 
 
 def unread() -> Pairs:
-    raise AssertionError("this split is none of its business")
+    raise AssertionError("this split must not be read")
 
 
 def given(input: np.ndarray, target: np.ndarray | None = None) -> Callable[[], Pairs]:
@@ -79,7 +79,7 @@ def scikit_image(method: Filter, image: np.ndarray, setting: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("channels", CHANNELS)
 @by_name
-def test_a_filter_does_to_each_image_what_scikit_image_does_to_it_alone(method: Filter, channels: int) -> None:
+def test_a_filter_agrees_with_scikit_image_on_single_images(method: Filter, channels: int) -> None:
     images = noisy(photo(channels), 0.1)
     for setting in method.settings:
         alone = np.stack([scikit_image(method, image, setting) for image in images])
@@ -93,7 +93,7 @@ def test_a_filter_keeps_the_shape_of_a_single_image(method: Filter) -> None:
 
 
 @by_name
-def test_a_filter_leaves_a_flat_image_as_it_is(method: Filter) -> None:
+def test_a_filter_does_not_change_a_flat_image(method: Filter) -> None:
     flat = np.full((2, 3, 9, 12), 0.3, np.float32)
     for setting in method.settings:
         assert method.apply(flat, **setting) == pytest.approx(flat, abs=1e-5)
@@ -122,7 +122,7 @@ def test_the_setting_kept_has_the_best_mean_psnr_of_all(method: Filter) -> None:
 
 
 @pytest.mark.parametrize("method", [Gaussian(), TotalVariation(), NonLocalMeans()], ids=lambda method: method.name)
-def test_more_noise_in_validation_asks_for_more_strength_whatever_is_restored_later(method: Filter) -> None:
+def test_the_strength_of_a_filter_grows_with_the_noise_of_the_validation_split(method: Filter) -> None:
     clean = photo(1)
     states = [method.fit(unread, given(noisy(clean, sigma), clean), psnr) for sigma in (0.02, 0.1, 0.4)]
     strength = next(iter(method.settings[0]))
@@ -136,14 +136,14 @@ def test_more_noise_in_validation_asks_for_more_strength_whatever_is_restored_la
 
 
 @by_name
-def test_a_filter_takes_noise_out_of_gray_images_that_it_was_not_set_on(method: Filter) -> None:
+def test_a_filter_denoises_other_images_than_those_it_was_set_on(method: Filter) -> None:
     clean = photo(1, n=8)
     val, unseen = noisy(clean[:4], 0.2), noisy(clean[4:], 0.2, seed=1)
     restored = method.restore(unseen, method.fit(unread, given(val, clean[:4]), psnr))
     assert quality(restored, clean[4:]) > quality(unseen, clean[4:]) + 2
 
 
-def test_non_local_means_takes_noise_out_of_the_smallest_digits() -> None:
+def test_non_local_means_denoises_8x8_digits() -> None:
     clean, method = digits(40), NonLocalMeans()
     state = method.fit(unread, given(noisy(clean[:20], 0.2), clean[:20]), psnr)
     unseen = noisy(clean[20:], 0.2, seed=1)
@@ -151,7 +151,7 @@ def test_non_local_means_takes_noise_out_of_the_smallest_digits() -> None:
 
 
 @pytest.mark.parametrize(("method", "said"), [(Gaussian(), "sigma 0.3"), (NonLocalMeans(), "h 0.04, patch_size 3")])
-def test_a_setting_is_said_by_name(method: Filter, said: str) -> None:
+def test_a_setting_is_shown_with_its_names(method: Filter, said: str) -> None:
     assert method.setting({"best": np.array(1)}) == said
 
 
@@ -165,7 +165,7 @@ class Spoiled(Filter):
         return images + setting["more"]
 
 
-def test_a_setting_that_gives_no_numbers_is_never_the_best() -> None:
+def test_a_setting_that_gives_nan_is_never_the_best() -> None:
     assert int(Spoiled().fit(unread, given(np.full((2, 1, 3, 3), 0.5)), psnr)["best"]) == 2
 
 
@@ -184,7 +184,7 @@ def test_a_filter_cannot_be_set_on_vectors() -> None:
 
 
 @pytest.mark.parametrize("components", [1, 7, 30])
-def test_pca_is_that_of_scikit_learn(components: int) -> None:
+def test_pca_agrees_with_scikit_learn(components: int) -> None:
     train, images = digits(300)[:250], digits(300)[250:]
     baseline = PCA(components)
     reference = decomposition.PCA(components).fit(train.reshape(250, -1))
@@ -193,7 +193,7 @@ def test_pca_is_that_of_scikit_learn(components: int) -> None:
 
 
 @pytest.mark.parametrize("components", [1, 7, 30])
-def test_what_pca_loses_are_the_eigenvalues_that_it_discards(components: int) -> None:
+def test_the_error_of_pca_is_the_sum_of_the_discarded_eigenvalues(components: int) -> None:
     train = digits(300)
     baseline = PCA(components)
     restored = baseline.restore(train, baseline.fit(given(train), unread, psnr))
@@ -221,7 +221,7 @@ def test_pca_of_more_components_than_there_are_cannot_be_fitted(components: int,
     assert str(error.value) == said
 
 
-def test_pca_knows_how_many_components_it_has_by_name() -> None:
+def test_the_name_of_pca_has_its_number_of_components() -> None:
     assert PCA(16).name == "PCA-16"
 
 
@@ -259,7 +259,7 @@ def test_the_linear_map_needs_more_images_than_values() -> None:
         LinearMap().fit(lambda: affine(12)[0], unread, psnr)
 
 
-def test_what_the_linear_map_leaves_over_is_orthogonal_to_its_input() -> None:
+def test_the_residual_of_the_linear_map_is_orthogonal_to_its_input() -> None:
     target = digits(300)
     input = noisy(target, 0.3)
     state = LinearMap().fit(given(input, target), unread, psnr)
@@ -271,7 +271,7 @@ def test_what_the_linear_map_leaves_over_is_orthogonal_to_its_input() -> None:
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_enlarged_is_what_pillow_makes_of_a_colour_picture(kernel: str, scale: int) -> None:
+def test_enlarged_agrees_with_pillow(kernel: str, scale: int) -> None:
     pictures = (photo(3) * 255).round().astype(np.uint8)[..., :5, :9]  # not square
     size = 9 * scale, 5 * scale
     large = [Image.fromarray(np.moveaxis(picture, 0, -1)) for picture in pictures]
