@@ -36,7 +36,7 @@ ONLY_IN = {
     "matplotlib": ("plots",),
     "torchvision": ("data", "tasks"),
     "skimage": ("data", "tasks"),
-    "sklearn": ("data", "tasks", "inference", "evaluation", "cli"),
+    "sklearn": ("data", "tasks", "inference", "evaluation"),
     "scipy": ("evaluation",),
     "rich": ("cli", "training", "evaluation", "io"),
     "filelock": ("io",),

@@ -20,7 +20,7 @@ def runs(barely_trained: dict[str, Path]) -> dict[str, Path]:
     return barely_trained
 
 
-def available(format: str) -> None:
+def skip_without_libraries(format: str) -> None:
     if format == "onnx":
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnxscript")
@@ -32,7 +32,7 @@ def available(format: str) -> None:
 def test_files_agree_with_the_run(
     aectl: Aectl, runs: dict[str, Path], format: str, run: str, sides: tuple[int, int]
 ) -> None:
-    available(format)
+    skip_without_libraries(format)
     result = aectl("export", runs[run], f"format={format}", "output=out")
     assert result.status == 0, result.err
     assert "largest difference" in result.out
@@ -53,7 +53,7 @@ def test_files_agree_with_the_run(
 def test_the_config_travels_in_the_file(aectl: Aectl, runs: dict[str, Path]) -> None:
     text = (runs["vector"] / "config.yaml").read_text()
     for format in FORMATS:
-        available(format)
+        skip_without_libraries(format)
         assert aectl("export", runs["vector"], f"format={format}", "output=out").status == 0
     stored = {export.CONFIG: ""}
     torch.jit.load("out/whole.pt", _extra_files=stored)

@@ -5,8 +5,13 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
-from aectl.inference.latent_space import lerp, slerp
+from aectl.inference.latent_space import REACH, decode_plane, interpolate, lerp, principal_components, slerp, traverse
+from aectl.inference.latents import Latents, encode_split
+from aectl.models.ae import AE
+from tests.inference.test_sampling import PAIRS, SHAPE
+from tests.support.toy_models import first, identity, last, linear_ae, linear_vae, opened
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +60,57 @@ def test_slerp_of_a_right_angle_is_a_quarter_circle() -> None:
 def test_slerp_of_parallel_codes_is_the_straight_line(factor: float) -> None:
     for a in torch.randn(50, 6):
         torch.testing.assert_close(slerp(a, factor * a, 5), lerp(a, factor * a, 5), atol=1e-3, rtol=1e-3)
+
+
+def copies(model: AE) -> AE:
+    """The model with the image of two pixels for its code, and the code for its output."""
+    first(model).weight[:2] = torch.eye(2)
+    last(model).weight.copy_(torch.eye(2))
+    return model
+
+
+@pytest.mark.parametrize("generative", [True, False])
+def test_a_plane_has_its_points_at_quantiles_with_the_second_axis_pointing_up(generative: bool) -> None:
+    model = copies(linear_vae(SHAPE, 2, identity()) if generative else linear_ae(SHAPE, 2))
+    codes = torch.randn(1_000, 2) * torch.tensor([1.0, 3.0])
+    plane = decode_plane(opened(model, PAIRS), Latents(codes, None, []), 5, None)
+    probabilities = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
+    expected = Normal(0.0, 1.0).icdf(probabilities).expand(2, 5) if generative else codes.quantile(probabilities, 0).T
+    torch.testing.assert_close(torch.stack([plane.xs, plane.ys]), expected)
+    outputs = plane.outputs.view(5, 5, 2)
+    for row in range(5):
+        torch.testing.assert_close(outputs[row, :, 0], plane.xs)
+        torch.testing.assert_close(outputs[row, :, 1], plane.ys[4 - row].expand(5))
+
+
+def test_a_traversal_moves_one_dimension_from_the_mean_most_active_first() -> None:
+    codes = torch.randn(1_000, 2) * torch.tensor([1.0, 3.0]) + 5
+    found = list(traverse(opened(copies(linear_ae(SHAPE, 2)), PAIRS), Latents(codes, None, []), 2, 3, None))
+    assert [dimension for dimension, _, _ in found] == [1, 0]
+    for dimension, deviation, outputs in found:
+        torch.testing.assert_close(deviation, codes[:, dimension].std())
+        steps = outputs.view(3, 2)
+        torch.testing.assert_close(steps[1], codes.mean(0))
+        torch.testing.assert_close(steps[2, dimension] - steps[0, dimension], 2 * REACH * deviation)
+        torch.testing.assert_close(steps[:, 1 - dimension], codes.mean(0)[1 - dimension].expand(3))
+    assert len(list(traverse(opened(copies(linear_ae(SHAPE, 2)), PAIRS), Latents(codes, None, []), 1, 3, None))) == 1
+
+
+def test_an_interpolation_joins_two_test_images_that_the_seed_chooses() -> None:
+    run = opened(copies(linear_ae(SHAPE, 2)), PAIRS)
+    images = encode_split(run, "test", 500).codes
+    straight, arc = interpolate(run, 4, None).view(2, 4, 2)
+    for ends in (straight, arc):
+        torch.testing.assert_close(ends[[0, -1]], straight[[0, -1]])
+        assert all((images - end).norm(dim=1).min() < 1e-6 for end in ends[[0, -1]])
+    torch.testing.assert_close(straight, lerp(straight[0], straight[-1], 4))
+    assert torch.equal(interpolate(run, 4, None), interpolate(run, 4, None))
+    assert not torch.equal(interpolate(run.with_seed(1), 4, None), interpolate(run, 4, None))
+
+
+def test_principal_components_explain_the_variance_in_order() -> None:
+    codes = torch.randn(1_000, 4) * torch.tensor([1.0, 5.0, 0.1, 3.0])
+    points, shares = principal_components(codes)
+    assert points.shape == (1_000, 2)
+    torch.testing.assert_close(points.var(0), codes.var(0)[[1, 3]], rtol=0.05, atol=0)
+    assert shares[0] > shares[1] > 0.2

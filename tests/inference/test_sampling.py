@@ -52,12 +52,12 @@ class Few(Pairs):
 
 
 def mirror() -> AE:
-    """Its code is the image, three times as large, with the pixels changed about; its decoder undoes that."""
+    """An autoencoder whose code is three times the image with its two pixels swapped; the decoder undoes that."""
     return wired(linear_ae(SHAPE, 2))
 
 
 def prior() -> VAE:
-    """Its images are N(b, W W^T)."""
+    """A VAE whose images are N(b, W W^T)."""
     return wired(linear_vae(SHAPE, 2, identity()))
 
 
