@@ -40,6 +40,9 @@ ONLY_IN = {
     "scipy": ("evaluation",),
     "rich": ("cli", "training", "evaluation", "io"),
     "filelock": ("io",),
+    "tensorboard": ("trackers",),
+    "mlflow": ("trackers",),
+    "wandb": ("trackers",),
     "pydantic": ("types", "config", "training"),
 }
 
@@ -73,6 +76,12 @@ def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
     known = {name.split(".")[1] for name in imports(path) if name.startswith("aectl.")}
     rooms = {room(module) for module in MODULES}
     assert known & rooms <= {*MAY_IMPORT.get(room(path), ()), *GROUND, room(path)}
+
+
+@pytest.mark.parametrize("path", (PACKAGE / "trackers").glob("*.py"), ids=lambda path: path.name)
+def test_a_service_is_imported_only_in_the_file_of_its_tracker(path: Path) -> None:
+    services = {part for name in imports(path) if not name.startswith("aectl.") for part in name.split(".")}
+    assert services & {"tensorboard", "mlflow", "wandb"} <= {path.stem}
 
 
 def test_nothing_imports_the_faces() -> None:

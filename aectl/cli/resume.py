@@ -14,7 +14,8 @@ from aectl.errors import UserError
 from aectl.runs.index import latest_run
 
 FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
-"""The keys of `trainer` that may change; `callbacks` may as well."""
+"""The keys of `trainer` that may change."""
+FREE_GROUPS = ("callbacks", "tracker")
 NOT_OF_THE_RUN = ("resume", "outputs", "trust")
 
 
@@ -82,25 +83,24 @@ def apply_override(stored: DictConfig, composed: DictConfig, key: str, value: st
     Raises:
         UserError: it would make another run of this one.
     """
-    if (CONFIGS / key).is_dir():
+    if (CONFIGS / key).is_dir() and (key in chosen or key not in FREE_GROUPS):
         if value == chosen.get(key, value):
             return
-        if key != "callbacks":
+        if key not in FREE_GROUPS:
             refuse_change(key, value, chosen[key])
     new, old = plain_value(composed, key), plain_value(stored, key)
     if new == old:
         return
     group, _, leaf = key.partition(".")
-    if group != "callbacks" and not (group == "trainer" and leaf in FREE):
+    if group not in FREE_GROUPS and not (group == "trainer" and leaf in FREE):
         refuse_change(key, new, "no such key" if old is None else old)
     OmegaConf.update(stored, key, new, merge=False, force_add=True)
 
 
 def refuse_change(key: str, new: Any, old: Any) -> None:
-    free = ", ".join(f"trainer.{name}" for name in FREE)
+    free = ", ".join([*(f"trainer.{name}" for name in FREE), *FREE_GROUPS])
     raise UserError(
-        f"{key}={new}: the run is trained with {old}; expected no change but of {free} and callbacks, "
-        "train another run for that"
+        f"{key}={new}: the run is trained with {old}; expected no change but of {free}; train another run for that"
     )
 
 

@@ -68,8 +68,8 @@ class MLflow(Tracker):
         self.client.log_batch(self.run, [Metric(name, value, now, step) for name, value in values.items()])
 
     def log_image(self, name: str, picture: Tensor, step: int) -> None:
-        pixels = channels_last(picture.expand(3, -1, -1))
-        self.client.log_image(self.run, pixels, key=name.replace(",", ""), step=step, synchronous=True)
+        key = name.replace(",", "")  # which MLflow does not take
+        self.client.log_image(self.run, channels_last(picture), key=key, step=step, synchronous=True)
 
     def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
         table = io.StringIO()
