@@ -1,4 +1,4 @@
-"""The interface of a modality: what one example is."""
+"""The interface of a modality."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from aectl.errors import UserError
@@ -30,7 +31,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True)
 class Modality(ABC):
-    """What one example is: its valid values, what a model sees of it, how it is scored, shown and stored.
+    """What one example is: its valid values, what a model sees of it, how it is scored, shown and read.
 
     Examples are stored as uint8, where 255 stands for 1, or as floating point in [0, 1].
 
@@ -39,12 +40,10 @@ class Modality(ABC):
 
     Attributes:
         name: examples in the plural, as in `images/s`.
-        suffixes: the endings of files with one example each; empty where there are no such files.
     """
 
     shape: Shape
     name: ClassVar[str]
-    suffixes: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -76,7 +75,6 @@ class Modality(ABC):
         """One picture (C, H, W) uint8 with a row for each batch of examples in [0, 1]; None if they have no picture."""
         return None
 
-    @abstractmethod
     def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
         """Examples in any usual form as (N, *shape) float32 in [0, 1].
 
@@ -87,6 +85,20 @@ class Modality(ABC):
         Raises:
             UserError: another shape, or values out of range.
         """
+        if isinstance(x, list):
+            return torch.cat([self.to_batch(example, any_size) for example in x])
+        batch = self.to_tensor(x)
+        while batch.ndim <= len(self.shape):
+            batch = batch.unsqueeze(0)
+        fixed = 1 if any_size else len(self.shape)  # axes
+        if batch.ndim != len(self.shape) + 1 or batch.shape[1 : 1 + fixed] != self.shape[:fixed]:
+            expected = ", ".join(map(str, (*self.shape[:fixed], *("height", "width")[: len(self.shape) - fixed])))
+            raise UserError(f"x: {self.name} of shape {tuple(batch.shape)}; expected (N, {expected})")
+        return pixels.to_unit_range(batch)
+
+    def to_tensor(self, x: Any) -> Tensor:
+        """One object that a user passed as a tensor; its values and shape are not checked yet."""
+        return torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
 
     def read_file(self, path: Path) -> np.ndarray:
         """One example as it is stored, of its own size.
@@ -95,7 +107,3 @@ class Modality(ABC):
             UserError: it cannot be read.
         """
         raise UserError(f"{path}: {self.name} are not read from single files; expected a run on images")
-
-    def write_file(self, x: np.ndarray, path: Path) -> Path:
-        """Writes one stored example."""
-        raise UserError(f"{path}: {self.name} are not written to single files; expected a run on images")

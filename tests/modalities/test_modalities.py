@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from aectl.errors import UserError
-from aectl.modalities import Images, Vectors, modality_for
+from aectl.modalities import Images, Vectors, image_files, modality_for
 from aectl.modalities.image_metrics import mse, psnr, ssim
 
 IMAGES, VECTORS = Images((3, 12, 14)), Vectors((7,))
@@ -94,17 +94,13 @@ def test_the_last_row_of_a_preview_may_be_shorter() -> None:
 
 def test_vectors_have_no_preview_and_no_files(tmp_path: Path) -> None:
     assert VECTORS.preview([torch.zeros(4, 7)]) is None
-    assert VECTORS.suffixes == ()
     with pytest.raises(UserError, match=r"a\.png: vectors are not read from single files"):
         VECTORS.read_file(tmp_path / "a.png")
-    with pytest.raises(UserError, match=r"a\.png: vectors are not written to single files"):
-        VECTORS.write_file(np.zeros(7, np.uint8), tmp_path / "a.png")
 
 
 def test_an_image_file_is_read_with_the_channels_of_the_modality(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 6), dtype=np.uint8)
-    path = IMAGES.write_file(pixels, tmp_path / "a.png")
-    assert path.suffix in IMAGES.suffixes
+    path = image_files.write_image(pixels, tmp_path / "a.png")
     assert np.array_equal(IMAGES.read_file(path), pixels)
     assert Images((1, 5, 6)).read_file(path).shape == (1, 5, 6)
 
@@ -124,6 +120,8 @@ def test_images_of_another_size_are_accepted_only_where_any_size_will_do() -> No
     assert IMAGES.to_batch(larger, any_size=True).shape == larger.shape
     with pytest.raises(UserError, match=r"x: images of shape \(2, 3, 20, 30\); expected \(N, 3, 12, 14\)"):
         IMAGES.to_batch(larger)
+    with pytest.raises(UserError, match=r"x: images of shape \(2, 3, 20, 30, 4\); expected \(N, 3, height, width\)"):
+        IMAGES.to_batch(torch.zeros(2, 3, 20, 30, 4), any_size=True)
     with pytest.raises(UserError, match=r"x: images of shape \(2, 1, 20, 30\); expected \(N, 3, height, width\)"):
         IMAGES.to_batch(torch.zeros(2, 1, 20, 30), any_size=True)
 
