@@ -78,7 +78,9 @@ def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
     assert known & rooms <= {*MAY_IMPORT.get(room(path), ()), *GROUND, room(path)}
 
 
-@pytest.mark.parametrize("path", (PACKAGE / "trackers").glob("*.py"), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.parent.name == "trackers"], ids=lambda path: path.name
+)
 def test_a_service_is_imported_only_in_the_file_of_its_tracker(path: Path) -> None:
     services = {part for name in imports(path) if not name.startswith("aectl.") for part in name.split(".")}
     assert services & {"tensorboard", "mlflow", "wandb"} <= {path.stem}
