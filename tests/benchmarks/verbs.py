@@ -6,7 +6,7 @@ import torch
 
 from aectl.cli.commands.sample import sample
 from aectl.evaluation.scores import score_model
-from aectl.inference.sampling import BATCH_SIZE
+from aectl.inference.latents import DECODED_AT_ONCE
 from aectl.inference.trained_run import TrainedRun
 from aectl.runs import open as open_run
 from tests.benchmarks.processes import quietly
@@ -16,7 +16,7 @@ IMAGES = 10_000
 CPU = torch.device("cpu")
 
 
-def opened(model: str, folder: Path) -> TrainedRun:
+def short_run(model: str, folder: Path) -> TrainedRun:
     """A model a few steps old; what it costs does not depend on how good it is."""
     short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1"]
     quietly("train", "dataset=fashion_mnist", f"model={model}", *short, f"hydra.run.dir='{folder / 'run'}'")
@@ -26,7 +26,7 @@ def opened(model: str, folder: Path) -> TrainedRun:
 
 def evaluation(folder: Path) -> Row:
     """Loss, PSNR, SSIM and MSE of each image of the test split."""
-    run = opened("ae", folder)
+    run = short_run("ae", folder)
     batches = run.run.data.batches("test")
 
     @torch.inference_mode()
@@ -42,16 +42,16 @@ def evaluation(folder: Path) -> Row:
 
 def sampling(folder: Path) -> Row:
     """Samples to a PNG grid and an .npz file."""
-    run = opened("vae", folder)
+    run = short_run("vae", folder)
 
     @torch.inference_mode()
     def decoder() -> None:
-        for size in torch.arange(IMAGES).split(BATCH_SIZE):
+        for size in torch.arange(IMAGES).split(DECODED_AT_ONCE):
             codes = torch.randn(len(size), *run.model.latent_shape)
             _ = run.model.decode(codes).mean
 
     def ours() -> None:
-        quietly(sample, run, n=IMAGES, temperature=1.0, sampler="prior", components=1, steps=1)
+        quietly(sample, run, n=IMAGES, label=None, temperature=1.0, sampler="prior", components=1, steps=1)
 
     watch = Watch()
     pairs = alternated(ours, decoder)

@@ -1,5 +1,6 @@
 """A conditional model from training to plots: every verb and every call in Python passes labels on."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,9 @@ def test_python_needs_labels_where_the_command_line_does(run: Path) -> None:
     ):
         with pytest.raises(UserError, match="label: model=ConditionalVAE is conditional"):
             call()
+
+
+def test_training_ends_with_a_sample_command_that_works(aectl: Aectl) -> None:
+    command = re.search(r"aectl (sample \S+ label=0)\n", aectl("train", *CONDITIONAL, *QUICK).out)
+    assert command
+    assert aectl(*command[1].split(), "n=2", *TRUST).status == 0

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from aectl.cli.error_messages import advice_before_training, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
 from aectl.config import to_plain
-from aectl.models.capabilities import HasLatent
+from aectl.models.capabilities import HasLatent, IsConditional
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import PARTS
 from aectl.training.experiment import Experiment
@@ -65,7 +65,8 @@ def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
     """The best score, where the run is, and what to type next."""
     verbs = ("eval", "sample", "plot-latent") if isinstance(experiment.model, HasLatent) else ("eval", "predict")
     to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
-    commands = [*(f"aectl {verb} {run.folder}" for verb in verbs), *filter(None, to_view)]
+    label = {"sample": " label=0"} if isinstance(experiment.model, IsConditional) else {}
+    commands = [*(f"aectl {verb} {run.folder}{label.get(verb, '')}" for verb in verbs), *filter(None, to_view)]
     lines = "\n".join(f"  {command}" for command in commands)
     return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{lines}"
 
