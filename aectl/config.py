@@ -14,22 +14,36 @@ from aectl.errors import UserError
 PACKAGE = Path(__file__).resolve().parent
 CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir())
 """Inside the installed package, or beside it in a checkout."""
+GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name != "hydra")
+"""The config groups: `model`, `task`, ..."""
 
 
 GIVEN_BY_PROGRAM = "source"
 """The one constructor argument that no config holds: the data set, for its loader."""
 
 
-NOISE = re.compile(r"^(Input should be |Value error, )|, unable to parse .*| after validation.*")
-"""What pydantic says around what it expects."""
+PYDANTIC_WORDS = {
+    r"^Input should be |^Value error, |, (unable|got) .*| after validation.*": "",
+    r"^List should have": "a list of",
+    r"^(?=greater|less)": "a number ",
+    "a valid integer": "an integer",
+    "a valid boolean": "true or false",
+    "a valid ": "a ",
+}
+"""What pydantic says of a value that it refuses, and how to put it after the word expected."""
 
 
 class BadValueError(UserError):
     """A value that its constructor does not take."""
 
     def __init__(self, key: str, value: Any, wanted: str) -> None:
-        super().__init__(f"{key}={value}: {wanted}")
+        super().__init__(f"{key}={spell(value)}: {wanted}")
         self.key = key
+
+
+def spell(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def options(group: str) -> list[str]:
@@ -56,7 +70,10 @@ def normalize_override(override: str) -> str:
 def locate(target: str) -> Callable[..., Any]:
     """The class or function that a `_target_` names."""
     module, _, name = target.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    try:
+        return typing.cast(Callable[..., Any], getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"_target_={target}: cannot be imported: {error}; expected module.Class") from error
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -130,5 +147,10 @@ def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: st
 
 def expected_values(error: Any) -> str:
     """What pydantic would have taken, in a few words."""
-    wanted = dict.fromkeys(NOISE.sub("", item["msg"]) for item in error.errors())
-    return "expected " + ", or ".join(wanted)
+    expected = []
+    for item in error.errors():
+        text = item["msg"]
+        for pattern, words in PYDANTIC_WORDS.items():
+            text = re.sub(pattern, words, text)
+        expected.append(text)
+    return "expected " + ", or ".join(dict.fromkeys(expected))

@@ -1,54 +1,52 @@
-"""Types that say which values a constructor takes; `aectl.config.check` holds the composed config against them."""
+"""The types of config values, with their ranges, which `aectl.config.check` validates."""
 
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Len, Lt
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Strict
 
-PositiveInt = Annotated[int, Gt(0)]
-"""A whole number of things: 1, 2, 3, ..."""
+PositiveInt = Annotated[int, Strict(), Gt(0)]
 
-NonNegativeInt = Annotated[int, Ge(0)]
-"""A whole number of things that may be none: 0, 1, 2, ..."""
+NonNegativeInt = Annotated[int, Strict(), Ge(0)]
 
-Seed = Annotated[int, Ge(0), Lt(2**32)]
-"""What every random number generator here accepts."""
+Seed = Annotated[int, Strict(), Ge(0), Lt(2**32)]
+"""The range that every random number generator in use accepts."""
 
-PositiveFloat = Annotated[float, Gt(0)]
+PositiveFloat = Annotated[float, Strict(), Gt(0)]
 
-NonNegativeFloat = Annotated[float, Ge(0)]
+NonNegativeFloat = Annotated[float, Strict(), Ge(0)]
 
-Fraction = Annotated[float, Ge(0), Lt(1)]
+Fraction = Annotated[float, Strict(), Ge(0), Lt(1)]
 """A part of a whole, less than all of it."""
 
 
 def check_ascending(values: list[float]) -> list[float]:
-    """Raises a ValueError for `[lo, hi]` the wrong way round."""
+    """Raises a ValueError if `[lo, hi]` is the wrong way round."""
     if values != sorted(values):
         raise ValueError("[lo, hi] with lo no greater than hi")
     return values
 
 
 FloatRange = Annotated[list[NonNegativeFloat], Len(2, 2), AfterValidator(check_ascending)]
-"""A lowest and a highest value, `[lo, hi]`."""
+"""An interval, `[lo, hi]`."""
 
 PositiveInts = Annotated[list[PositiveInt], Len(1)]
-"""One count a layer; at least one layer."""
+"""One number per layer, of at least one layer."""
 
 HeightWidth = Annotated[list[PositiveInt], Len(2, 2)]
 """A height and a width, in pixels."""
 
 Shape = tuple[int, ...]
-"""The shape of one example, without the batch: `(C, H, W)` for images."""
+"""The shape of one example, without the batch dimension: `(C, H, W)` for images."""
 
 
 def format_shape(shape: Shape) -> str:
-    """A shape as people write it: 1x28x28."""
+    """A shape such as `1x28x28`."""
     return "x".join(map(str, shape))
 
 
 def format_bytes(num_bytes: float) -> str:
-    """Bytes as people say them, in powers of a thousand."""
+    """A size such as `2.5 MB`, in powers of 1,000."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if num_bytes < 999.5:
             return f"{num_bytes:.3g} {unit}"

@@ -9,11 +9,9 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli import hydra_internals
-from aectl.config import CONFIGS, BadValueError, options, suggest
+from aectl.config import CONFIGS, GROUPS, BadValueError, options, spell, suggest
 from aectl.errors import UserError, one_line
 
-REPLACEABLE = ("dataset", "task")
-"""The groups that `aectl eval` may replace; a trained run keeps the others."""
 TILE = 256
 
 Advice = tuple[str, Any, str]
@@ -25,7 +23,7 @@ def error_message(error: Exception, config_name: str, arguments: list[str]) -> s
     text = one_line(str(error) or error.__cause__)
     if isinstance(error, BadValueError):
         default = OmegaConf.select(default_config(config_name, arguments), error.key)
-        return f"{text}; try {error.key}={'null' if default is None else default}"
+        return f"{text}; try {error.key}={spell(default)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as KEY=VALUE; quote a value with blanks or signs: \"KEY='VALUE'\""
     if missing := hydra_internals.missing_choice(error):
@@ -44,16 +42,12 @@ def unknown_choice(group: str, choice: str, known: list[str]) -> str:
 
 def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) -> str:
     """What to type instead of a key that the composed config does not have."""
-    groups = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name != "hydra"]
     group, _, leaf = key.rpartition(".")
-    top = key.split(".", maxsplit=1)[0]
-    if top in groups and config_name != "train" and not (config_name == "eval" and top in REPLACEABLE):
-        return f"{key}={value}: a trained run keeps its {top}; train another run for that"
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
     if owners:
-        return f"{key}={value}: that key belongs to {' and '.join(owners)}; add {owners[0]}"
+        return f"{key}={value}: only with {' or '.join(owners)}; add {owners[0]}"
     config = OmegaConf.to_container(default_config(config_name, arguments), resolve=False)
-    meant = suggest(key, groups + list(flatten_keys(config)))
+    meant = suggest(key, GROUPS + list(flatten_keys(config)))
     return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{meant}"
 
 

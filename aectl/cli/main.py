@@ -1,45 +1,36 @@
-"""The table of verbs. Imports nothing heavy: help, a typo and tab completion answer without torch."""
+"""`aectl VERB ...`: finds the verb and turns its arguments into Hydra's. Imports nothing heavy: help has to be quick."""
 
 import importlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from aectl import __version__
-from aectl.config import normalize_override, suggest
+from aectl.config import CONFIGS, GROUPS, normalize_override, suggest
 from aectl.errors import UserError, fail
 
-VERBS = {
-    "train": "train a model on a task, into a new folder below outputs/",
-    "eval": "measure a run beside classical baselines: tables, metrics.json and pictures",
-    "sample": "draw new images from a run, and interpolate between two test images",
-    "plot-latent": "draw the latent space of a run: scatter, grid of decoded points, traversals",
-    "predict": "apply a run to your own pictures, as they are, of any size",
-    "encode": "write the latents of pictures or of a split to a file",
-    "decode": "turn latents back into pictures",
-    "export": "write a run as ONNX, TorchScript or torch.export files",
-    "completion": "print the lines that make your shell complete verbs, keys and choices",
-}
+FIRST = ("train", "eval", "predict", "sample", "plot-latent")
+"""The verbs that help lists first."""
 
 HELP = """\
-aectl {version}: train autoencoders and work with the runs they leave behind
+aectl {version}: train autoencoders, evaluate them and put them to use
 
 usage: aectl VERB [RUN] [KEY=VALUE ...]
 
 {verbs}
 
 examples:
-  aectl train model=vae task=denoise          a first run, on embedded data: no download, under a minute
-  aectl eval latest                           does it beat what needs no network?
-  aectl train -m model=ae,vae model.latent_dim=2,8,32
+  aectl train model=vae task=denoise                    train on built-in digits, in under a minute
+  aectl eval latest                                     compare with classical baselines
+  aectl train -m model=ae,vae model.latent_dim=2,8,32   train all six combinations
   aectl train dataset=folder dataset.root=photos/ dataset.size=64 task=denoise model=rednet
   aectl predict latest input=noisy.png output=clean/
   tensorboard --logdir outputs
 
-aectl VERB --help tells more. RUN is a run's folder, a checkpoint file, or `latest`."""
+RUN is the folder of a run, a checkpoint file, or `latest`. For the keys of a verb: aectl VERB --help"""
 
 COMPLETION = """\
 _aectl() {
@@ -50,13 +41,26 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 complete -o nospace -o default -F _aectl aectl"""
 
 FLAGS_ALONE = ("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
-FLAGS_WITH_VALUE = (
-    *("--cfg", "-c", "--package", "-p", "--info", "-i"),
-    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-)
+FLAGS_WITH_VALUE = {
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
+    **dict.fromkeys(("--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"), ()),
+}
+"""Hydra's flags that take a value, each with the values that it takes; none listed means any."""
 
-LIST_OF_CHOICES = re.compile(r"(dataset|task)=[^\[{(]*,")
-"""`dataset=digits,fashion_mnist`: several evaluations."""
+REPLACEABLE = ("dataset", "task")
+"""The groups that `aectl eval` may replace. A trained run keeps the others."""
+
+
+def read_verbs() -> dict[str, str]:
+    """Each verb with what it does: the first line of the help in its YAML."""
+    helps = (re.search(r"template: \|\n +aectl (\S+) .* {3}(.+)", path.read_text()) for path in CONFIGS.glob("*.yaml"))
+    found = {match[1]: match[2] for match in helps if match}
+    order = [*FIRST, *sorted(found.keys() - {*FIRST})]
+    return {verb: found[verb] for verb in order} | {"completion": "print the code that gives bash tab completion"}
+
+
+VERBS = read_verbs()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -80,6 +84,7 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     """Hands a verb to Hydra; a mistake of the user's ends in one line and exit status 2."""
     try:
         given = normalize_arguments(verb, arguments)
+        check_replaceable(verb, given)
     except UserError as error:
         fail(f"aectl {verb}", error)
 
@@ -110,7 +115,7 @@ def command(name: str) -> Callable[..., Any]:
 
 
 def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
-    """What Hydra understands: flags first, the run as `run='...'`, every choice spelled as its file is.
+    """The arguments as Hydra reads them: flags first, the run as `run='...'`, each choice spelled like its file.
 
     Raises:
         UserError: an argument is neither a flag, a run nor KEY=VALUE.
@@ -120,37 +125,71 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
     overrides: list[str] = []
     words = iter(arguments)
     for word in words:
+        key, equals, value = word.partition("=")
         if word.startswith("-"):
-            flags += [word, *(next(words, "") for _ in range(takes_value(word)))]
-        elif word.startswith("run=") and word[4:5] not in ("'", '"'):
-            runs.append(quote(word[4:]))
-        elif verb == "train" and word.startswith("resume=") and word[7:] not in ("", "null") and word[7] not in "'\"":
-            overrides.append(f"resume={quote(word[7:])}")
-        elif verb != "train" and not overrides and ("=" not in word or Path(word).exists()):
+            flags += read_flag(word, words)
+        elif equals and key == "run":
+            runs.append(quote(value))
+        elif verb != "train" and not overrides and (not equals or Path(word).exists()):
             runs.append(quote(word))
-        elif "=" in word or word.startswith("~"):
+        elif verb == "train" and key == "resume" and value not in ("", "null"):
+            overrides.append(f"resume={quote(value)}")
+        elif (equals and key) or word.startswith("~"):
             overrides.append(normalize_override(word))
         else:
             raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
-    several = len(runs) > 1 or (verb == "eval" and any(LIST_OF_CHOICES.match(override) for override in overrides))
-    multirun = ["--multirun"] if several and not {"-m", "--multirun"} & set(flags) else []
+    if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
+        flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
     if any(word.startswith("resume='") for word in overrides):
         from aectl.cli.resume import stored_overrides
 
         overrides = [*stored_overrides(overrides), *overrides]
-    return flags + multirun + ([f"run={','.join(runs)}"] if runs else []) + overrides
+    return flags + ([f"run={','.join(runs)}"] if runs else []) + overrides
 
 
-def takes_value(flag: str) -> int:
-    """How many words follow this flag of Hydra's."""
-    name = flag.split("=", maxsplit=1)[0]
-    if name not in FLAGS_ALONE + FLAGS_WITH_VALUE:
-        raise UserError(f"{flag}: no such flag; see --help{suggest(name, list(FLAGS_ALONE + FLAGS_WITH_VALUE))}")
-    return int(name in FLAGS_WITH_VALUE and "=" not in flag and name not in ("--info", "-i"))
+def read_flag(word: str, following: Iterator[str]) -> list[str]:
+    """A flag of Hydra's with its value, which is the next word if it is not in this one.
+
+    Raises:
+        UserError: there is no such flag, or it does not take this value.
+    """
+    flag, equals, value = word.partition("=")
+    if flag in FLAGS_ALONE and not equals:
+        return [flag]
+    if flag not in FLAGS_WITH_VALUE:
+        raise UserError(f"{word}: no such flag; see --help{suggest(flag, [*FLAGS_ALONE, *FLAGS_WITH_VALUE])}")
+    if flag in ("--info", "-i") and not equals:
+        return [f"{flag}=all"]
+    value = value if equals else next(following, "")
+    choices = FLAGS_WITH_VALUE[flag]
+    if not value or (choices and value not in choices):
+        expected = f"one of {', '.join(choices)}" if choices else "a value"
+        raise UserError(f"{flag} {value}: expected {expected}, such as {flag} {(choices or ('VALUE',))[0]}")
+    return [flag, value]
+
+
+def has_several_choices(override: str) -> bool:
+    """Whether the override asks for several evaluations: `dataset=digits,fashion_mnist`."""
+    group, _, value = override.partition("=")
+    return group in REPLACEABLE and "," in re.split(r"[\[{(]", value)[0]
+
+
+def check_replaceable(verb: str, arguments: list[str]) -> None:
+    """Refuses to give a trained run another model, net or the like.
+
+    Raises:
+        UserError: an argument names such a group or a key in it.
+    """
+    for word in arguments if verb != "train" else []:
+        group = re.split(r"[.=@]", word.lstrip("+~"))[0]
+        if group in GROUPS and not (verb == "eval" and group in REPLACEABLE):
+            raise UserError(f"{word}: a trained run keeps its {group}; train another run for that")
 
 
 def quote(path: str) -> str:
     """The path in quotes, since Hydra's grammar gives `=`, `,` and blanks a meaning."""
+    if path.startswith(("'", '"')):
+        return path
     escaped = path.replace("'", "\\'")
     return f"'{escaped}'"
 
