@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from aectl.cli.hydra_hooks import claim_sweep_folder
+from aectl.cli.hydra_internals import Callback
 from aectl.io.atomic import write_json
 
 if TYPE_CHECKING:
@@ -19,10 +18,6 @@ class CrossEvaluation(Callback):
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gives the table a folder of its own, even if another one started in the same second."""
-        claim_sweep_folder(config)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keeps the report of a job; a failed job has printed its error."""

@@ -36,6 +36,8 @@ def error_message(error: Exception, config_name: str, arguments: list[str]) -> s
 
 
 def unknown_choice(group: str, choice: str, known: list[str]) -> str:
+    if not group:
+        return f"--config-name {choice}: no such config; see --info=searchpath"
     choices = sorted({*known, *options(group)})
     return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{suggest(choice, choices)}"
 

@@ -1,4 +1,4 @@
-"""Where Hydra's life cycle meets ours: a job is checked before its folder exists, and a sweep ends in a table."""
+"""What Hydra calls around the jobs of a verb: checks before anything is written, folders, and the table of a sweep."""
 
 import itertools
 import json
@@ -31,49 +31,62 @@ log = logging.getLogger(__name__)
 Job = dict[str, Any]
 
 
-class TrainHooks(Callback):
+class SweepFolder(Callback):
+    """Gives a sweep a folder of its own, and removes it if no job has written into it."""
+
+    claimed: ClassVar[list[Path]] = []
+
+    @fatal
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Claims the folder, also if another sweep has started in the same second, unless the user has named one."""
+        if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
+            set_sweep_folder(config, fresh_folder(Path(config.hydra.sweep.dir)))
+        self.claimed.append(Path(config.hydra.sweep.dir))
+
+    @classmethod
+    def discard_unused(cls) -> None:
+        """Removes the folders of sweeps that hold no result, with the folders that they lay in alone."""
+        while cls.claimed:
+            folder = cls.claimed.pop()
+            if not any(path.is_file() and path.name != "multirun.yaml" for path in folder.rglob("*")):
+                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    os.removedirs(folder.parent)
+
+
+class TrainHooks(SweepFolder):
     """What Hydra calls around the jobs of `aectl train`."""
 
-    sweep: ClassVar[Path | None] = None
-    """The folder of the sweep that this process runs."""
     prepared: ClassVar["Experiment | None"] = None
     """What was checked and built for the job that follows."""
 
     @fatal
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Nothing is written before the config is known to be good; then the run gets a folder of its own."""
+        """Checks the whole config before anything is written; then gives the run a folder of its own."""
         from aectl.cli.commands.train import prepare
 
         publish(config)
         try:
-            folder = restore_config(config) if config.resume is not None else None
+            resumed = restore_config(config) if config.resume is not None else None
             TrainHooks.prepared = prepare(config)
+            folder = resumed or fresh_folder(Path(config.hydra.run.dir))
         except UserError as error:
             fail("aectl train", user_message(error))
-        set_run_folder(config, folder or fresh_folder(Path(config.hydra.run.dir)), resumed=folder is not None)
+        set_run_folder(config, folder, resumed=resumed is not None)
 
     @classmethod
     def take_prepared(cls) -> "Experiment":
-        """The experiment for the job that starts; it is handed out once."""
+        """The experiment of the job that starts; it is handed over once."""
         experiment, cls.prepared = cls.prepared, None
         assert experiment, "Hydra has not called on_run_start"
         return experiment
 
     @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """A sweep gets a folder of its own, also beside one that has started in the same second."""
+        """Refuses to resume in a sweep."""
         if config.resume is not None:
-            fail("aectl train", f"resume={config.resume}: expected one run to go on with; leave out -m and sweep=")
-        claim_sweep_folder(config)
-        TrainHooks.sweep = Path(config.hydra.sweep.dir)
-
-    @classmethod
-    def discard_unstarted(cls) -> None:
-        """Removes the folder of a sweep of which no job was started, with the folders that it lay in alone."""
-        if cls.sweep and cls.sweep.is_dir() and {path.name for path in cls.sweep.iterdir()} <= {"multirun.yaml"}:
-            shutil.rmtree(cls.sweep)
-            with suppress(OSError):
-                os.removedirs(cls.sweep.parent)
+            fail("aectl train", f"resume={config.resume}: a sweep cannot resume a run; leave out -m and sweep=")
+        super().on_multirun_start(config, **kwargs)
 
     @fatal
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -84,14 +97,8 @@ class TrainHooks(Callback):
             raise SystemExit(1)
 
 
-def claim_sweep_folder(config: DictConfig) -> None:
-    """Gives a sweep a folder of its own, unless the user has named one."""
-    if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
-        set_sweep_folder(config, fresh_folder(Path(config.hydra.sweep.dir)))
-
-
 def run_job(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
-    """A command as Hydra runs it: a mistake ends it in one line, but in a sweep of trainings the other jobs go on."""
+    """A command as Hydra runs it: a user's error ends it in one line, but does not end a sweep of trainings."""
 
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
@@ -109,13 +116,13 @@ def run_job(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 
 
 def user_message(error: UserError) -> str:
-    """The error in one line, with what to try instead."""
+    """The error in one line, with a value to try instead."""
     hydra = HydraConfig.get()
     return error_message(error, str(hydra.job.config_name), list(hydra.overrides.task))
 
 
 def report_failed_job(error: Exception, number: int, folder: Path) -> float:
-    """Says that a job of a sweep failed and leaves it for the table; its objective is no number."""
+    """Prints and stores why a job of a sweep failed. Its objective is NaN."""
     reason = user_message(error) if isinstance(error, UserError) else repr(error)
     log.info("job %s failed", number, exc_info=error)
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
@@ -124,26 +131,30 @@ def report_failed_job(error: Exception, number: int, folder: Path) -> float:
 
 
 def fresh_folder(wanted: Path) -> Path:
-    """Makes the folder, or `wanted-2`, `wanted-3`, ... if somebody else has it: no two runs share one."""
+    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken: no two runs share one.
+
+    Raises:
+        UserError: the path has no name that a number could be added to.
+    """
+    if not wanted.name:
+        raise UserError(f"hydra.run.dir={wanted}: expected a folder for this run alone, such as outputs/my-run")
     for number in itertools.count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
+        with suppress(FileExistsError):
             folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
+            return folder
     raise AssertionError("unreachable: the count has no end")
 
 
 def read_job(summary: Path) -> Job:
-    """What a job of a sweep left: its summary, its overrides and where it is."""
+    """The summary of a job of a sweep, with its overrides and its folder."""
     overrides = yaml.safe_load((summary.parent / ".hydra" / "overrides.yaml").read_text())
     keys = dict(override.split("=", 1) for override in overrides)
     return {"best": math.nan, **json.loads(summary.read_text()), "overrides": keys, "folder": summary.parent}
 
 
 def print_sweep(jobs: list[Job]) -> None:
-    """The jobs of a sweep as a table: what was varied, the best validation loss, the time, the folder."""
+    """Prints a table of jobs: what was varied, the best validation loss, the time and the folder."""
     from aectl.io.tables import make_table, print_table
 
     keys = list(dict.fromkeys(key for job in jobs for key in job["overrides"]))

@@ -95,11 +95,14 @@ def set_sweep_folder(config: DictConfig, folder: Path) -> None:
 
 
 def missing_choice(error: Exception) -> tuple[str, str, list[str]] | None:
-    """The group, the choice that it does not have, and those that Hydra knows, if that is the error."""
+    """The group, the choice that it does not have, and those that Hydra knows, if that is the error.
+
+    The group is empty if it is the config of the verb itself that is missing.
+    """
     if not isinstance(error, MissingConfigException) or not error.missing_cfg_file:
         return None
-    group, _, choice = error.missing_cfg_file.partition("/")
-    return group, choice, list(error.options or [])
+    group, slash, choice = error.missing_cfg_file.partition("/")
+    return (group, choice, list(error.options or [])) if slash else ("", group, [])
 
 
 def ambiguous_key(message: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`aectl VERB ...`: finds the verb and turns its arguments into Hydra's. Imports nothing heavy: help has to be quick."""
+"""`aectl VERB ...`: finds the verb and turns its arguments into Hydra's. Imports nothing heavy: help is to be quick."""
 
 import importlib
 import os
@@ -89,7 +89,7 @@ def run_verb(verb: str, arguments: list[str]) -> None:
         fail(f"aectl {verb}", error)
 
     from aectl.cli.error_messages import error_message
-    from aectl.cli.hydra_hooks import TrainHooks, run_job
+    from aectl.cli.hydra_hooks import SweepFolder, run_job
     from aectl.cli.hydra_internals import CONFIG_ERRORS, run_app
 
     name = verb.replace("-", "_")
@@ -99,10 +99,11 @@ def run_verb(verb: str, arguments: list[str]) -> None:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None
     except CONFIG_ERRORS as error:
-        TrainHooks.discard_unstarted()
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         fail(f"aectl {verb}", error_message(error, name, given))
+    finally:
+        SweepFolder.discard_unused()
 
 
 def command(name: str) -> Callable[..., Any]:

@@ -55,6 +55,32 @@ MISTAKES = {
     "eval baselines=maybe": ["baselines=maybe", "true or false", "try baselines=true"],
     "eval embeddings=3": ["embeddings=3", "true or false", "try embeddings=true"],
     "eval cache=5": ["cache=5", "a string", "try cache="],
+    "train --epochs 5": ["--epochs", "no such flag", "--help"],
+    "train --cfg foo": ["--cfg foo", "one of job, hydra, all"],
+    "train --info=foo": ["--info foo", "defaults-tree"],
+    "train --package": ["--package", "expected a value"],
+    "train --config-name foo": ["--config-name foo", "no such config"],
+    "train --config-dir /nowhere": ["/nowhere", "not found"],
+    "train =vae": ["=vae", "KEY=VALUE"],
+    "train model=": ["model=", "no such model", "ae, beta_vae, rednet, vae"],
+    "train model=[vae]": ["model", "one choice"],
+    "train ~model": ["model", "one choice"],
+    "train model=ae dataset=folder": ["dataset.root", "has no default"],
+    "train model.latent_dim={a:1}": ["model.latent_dim={'a': 1}", "an integer"],
+    "train model.latent_dim=null": ["model.latent_dim=null", "an integer"],
+    "train ~model.latent_dim": ["model.latent_dim", "VAE needs this key"],
+    "train model._target_=aectl.nothing.X": ["aectl.nothing.X", "cannot be imported"],
+    "train data.batch_size=1e3": ["data.batch_size=1000.0", "an integer", "try data.batch_size="],
+    "train seed='1'": ["seed=1", "an integer"],
+    "train seed=1.5": ["seed=1.5", "an integer"],
+    "train hydra.run.dir=": ["hydra.run.dir=", "expected a folder"],
+    "train resume=nowhere": ["resume=nowhere", "aectl train"],
+    "train -m resume=latest": ["resume=latest", "aectl train"],
+    "train trainer.accelerator=tpu": ["trainer.accelerator=tpu", "'cpu'"],
+    "eval net=mlp": ["net=mlp", "a trained run keeps its net"],
+    "eval net.hidden=[4]": ["net.hidden=[4]", "a trained run keeps its net"],
+    "eval task.sigma=0.5": ["task.sigma=0.5", "add task=denoise"],
+    "sample dataset=digits": ["dataset=digits", "a trained run keeps its dataset"],
     "sample n=0": ["n=0", "greater than 0", "try n=64"],
     "plot-latent split=tset": ["split=tset", "'train', 'val' or 'test'"],
 }
@@ -67,6 +93,14 @@ def test_a_mistake_gets_one_line_and_writes_nothing(typed: str, aectl: Aectl, tm
     assert result.out == ""
     assert result.err.count("\n") == 1
     assert all(part in result.err for part in MISTAKES[typed]), result.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("typed", ["eval a b", "sample a b"])
+def test_mistake_in_a_sweep_leaves_no_folder(typed: str, aectl: Aectl, tmp_path: Path) -> None:
+    result = aectl(*typed.split())
+    assert result.status == 2
+    assert result.err.splitlines()[-1].startswith(f"aectl {typed.split(maxsplit=1)[0]}: ")
     assert not list(tmp_path.iterdir())
 
 

@@ -158,7 +158,9 @@ class TestSweep:
     def test_a_job_that_fails_is_reported_and_the_others_go_on(self, aectl: Aectl) -> None:
         result = aectl("train", "-m", "model.latent_dim=-1,4", *SMALL, *QUICK)
         assert result.status == 1
-        assert "job 0 failed: model.latent_dim=-1: expected greater than 0; try model.latent_dim=16" in result.err
+        assert (
+            "job 0 failed: model.latent_dim=-1: expected a number greater than 0; try model.latent_dim=16" in result.err
+        )
         assert "Traceback" not in result.err
         assert result.out.index("failed") > result.out.index("best first")
         assert len(list(Path("outputs").rglob("best.ckpt"))) == 1

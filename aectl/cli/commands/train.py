@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli.error_messages import advice_before_training, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
-from aectl.config import to_plain
+from aectl.config import GROUPS, options, to_plain
+from aectl.errors import UserError
 from aectl.models.capabilities import HasLatent, IsConditional
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import PARTS
@@ -38,7 +39,14 @@ def prepare(config: DictConfig) -> Experiment:
 
 
 def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]:
-    """The choices of the config groups that a run is built from when it is opened: model, net, task, ..."""
+    """The choices of the config groups that a run is built from when it is opened: model, net, task, ...
+
+    Raises:
+        UserError: one of the groups that every run needs has no choice or several.
+    """
+    for group in PARTS:
+        if group in GROUPS and choices.get(group) in (None, "null"):
+            raise UserError(f"{group}: expected one choice, such as {group}={options(group)[0]}")
     return {group: choice for group, choice in choices.items() if group in cfg and group in {*PARTS, *cfg.model}}
 
 
