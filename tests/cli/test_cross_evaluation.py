@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from aectl.cli.cross_evaluation import CrossEvaluation
+from aectl.cli.hydra_hooks import SweepFolder
 from tests.cli.test_eval import Table, tables
 from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
 
@@ -129,6 +129,6 @@ def test_two_tables_of_the_same_second_have_different_folders(tmp_path: Path) ->
     folders = []
     for _ in range(2):
         config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "eval")}, "overrides": {"hydra": []}}})
-        CrossEvaluation().on_multirun_start(config)
+        SweepFolder().on_multirun_start(config)
         folders.append(config.hydra.sweep.dir)
     assert folders == [str(tmp_path / "eval"), str(tmp_path / "eval-2")]
