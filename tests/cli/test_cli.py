@@ -68,7 +68,7 @@ MISTAKES = {
     "train model=ae dataset=folder": ["dataset.root", "has no default"],
     "train model.latent_dim={a:1}": ["model.latent_dim={'a': 1}", "an integer"],
     "train model.latent_dim=null": ["model.latent_dim=null", "an integer"],
-    "train ~model.latent_dim": ["model.latent_dim", "VAE needs this key"],
+    "train ~model.latent_dim": ["model.latent_dim", "VAE requires this parameter", "add +model.latent_dim=VALUE"],
     "train model._target_=aectl.nothing.X": ["aectl.nothing.X", "cannot be imported"],
     "train data.batch_size=1e3": ["data.batch_size=1000.0", "an integer", "try data.batch_size="],
     "train seed='1'": ["seed=1", "an integer"],
