@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 
-from aectl.data.source import Split, SplitName, hold_out_indices
+from aectl.data.source import Source, Split, SplitName, hold_out_indices
 from aectl.modalities.pixels import to_uint8
-from aectl.types import PositiveInt, Shape
+from aectl.types import PositiveInt
 
 SIDE = 8
 
 
-class Digits:
+class Digits(Source):
     """1,797 handwritten digits of 8 x 8 pixels in 10 classes, 1,294 to train, 144 to validate and 359 to test.
 
     Arguments:
@@ -25,10 +25,7 @@ class Digits:
 
     def __init__(self, size: PositiveInt = SIDE) -> None:
         self.size = size
-        self.shape: Shape = (1, size, size)
-
-    def prepare(self) -> None:
-        """Nothing to do: the files are part of scikit-learn."""
+        self.shape = (1, size, size)
 
     def split(self, name: SplitName) -> Split:
         digits = load_digits()

@@ -5,9 +5,9 @@ import skimage.data
 import torch
 from sklearn.datasets import load_sample_image
 
-from aectl.data.source import Split, SplitName
+from aectl.data.source import Source, Split, SplitName
 from aectl.errors import UserError
-from aectl.types import PositiveInt, Shape
+from aectl.types import PositiveInt
 
 PHOTOS = {
     "train": ("astronaut", "coffee", "rocket", "stereo_motorcycle", "retina", "immunohistochemistry", "china.jpg"),
@@ -17,7 +17,7 @@ PHOTOS = {
 SHORTEST_SIDE = 300
 
 
-class Photos:
+class Photos(Source):
     """Square patches at fixed random positions of ten photographs; each photograph is in one split only.
 
     Arguments:
@@ -33,10 +33,7 @@ class Photos:
             )
         self.size = size
         self.patches_per_photo = patches_per_photo
-        self.shape: Shape = (3, size, size)
-
-    def prepare(self) -> None:
-        """Nothing to do: the files are part of both libraries."""
+        self.shape = (3, size, size)
 
     def split(self, name: SplitName) -> Split:
         rng = np.random.default_rng(0)

@@ -34,12 +34,11 @@ class Source(Protocol):
     shape: Shape
 
     def prepare(self) -> None:
-        """Downloads or decodes what is missing, so that no run starts without its data.
+        """Downloads or decodes what is missing, so that no run starts without its data; nothing by default.
 
         Raises:
             UserError: the data are missing and not available.
         """
-        ...
 
     def split(self, name: SplitName) -> Split:
         """The examples of one split; the splits are disjoint."""

@@ -178,11 +178,6 @@ def test_quality_is_the_mean_psnr_of_the_clipped_images() -> None:
     assert quality(target, target) == pytest.approx(100)
 
 
-def test_a_filter_cannot_be_set_on_vectors() -> None:
-    with pytest.raises(CannotFitError, match="filters neighbouring pixels, which only images have"):
-        Gaussian().fit(unread, given(np.zeros((4, 9), np.float32)), psnr)
-
-
 @pytest.mark.parametrize("components", [1, 7, 30])
 def test_pca_agrees_with_scikit_learn(components: int) -> None:
     train, images = digits(300)[:250], digits(300)[250:]

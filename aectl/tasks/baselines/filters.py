@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from aectl.tasks.baselines.base import Baseline, CannotFitError, Pairs, Score, State
+from aectl.tasks.baselines.base import Baseline, Pairs, Score, State
 
 Setting = dict[str, Any]
 
@@ -22,8 +22,6 @@ class Filter(Baseline):
 
     def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         pairs = val()
-        if pairs.input.ndim != 4:
-            raise CannotFitError("filters neighbouring pixels, which only images have")
         scores = [score(self.apply(pairs.input, **setting), pairs.target).mean() for setting in self.settings]
         return {"best": np.array(np.argmax(np.nan_to_num(scores, nan=-np.inf)))}
 
