@@ -1,4 +1,4 @@
-"""sample and plot-latent on runs that were trained once."""
+"""sample and plot-latent."""
 
 import re
 from pathlib import Path

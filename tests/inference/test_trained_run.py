@@ -11,6 +11,7 @@ from PIL import Image
 
 import aectl as package
 from aectl.errors import UserError
+from aectl.inference.export import load
 from tests.support.pictures import photo
 
 
@@ -54,3 +55,20 @@ def test_a_picture_in_any_form_is_restored_alike(runs: dict[str, Path], tmp_path
     for kind in (str(file), picture, rows, rows / 255, planes, planes.float() / 255, planes[None]):
         assert np.array_equal(run.predict(kind), expected)
     assert torch.equal(run.encode(rows), run.encode(planes))
+
+
+def test_exported_files_compute_what_the_run_does(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = package.open(str(runs["vector"]), accelerator="cpu")
+    paths = run.export(tmp_path / "files")
+    assert [path.name for path in paths] == ["whole.pt2", "encoder.pt2", "decoder.pt2"]
+    x = torch.rand(3, 1, 8, 8)
+    torch.testing.assert_close(load("torch_export", paths[0])(x), run.reconstruct(x), atol=1e-4, rtol=0)
+
+
+def test_samples_come_from_the_sampler_that_is_named(runs: dict[str, Path]) -> None:
+    run = package.open(str(runs["vector"]), accelerator="cpu")
+    prior, gaussian, mixture = (run.sample(4, sampler=name) for name in ("prior", "gaussian", "mixture"))
+    assert torch.equal(run.sample(4), prior)
+    assert prior.shape == gaussian.shape == mixture.shape == (4, 1, 8, 8)
+    assert not torch.equal(prior, gaussian)
+    assert not torch.equal(gaussian, mixture)

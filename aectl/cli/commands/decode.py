@@ -1,4 +1,4 @@
-"""`aectl decode`: latents back to pictures, or to the numbers of vectors."""
+"""`aectl decode`: latents back into pictures, or into vectors."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ from aectl.plots import image_grid
 from aectl.types import NonNegativeInt
 
 GRID = 100
-"""Pictures, at most, in the picture of all."""
+"""The most pictures in the grid of all."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
 def decode_from_file(
     trained: TrainedRun, latents: str | None, label: NonNegativeInt | None, output: str | None, overwrite: bool
 ) -> None:
-    """Writes a PNG for each latent, under the name that came with it, and one of the first hundred together.
+    """Writes a PNG for each latent, under its name, and one of the first hundred together.
 
     Vectors have no picture: they go into one .npz file.
     """
@@ -73,7 +73,7 @@ def choose_labels(trained: TrainedRun, table: LatentTable, label: int | None, la
 
 
 def write_pictures(images: Tensor, paths: list[Path], folder: Path) -> None:
-    """Writes each of (N, C, H, W) uint8, and the first ones together."""
+    """Writes each image of (N, C, H, W) uint8, and the first `GRID` together."""
     for image, path in zip(track(images, "decode"), paths, strict=True):
         image_grid.save_png(image, path)
     grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))

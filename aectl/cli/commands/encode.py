@@ -44,7 +44,7 @@ def encode_whole_split(trained: TrainedRun, split: SplitName) -> LatentTable:
 
 
 def encode_files(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
-    """The latents of pictures as they are, scaled and cut to the size of the model's input.
+    """The latents of pictures as they are, scaled and cropped to the size of the model's input.
 
     Raises:
         UnreadableError: one of them is no picture.

@@ -29,7 +29,7 @@ def plot_latent(
     traversals: PositiveInt,
     steps: PositiveInt,
 ) -> None:
-    """Leaves a scatter of the latents in the run, and a grid of decoded points or traversals of each dimension."""
+    """Writes a scatter of the latents, and a grid of decoded points or traversals, into the run."""
     trained.latent_model()
     if label is None and isinstance(trained.model, IsConditional):
         print("decoding as class 0; label=NUMBER chooses another")

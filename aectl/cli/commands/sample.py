@@ -35,7 +35,7 @@ def sample(
     components: PositiveInt,
     steps: PositiveInt,
 ) -> None:
-    """Leaves samples as numbers, a grid of them, and an interpolation between two test images in the run."""
+    """Writes samples as an array and a grid, and an interpolation between two test images, into the run."""
     modality = trained.modality
     chosen = choose_sampler(trained, sampler)
     outputs = trained.sample(n, temperature, chosen, components, label)
