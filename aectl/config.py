@@ -1,4 +1,4 @@
-"""Where the configs are, and what may stand in them. Imports nothing heavy but the classes that it checks."""
+"""Finds the shipped configs, and checks configs against constructors. Imports nothing heavy but what it checks."""
 
 import difflib
 import importlib
@@ -16,12 +16,8 @@ CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "conf
 """Inside the installed package, or beside it in a checkout."""
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name != "hydra")
 """The config groups: `model`, `task`, ..."""
-
-
 GIVEN_BY_PROGRAM = "source"
-"""The one constructor argument that no config holds: the data set, for its loader."""
-
-
+"""The one constructor argument that no config holds: the data set of the loader."""
 PYDANTIC_WORDS = {
     r"^Input should be |^Value error, |, (unable|got) .*| after validation.*": "",
     r"^List should have": "a list of",
@@ -34,7 +30,7 @@ PYDANTIC_WORDS = {
 
 
 class BadValueError(UserError):
-    """A value that its constructor does not take."""
+    """A value of the wrong type, or out of range."""
 
     def __init__(self, key: str, value: Any, wanted: str) -> None:
         super().__init__(f"{key}={spell(value)}: {wanted}")
@@ -53,13 +49,13 @@ def options(group: str) -> list[str]:
 
 
 def suggest(word: str, words: list[str]) -> str:
-    """`; did you mean X?` for the word that was probably meant, else nothing."""
+    """`; did you mean X?` if one of the words is close, else nothing."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def normalize_override(override: str) -> str:
-    """An override with its choices spelled as their files are: `task=super_res` is `task=super-res`."""
+    """An override with choices spelled as their files: `task=super-res` for `task=super_res`."""
     group, equals, value = override.partition("=")
     if not equals or not (CONFIGS / group).is_dir():
         return override
@@ -96,11 +92,11 @@ def target_nodes(config: Any, path: str = "") -> Iterator[tuple[str, dict[str, A
 
 
 def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
-    """Holds a resolved config against the annotations of the constructors it names, and of its top-level keys.
+    """Checks a resolved config against the annotations of its constructors and top-level keys.
 
     Raises:
-        BadValueError: a value has the wrong type or is out of range; the first one found.
-        UserError: a constructor lacks an argument, or does not take one.
+        BadValueError: the first value of the wrong type or out of range.
+        UserError: a parameter is missing or unknown.
     """
     check_values({key: value for key, value in config.items() if key in top_level}, top_level, "")
     for path, node in sorted(target_nodes(config), key=cost_of_import):
@@ -112,13 +108,13 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
 
 
 def cost_of_import(node: tuple[str, dict[str, Any]]) -> tuple[bool, int]:
-    """What needs no torch is checked first, and a node before the places that refer to it."""
+    """Checks first what needs no torch, and outer nodes before inner ones."""
     path, config = node
     return config["_target_"] != "aectl.training.trainer.TrainerConfig", path.count(".")
 
 
 def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    """That the constructor takes each argument and, but for what the program passes itself, gets all it needs."""
+    """Raises a UserError for an unknown parameter, or a missing one that the program does not give itself."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = {k: p for k, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
     for name in arguments.keys() - parameters.keys():
@@ -133,7 +129,7 @@ def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]
 
 
 def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: str) -> None:
-    """Validates each value without nodes against its annotation."""
+    """Raises a BadValueError for a value that does not fit its annotation; passes over nodes."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     for name, value in values.items():
@@ -146,7 +142,7 @@ def check_values(values: dict[str, Any], annotations: dict[str, Any], prefix: st
 
 
 def expected_values(error: Any) -> str:
-    """What pydantic would have taken, in a few words."""
+    """What pydantic expected, in a few words."""
     expected = []
     for item in error.errors():
         text = item["msg"]

@@ -60,7 +60,7 @@ def input_files(input: str | None) -> tuple[Path, list[Path]]:
 
 def output_folder(trained: TrainedRun, output: str | None, name: str) -> Path:
     """The folder that the key `output` names, else one in the run."""
-    return Path(output).expanduser() if output else trained.run.place(name)
+    return Path(output).expanduser() if output else trained.run.output_path(name)
 
 
 def print_written(first: object, *others: object) -> None:

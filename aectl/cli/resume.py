@@ -1,4 +1,4 @@
-"""`aectl train resume=RUN`: the config that the run was trained with, under the few changes that leave it the same run.
+"""`aectl train resume=RUN`: takes the config from the run, with the few changes that a resumed run allows.
 
 Imports nothing heavy, and neither Lightning nor torch.
 """
@@ -11,12 +11,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl.config import CONFIGS, check, options
 from aectl.errors import UserError
+from aectl.io.archives import read_text
 from aectl.runs.index import latest_run
 
-FREE = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
-"""The keys of `trainer` that may change."""
-FREE_GROUPS = ("callbacks", "tracker")
-NOT_OF_THE_RUN = ("resume", "outputs", "trust")
+FREE_TRAINER_KEYS = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
+FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))
+"""The groups and keys that may change when a run is resumed."""
+NOT_STORED = ("resume", "outputs", "trust")
+"""The keys that are about the call, not about the run."""
+MAX_BYTES = 10**6
+"""Of what Hydra writes about a run."""
 
 
 def find_run(where: str, outputs: str) -> Path:
@@ -34,15 +38,17 @@ def find_run(where: str, outputs: str) -> Path:
 
 
 def stored_choices(folder: Path) -> dict[str, str]:
-    """The choice of each config group that the run was started with, as far as Hydra has left word of it."""
-    path = folder / ".hydra" / "hydra.yaml"
-    stored = yaml.safe_load(path.read_text()) if path.is_file() else None
-    chosen = stored["hydra"]["runtime"]["choices"] if stored else {}
-    return {group: str(name) for group, name in chosen.items() if "/" not in group and group != "sweep" and name}
+    """The choice of each config group that the run was started with; none if Hydra's record of them is damaged."""
+    try:
+        stored = yaml.safe_load(read_text(folder / ".hydra" / "hydra.yaml", MAX_BYTES))
+        chosen = stored["hydra"]["runtime"]["choices"].items()
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}
+    return {group: str(name) for group, name in chosen if "/" not in group and group != "sweep" and name}
 
 
 def stored_overrides(arguments: list[str]) -> list[str]:
-    """The choices of the run that these arguments resume, but for those they make themselves: to stand before them.
+    """The choices of the run to resume as overrides, except for groups that the arguments choose themselves.
 
     Raises:
         UserError: there is no such run.
@@ -54,10 +60,10 @@ def stored_overrides(arguments: list[str]) -> list[str]:
 
 
 def restore_config(config: DictConfig) -> Path:
-    """Makes a composed config that of the run that it resumes, in place, and returns its folder.
+    """Replaces a composed config, in place, by that of the run to resume, and returns the run's folder.
 
     Raises:
-        UserError: there is no such run, or a key was given that would make it another.
+        UserError: there is no such run, or a key was given that may not change.
     """
     from aectl.runs.stored_config import read_config
 
@@ -66,45 +72,45 @@ def restore_config(config: DictConfig) -> Path:
     stored = read_config(folder, config.trust)
     for override in config.hydra.overrides.task:
         key, _, value = override.lstrip("+~").partition("=")
-        if key not in NOT_OF_THE_RUN:
+        if key not in NOT_STORED:
             apply_override(stored, config, key, value, stored_choices(folder))
     with read_write(config), open_dict(config):
         for key in [key for key in config if key != "hydra"]:
             del config[key]
-        for key in [key for key in stored if key != "hydra"]:
+        for key in [key for key in stored if key != "hydra"]:  # what Hydra does is not for a stored config to say
             config[key] = stored[key]
         config.resume = str(folder)
     return folder
 
 
 def apply_override(stored: DictConfig, composed: DictConfig, key: str, value: str, chosen: dict[str, str]) -> None:
-    """Takes over what the command line says of one key or group.
+    """Changes one key or group of the stored config to what the command line says.
 
     Raises:
-        UserError: it would make another run of this one.
+        UserError: it may not change.
     """
-    if (CONFIGS / key).is_dir() and (key in chosen or key not in FREE_GROUPS):
-        if value == chosen.get(key, value):
+    is_free = key in FREE or key.partition(".")[0] in FREE
+    if (CONFIGS / key).is_dir():
+        if value == chosen.get(key, None if is_free else value):
             return
-        if key not in FREE_GROUPS:
+        if not is_free:
             refuse_change(key, value, chosen[key])
     new, old = plain_value(composed, key), plain_value(stored, key)
     if new == old:
         return
-    group, _, leaf = key.partition(".")
-    if group not in FREE_GROUPS and not (group == "trainer" and leaf in FREE):
+    if not is_free:
         refuse_change(key, new, "no such key" if old is None else old)
     OmegaConf.update(stored, key, new, merge=False, force_add=True)
 
 
 def refuse_change(key: str, new: Any, old: Any) -> None:
-    free = ", ".join([*(f"trainer.{name}" for name in FREE), *FREE_GROUPS])
     raise UserError(
-        f"{key}={new}: the run is trained with {old}; expected no change but of {free}; train another run for that"
+        f"{key}={new}: the run is trained with {old}; only {', '.join(FREE)} may change when it is resumed; "
+        "for any other change train a new run"
     )
 
 
 def plain_value(config: DictConfig, key: str) -> Any:
-    """The value of a key, plain, or none."""
+    """The value of a key, plain, or None."""
     value = OmegaConf.select(config, key)
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -1,13 +1,13 @@
-"""What is looked at before a file from somebody else is read: its kind, its size, and what it would grow to."""
+"""Checks a stranger's file before it is read: its kind, its size, and what it would unpack to."""
 
 import gzip
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-SMALL = 256 * 2**20
-"""Bytes that any file may unpack to."""
-MOST_GROWTH = 100
+HARMLESS_BYTES = 256 * 2**20
+"""What any file may unpack to."""
+MAX_RATIO = 100
 """Times its own size that a larger file may unpack to: more than arrays and pictures need, less than a bomb."""
 PART_BYTES = 2**20
 MS_DOS_FOLDER = 0x10
@@ -18,7 +18,7 @@ def read_text(path: Path, most: int) -> str:
     """The text of a regular file.
 
     Raises:
-        ValueError: it is no such file, longer than `most` bytes, or not UTF-8.
+        ValueError: it is a pipe or a device, longer than `most` bytes, or not UTF-8.
     """
     if not path.is_file():  # a pipe or a device may never end
         raise ValueError("not a regular file")
@@ -30,8 +30,8 @@ def read_text(path: Path, most: int) -> str:
 
 
 def check_unpacked_size(unpacked: int, packed: int) -> None:
-    """Raises a ValueError for what is meant to fill the memory when it is unpacked; sizes in bytes."""
-    if unpacked > max(SMALL, MOST_GROWTH * packed):
+    """Raises a ValueError for a possible decompression bomb; sizes in bytes."""
+    if unpacked > max(HARMLESS_BYTES, MAX_RATIO * packed):
         raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}; possible decompression bomb")
 
 
@@ -50,16 +50,16 @@ def read_gzip(path: Path) -> Iterator[bytes]:
 
 
 def has_directory_flag(entry: zipfile.ZipInfo) -> bool:
-    """Whether torch takes an entry for a folder: it then reads nothing into the memory that the weights are to have."""
+    """Whether torch takes an entry for a folder, and would leave the memory for its weights uninitialized."""
     return entry.is_dir() or bool(entry.external_attr & MS_DOS_FOLDER)
 
 
 def list_entries(path: Path) -> list[zipfile.ZipInfo]:
-    """What lies in a zip archive.
+    """The entries of a zip archive.
 
     Raises:
-        ValueError: two entries have one name, or they would fill the memory.
-        zipfile.BadZipFile: it is no zip archive, or not whole.
+        ValueError: two of them have the same name, or it may be a decompression bomb.
+        zipfile.BadZipFile: it is truncated, or not a zip archive.
     """
     if not path.is_file():
         raise ValueError("not a regular file")

@@ -1,6 +1,7 @@
-"""Latents as files: .npy, .npz, .csv and .parquet. Knows only numpy and, for parquet, pyarrow."""
+"""Latents as .npy, .npz, .csv and .parquet files."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,16 +12,14 @@ from aectl.io import npz
 from aectl.io.archives import check_unpacked_size
 from aectl.io.atomic import write_atomic
 
-SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
-
 
 class LatentTable(NamedTuple):
-    """Latents and what they belong to.
+    """Latents and the examples that they belong to.
 
     Arguments:
-        names: the file or place of each example, (N,).
+        names: the file or index of each example, (N,).
         codes: (N, D) float32.
-        labels: the class of each example, where there are any.
+        labels: the class of each example, if there are any.
     """
 
     names: list[str]
@@ -29,17 +28,20 @@ class LatentTable(NamedTuple):
 
 
 def check_suffix(path: str) -> Path:
-    """The path, if its ending is one of a format that is known."""
+    """The path.
+
+    Raises:
+        UserError: it does not end as a known format does.
+    """
     found = Path(path).expanduser()
-    if found.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path}: unknown ending {found.suffix or '(none)'}; expected one of {', '.join(SUFFIXES)}")
+    if found.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: unknown suffix {found.suffix or '(none)'}; expected one of {', '.join(FORMATS)}")
     return found
 
 
 def save(table: LatentTable, path: Path) -> Path:
-    """Writes the table in the format that the name ends in; .npy holds the codes alone."""
-    savers = {".npy": save_npy, ".npz": save_npz, ".csv": save_csv, ".parquet": save_parquet}
-    return write_atomic(path, lambda aside: savers[path.suffix.lower()](table, aside))
+    """Writes the table in the format of the suffix; .npy holds the codes alone."""
+    return write_atomic(path, lambda temporary: FORMATS[path.suffix.lower()].save(table, temporary))
 
 
 def load(path: Path) -> LatentTable:
@@ -48,15 +50,14 @@ def load(path: Path) -> LatentTable:
     Raises:
         UserError: there is no such file, it is damaged, or holds something else.
     """
-    loaders = {".npy": load_npy, ".npz": load_npz, ".csv": load_csv, ".parquet": load_parquet}
     try:
-        table = loaders[path.suffix.lower()](path)
+        table = FORMATS[path.suffix.lower()].load(path)
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError, StopIteration, csv.Error) as error:
         raise UserError(f"{path}: not readable as latents ({one_line(error)})") from error
     if table.codes.ndim != 2 or not np.issubdtype(table.codes.dtype, np.floating):
-        raise UserError(f"{path}: an array of {table.codes.shape} {table.codes.dtype}; expected numbers of (N, D)")
+        raise UserError(f"{path}: an array of {table.codes.shape} {table.codes.dtype}; expected (N, D) floating point")
     return table
 
 
@@ -109,35 +110,37 @@ def load_parquet(path: Path) -> LatentTable:
 
 
 def columns(table: LatentTable) -> list[str]:
-    """The heads of the columns: name, label where there is one, z1, z2, ..."""
+    """The column names: name, label if there are any, z1, z2, ..."""
     labels = [] if table.labels is None else ["label"]
     return ["name", *labels, *latent_columns(table.codes.shape[1])]
 
 
 def latent_columns(n: int) -> list[str]:
-    """The heads of the numbers in a code."""
     return [f"z{index + 1}" for index in range(n)]
 
 
 def rows(table: LatentTable) -> list[list[Any]]:
-    """A row for each example."""
     labels = [[] for _ in table.names] if table.labels is None else [[label] for label in table.labels]
     return [[name, *label, *code.tolist()] for name, label, code in zip(table.names, labels, table.codes, strict=True)]
 
 
 def table_from_rows(heads: list[str], found: list[list[Any]]) -> LatentTable:
-    """A table of columns by name."""
+    """The table of rows under column names.
+
+    Raises:
+        ValueError: the columns or their number are not those that `save` writes.
+    """
     first = 2 if heads[1:2] == ["label"] else 1
     if heads[:1] != ["name"] or not heads[first:] or heads[first:] != latent_columns(len(heads) - first):
-        raise ValueError(f"its columns are {', '.join(heads)}; expected name, label if there is one, z1, z2, ...")
+        raise ValueError(f"columns {', '.join(heads)}; expected name, label if there are any, z1, z2, ...")
     if any(len(row) != len(heads) for row in found):
-        raise ValueError(f"its rows are not all of {len(heads)} values")
+        raise ValueError(f"rows of other than {len(heads)} values")
     codes = np.array([[float(value) for value in row[first:]] for row in found], np.float32).reshape(len(found), -1)
     return LatentTable([str(row[0]) for row in found], codes, [str(row[1]) for row in found] if first == 2 else None)
 
 
 def import_pyarrow() -> tuple[Any, Any]:
-    """The library for parquet.
+    """pyarrow, and its module for parquet.
 
     Raises:
         UserError: it is not installed.
@@ -148,3 +151,19 @@ def import_pyarrow() -> tuple[Any, Any]:
     except ImportError as error:
         raise UserError(".parquet needs pyarrow, which is not installed: pip install 'aectl[parquet]'") from error
     return pyarrow, parquet
+
+
+class Format(NamedTuple):
+    """How a format is written and read."""
+
+    save: Callable[[LatentTable, Path], None]
+    load: Callable[[Path], LatentTable]
+
+
+FORMATS = {
+    ".npy": Format(save_npy, load_npy),
+    ".npz": Format(save_npz, load_npz),
+    ".csv": Format(save_csv, load_csv),
+    ".parquet": Format(save_parquet, load_parquet),
+}
+"""By suffix."""

@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from aectl.errors import one_line
 from aectl.io.archives import list_entries
 from aectl.io.atomic import write_atomic
 
@@ -15,7 +16,6 @@ HEADERS: dict[tuple[int, int], Any] = {(1, 0): npy.read_array_header_1_0, (2, 0)
 
 
 def save_npz(path: Path, arrays: dict[str, np.ndarray]) -> Path:
-    """Writes the arrays as an archive."""
     return write_atomic(path, lambda aside: np.savez(aside, **arrays))  # type: ignore[arg-type]
 
 
@@ -23,7 +23,7 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
     """Every array of an archive.
 
     Raises:
-        ValueError: the file is damaged, holds pickles, or would fill the memory.
+        ValueError: the file is damaged, holds pickles, or may be a decompression bomb.
     """
     try:
         found = list_entries(path)
@@ -34,7 +34,7 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except Exception as error:  # zipfile, zlib and numpy have an error for each kind of damage
-        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+        raise ValueError(one_line(error) or type(error).__name__) from error
 
 
 def load_npy(path: Path) -> np.ndarray:
@@ -50,12 +50,12 @@ def load_npy(path: Path) -> np.ndarray:
             check_header(file, path.stat().st_size)
         array: np.ndarray = np.load(path, allow_pickle=False)
     except Exception as error:
-        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+        raise ValueError(one_line(error) or type(error).__name__) from error
     return array
 
 
 def check_header(file: IO[bytes], size: int) -> None:
-    """Raises a ValueError where the header of a .npy file of `size` bytes promises more than the file holds."""
+    """Raises a ValueError if the header of a .npy file of `size` bytes claims more than that, or objects."""
     version = npy.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"version {version} of the format; expected 1.0 or 2.0")

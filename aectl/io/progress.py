@@ -1,4 +1,4 @@
-"""A bar for work that takes a while, in a terminal alone."""
+"""A progress bar, shown in a terminal only."""
 
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
@@ -11,14 +11,12 @@ Item_co = TypeVar("Item_co", covariant=True)
 
 
 class SizedIterable(Protocol[Item_co]):
-    """What can be gone through and knows how long that is."""
-
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Item_co]: ...
 
 
 def track(items: SizedIterable[T], what: str) -> Iterator[T]:
-    """The items, with a bar on stderr that says how far they have come and goes when they are done."""
+    """The items, with a progress bar on standard error that disappears at the end."""
     console = Console(stderr=True)
     yield from progress.track(
         iter(items), what, console=console, total=len(items), transient=True, disable=not console.is_terminal

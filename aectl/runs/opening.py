@@ -1,4 +1,4 @@
-"""Opens the files of a run, a stranger's among them: reads its checkpoint, checks its config."""
+"""Opens a run from its files, which may be a stranger's: its checkpoint and its config are verified."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from aectl.runs.upgrades import name_version_on_error
 def open_folder(folder: Path, trust: bool) -> Run:
     """The run in a folder, with its best checkpoint and the config that it was last trained with."""
     if not folder.exists():
-        raise UserError(f"run={folder}: no such folder or checkpoint; expected a run that `aectl train` has left")
+        raise UserError(f"run={folder}: no such folder or checkpoint; expected a run of `aectl train`")
     if not (folder / "config.yaml").is_file():
-        raise UserError(f"run={folder}: has no config.yaml, so it is not a run; expected the folder of one")
+        raise UserError(f"run={folder}: has no config.yaml; expected the folder of a run")
     checkpoint = folder / BEST
     if not checkpoint.is_file():
         raise UserError(
-            f"run={folder}: has no checkpoints/best.ckpt; it ended before its first epoch, go on with "
+            f"run={folder}: has no checkpoints/best.ckpt: it stopped before the end of its first epoch; to resume: "
             f"aectl train resume={folder}"
         )
     contents = read_checkpoint(checkpoint)
@@ -28,15 +28,15 @@ def open_folder(folder: Path, trust: bool) -> Run:
 
 
 def open_checkpoint(path: Path, trust: bool) -> Run:
-    """The run of a lone checkpoint: its folder when it lies in one, else a folder beside it by its name."""
+    """The run of a checkpoint file, in the folder of the run that it lies in, else in one beside it by its name."""
     contents = read_checkpoint(path)
     stored = contents.get("aectl")
     if not isinstance(stored, dict) or not isinstance(stored.get("config"), str):
-        raise UserError(f"run={path}: a checkpoint, but not one of aectl's; expected one that `aectl train` wrote")
+        raise UserError(f"run={path}: not one of aectl's checkpoints; expected one written by `aectl train`")
     home = path.parent.parent
     inside = path.parent.name == "checkpoints" and (home / "config.yaml").is_file()
     folder = home if inside else path.with_suffix("")
     if not inside and folder.is_symlink():
-        raise UserError(f"run={path}: {folder}, where its pictures would go, is a link; remove or rename it")
+        raise UserError(f"run={path}: {folder}, where its results would go, is a link; remove or rename it")
     with name_version_on_error(path, stored_version(contents)):
         return Run(folder, safe_config(stored["config"], str(path), trust), path, contents)

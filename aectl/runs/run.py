@@ -1,4 +1,4 @@
-"""A run: a folder that every verb works from. Knows no Lightning, so that opening one is quick."""
+"""A run: the folder of a training, with its config and its weights."""
 
 import math
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class Run:
 
     Arguments:
         folder: where its files are.
-        cfg: the config it was trained with, resolved.
-        checkpoint: the file of the weights to work from.
+        cfg: the config that it is trained with, resolved.
+        checkpoint: the file of its weights.
         contents: what that file held when the run was opened, verified; empty for a run that is being trained.
     """
 
@@ -44,7 +44,7 @@ class Run:
 
     @classmethod
     def to_train(cls, folder: Path, cfg: Config) -> "Run":
-        """A run in this folder whose weights are still to be trained."""
+        """A run whose weights are still to be trained."""
         return cls(folder, cfg, folder / BEST)
 
     def write_config(self) -> None:
@@ -62,8 +62,8 @@ class Run:
     def metrics(self) -> Path:
         return self.folder / "metrics.csv"
 
-    def place(self, *parts: str) -> Path:
-        """Where a verb leaves its files.
+    def output_path(self, *parts: str) -> Path:
+        """Where in the folder a verb writes its files.
 
         Raises:
             UserError: a link in the folder leads out of it.
@@ -74,13 +74,12 @@ class Run:
         return path
 
     @property
-    def to_resume(self) -> str:
-        """What to type to go on with the training."""
+    def resume_command(self) -> str:
         return f"aectl train resume={self.folder}"
 
     @property
     def title(self) -> str:
-        """Model, task and data set in a few words."""
+        """Model, task and data set: `vae · denoise · digits`."""
         names = self.cfg.names
         return f"{names.model} · {names.task} · {names.dataset}"
 
@@ -101,7 +100,7 @@ class Run:
         return modality_for(tuple(self.cfg.model.shape))
 
     def build(self) -> Autoencoder:
-        """The model as the config describes it, with new weights."""
+        """The model of the config, with new weights."""
         return instantiate_node(self.cfg.model)
 
     def load(self, device: torch.device) -> Autoencoder:
@@ -127,7 +126,7 @@ class Run:
 
 
 def instantiate_node(node: DictConfig, **given: Any) -> Any:
-    """What a config node names, built; a UserError of its constructor's comes as it is."""
+    """The object that a config node describes; passes on a UserError of its constructor."""
     try:
         return instantiate(node, _convert_="all", **given)
     except InstantiationException as error:
@@ -137,10 +136,10 @@ def instantiate_node(node: DictConfig, **given: Any) -> Any:
 
 
 def count_classes(data: Data) -> int:
-    """The classes of a data set, for a model that is told the class of each example.
+    """The number of classes of a data set, for a conditional model.
 
     Raises:
-        UserError: it has none.
+        UserError: it has no labels.
     """
     data.source.prepare()
     if data.num_classes is None:
@@ -153,17 +152,17 @@ DERIVED: dict[str, Callable[[Data, Task], Any]] = {
     "input_shape": lambda data, task: list(task.input_shape(data.source.shape)),
     "num_classes": lambda data, _: count_classes(data),
 }
-"""The keys of a model that data set and task decide."""
+"""The keys of a model that are filled in from data set and task."""
 
 
 def require_values(cfg: Config) -> None:
-    """Raises a UserError for a key without a value that nobody but the user can give."""
+    """Raises a UserError for a key without a value that is not filled in."""
     for key in sorted(OmegaConf.missing_keys(cfg) - {f"model.{key}" for key in DERIVED}):
         raise UserError(f"{key}: has no default; give it a value: {key}=VALUE")
 
 
 def complete_config(cfg: Config, data: Data, task: Task) -> Config:
-    """The config resolved, with the keys of the model that data set and task decide."""
+    """The config resolved, with the keys of the model that follow from data set and task."""
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     asked = {*cfg.model}
@@ -174,5 +173,4 @@ def complete_config(cfg: Config, data: Data, task: Task) -> Config:
 
 
 def num_parameters(model: Autoencoder) -> int:
-    """The trainable parameters of a model."""
     return sum(math.prod(p.shape) for p in model.parameters() if p.requires_grad)

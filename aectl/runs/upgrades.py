@@ -1,4 +1,4 @@
-"""What has moved since earlier versions: the keys, targets and weights of stored runs. Knows only plain data.
+"""Upgrades runs of earlier versions: the keys, targets, weights and callbacks that have moved since.
 
 A version that moves something adds a line to a table; a run that it cannot open any more says which version can.
 """
@@ -35,24 +35,23 @@ MOVED: dict[str, str] = {
     "aectl.schedules.Cosine": "aectl.training.schedules.Cosine",
     "aectl.trainer.TrainerConfig": "aectl.training.trainer.TrainerConfig",
 }
-"""Targets by their former names."""
+"""Targets, by their former names."""
 RENAMED: dict[str, dict[str, str | None]] = {"aectl.training.trainer.TrainerConfig": {"devices": None}}
-"""For a target the keys that have other names now, by their former ones; none for one that is gone."""
+"""For a target its renamed keys, by their former names; None for a key that is gone."""
 ADDED: dict[str, Config] = {
     "aectl.data.loader.Data": {"binarize": "none"},
     "aectl.data.digits.Digits": {"size": 8},
     "aectl.models.probability.likelihoods.Gaussian": {"link": "sigmoid"},
 }
-"""For a target the keys that it did not always have, with the value that says what it did without them."""
-
+"""For a target the keys that it did not always have, with the values that do what it did without them."""
 ADDED_GROUPS: Config = {"tracker": {"tensorboard": {"_target_": "aectl.trackers.tensorboard.TensorBoard"}}}
 """The nodes that configs did not always have, with what was done without them."""
 CALLBACKS: dict[str, str] = {"Best": "BestCheckpoint", "Diagnosis": "HealthCheck", "FiniteGuard": "NonFiniteGuard"}
-"""The classes of callbacks whose states are in checkpoints, by their former names."""
+"""The classes of callbacks with a state in checkpoints, by their former names."""
 
 
 def upgrade_config(config: Any) -> Any:
-    """A stored config, plain, as this version would have written it."""
+    """A stored config of plain values, as this version would have written it."""
     if isinstance(config, list):
         return [upgrade_config(item) for item in config]
     if not isinstance(config, dict):
@@ -69,7 +68,7 @@ def upgrade_config(config: Any) -> Any:
 def upgrade_weights(weights: dict[str, T], expected: Collection[str]) -> dict[str, T]:
     """Stored weights under the names that this version expects.
 
-    A layer of no weights once stood in the decoder before the last layers, which were counted one higher for it.
+    The decoder once had a layer without weights before its last layers, whose indices were one higher.
     """
     lower = {name: re.sub(r"^decoder\.(\d+)", lambda found: f"decoder.{int(found[1]) - 1}", name) for name in weights}
     moved = {name for name, now in lower.items() if name not in expected and now in expected and now not in weights}
@@ -85,11 +84,11 @@ def upgrade_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def name_version_on_error(where: object, written: str | None) -> Iterator[None]:
-    """Lets the error with which a run of another version does not open say which version can.
+    """Adds to an error of opening a run which version can open it, if another one wrote it.
 
     Arguments:
         where: the run.
-        written: the version that wrote it, where that is known.
+        written: the version that wrote it, if known.
 
     Raises:
         UserError: the run cannot be opened, and another version wrote it.
@@ -108,5 +107,5 @@ def name_version_on_error(where: object, written: str | None) -> Iterator[None]:
 
 
 def version_number(version: str) -> list[int]:
-    """A version as numbers that can be compared: `0.10.1` is later than `0.9`."""
+    """A version as numbers to compare: `0.10.1` is later than `0.9`."""
     return [int(part) for part in re.findall(r"\d+", version)[:3]]

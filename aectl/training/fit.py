@@ -118,14 +118,14 @@ def run_trainer(
             raise
         raise UserError(
             f"{run.folder}: the disk is full ({error.strerror}); the last good checkpoint is whole; "
-            f"free some space, then: {run.to_resume}"
+            f"free some space, then: {run.resume_command}"
         ) from error
     finally:
         with suppress(OSError):
             write_summary(experiment, run, trainer, best, status, saver.elapsed, **more)
         logger_of(trainer).close(status)
     if status == "interrupted":
-        print(f"saved at {format_position(saver.last, len(saver.batches))}; to go on: {run.to_resume}")
+        print(f"saved at {format_position(saver.last, len(saver.batches))}; to go on: {run.resume_command}")
     if saver.signals.received:
         raise SystemExit(saver.signals.status)
 

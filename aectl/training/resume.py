@@ -126,7 +126,9 @@ def find_resume_point(run: Run, batches: int) -> ResumePoint | None:
     unchanged = path.read_text() == run.config_text
     if found.place["epoch"] >= run.cfg.trainer.max_epochs or (unchanged and found.place["done"]):
         epochs = found.place["epoch"]
-        print(f"{run.folder}/ is done, after {epochs} epochs; to train it on: {run.to_resume} trainer.max_epochs=...")
+        print(
+            f"{run.folder}/ is done, after {epochs} epochs; to train it on: {run.resume_command} trainer.max_epochs=..."
+        )
         raise SystemExit(0)
     for remark in remarks:
         print(f"{remark}; goes on from {found.path.name}, the one before")

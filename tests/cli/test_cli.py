@@ -230,7 +230,7 @@ class TestDamage:
 
     def test_a_run_without_its_first_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
         (run / "checkpoints" / "best.ckpt").unlink()
-        assert "ended before its first epoch" in aectl("eval", str(run)).err
+        assert "stopped before the end of its first epoch" in aectl("eval", str(run)).err
 
     def test_a_folder_that_is_no_run_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
         assert "has no config.yaml" in aectl("eval", str(tmp_path)).err

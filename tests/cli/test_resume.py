@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from aectl.cli.main import main
+from aectl.cli.resume import stored_choices
 from aectl.errors import UserError
 from aectl.io.locks import run_lock
 from aectl.training.system import System
@@ -108,7 +110,8 @@ def test_what_would_make_it_another_run_is_refused(given: str, refusal: str, don
     before = Path("outputs/run/config.yaml").read_text()
     result = done("train", "resume=outputs/run", given)
     assert result.status == 2
-    assert result.err.startswith(f"aectl train: {refusal}; expected no change but of trainer.max_epochs, ")
+    assert result.err.startswith(f"aectl train: {refusal}; only callbacks, tracker, trainer.max_epochs, ")
+    assert "may change when it is resumed; for any other change train a new run" in result.err
     assert result.err.count("\n") == 1
     assert Path("outputs/run/config.yaml").read_text() == before
 
@@ -129,6 +132,20 @@ def test_there_has_to_be_a_run(given: tuple[str, ...], refusal: str, aectl: Aect
     result = aectl("train", *given)
     assert result.status == 2
     assert refusal in result.err
+
+
+def test_trackers_may_change_when_a_run_is_resumed(done: Aectl) -> None:
+    result = done("train", "resume=outputs/run", "tracker=csv", "trainer.max_epochs=3")
+    assert result.status == 0, result.err
+    assert list(yaml.safe_load(Path("outputs/run/config.yaml").read_text())["tracker"]) == ["csv"]
+    assert Path("outputs/run/csv").is_dir()
+
+
+@pytest.mark.parametrize("text", ["a: [", "hydra: 3", "", "- 1", "hydra: {runtime: {choices: [a]}}", "\0"])
+def test_a_damaged_record_of_the_choices_is_passed_over(text: str, done: Aectl) -> None:
+    Path("outputs/run/.hydra/hydra.yaml").write_text(text)
+    assert stored_choices(Path("outputs/run")) == {}
+    assert "is done" in done("train", "resume=outputs/run").out
 
 
 def test_a_sweep_resumes_nothing(done: Aectl) -> None:

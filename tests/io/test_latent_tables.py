@@ -13,7 +13,7 @@ from aectl.io.latent_tables import LatentTable
 TABLE = LatentTable(["a", "b/c"], np.array([[1.5, -2.25, 1e-7], [0.1, 3e8, -0.0]], np.float32), ["x", "y, z"])
 
 
-@pytest.mark.parametrize("suffix", latent_tables.SUFFIXES)
+@pytest.mark.parametrize("suffix", latent_tables.FORMATS)
 @pytest.mark.parametrize("labels", [True, False])
 def test_each_format_reads_back_exactly_what_was_written(tmp_path: Path, suffix: str, labels: bool) -> None:
     if suffix == ".parquet":

@@ -172,7 +172,7 @@ def test_the_readers_of_arrays_and_latents(tmp_path: Path) -> None:
     idx = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (2, 3, 4)) + bytes(24)
     np.savez(tmp_path / "b.npz", x_train=np.zeros((4, 3, 3), np.uint8), y_train=np.arange(4))
     whole = [(".npz", (tmp_path / "b.npz").read_bytes()), (".idx", idx)]
-    for suffix in latent_tables.SUFFIXES[:3]:
+    for suffix in list(latent_tables.FORMATS)[:3]:
         whole.append((suffix, latent_tables.save(table, tmp_path / f"a{suffix}").read_bytes()))
     broken = st.sampled_from(whole).flatmap(lambda one: st.tuples(st.just(one[0]), damage(one[1]) | st.binary()))
     folder = tmp_path / "idx"

@@ -29,7 +29,7 @@ def encode_to_file(
 ) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
     path = latent_tables.check_suffix(output)
-    path = path if "/" in output else trained.run.place("latents") / path
+    path = path if "/" in output else trained.run.output_path("latents") / path
     if input is None and label is not None:
         raise UserError(f"label={label}: a split has labels of its own; expected with input=FILE or input=FOLDER only")
     table = encode_whole_split(trained, split) if input is None else encode_files(trained, input, label)

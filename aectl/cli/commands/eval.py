@@ -38,7 +38,7 @@ def evaluate_run(
     found = evaluate(replace(trained, run=run), options, train_run)
     tables.print_report(found, full=report == "full")
     data = f"{found.dataset}-{binarize}" if binarize else found.dataset
-    folder = run.place("eval", f"{data}-{found.task}-{options.split}")
+    folder = run.output_path("eval", f"{data}-{found.task}-{options.split}")
     print(f"wrote {write_json(folder / 'metrics.json', found.to_dict())}")
     for name, figure in found.figures.items():
         picture: Path = figures.save_figure(figure, folder / f"{name}.png")

@@ -36,7 +36,7 @@ def plot_latent(
         label = 0
     cond = trained.as_cond(label, 1)
     latents = encode_split(trained, split, n)
-    folder = trained.run.place("latent")
+    folder = trained.run.output_path("latent")
     print_written(figures.save_figure(scatter(latents, trained.run, split), folder / f"scatter-{split}.png"))
     if not isinstance(trained.modality, Images):
         return

@@ -39,7 +39,7 @@ def sample(
     modality = trained.modality
     chosen = choose_sampler(trained, sampler)
     outputs = trained.sample(n, temperature, chosen, components, label)
-    folder = trained.run.place("samples")
+    folder = trained.run.output_path("samples")
     stem = f"{chosen}-seed-{trained.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
     stem += "" if label is None else f"-label-{label}"
     arrays = save_npz(folder / f"{stem}.npz", {modality.name: outputs.numpy()})
