@@ -73,7 +73,7 @@ def test_a_model_from_outside_the_package_is_trained_evaluated_and_resumed(aectl
 
 
 def test_trust_is_true_or_false(aectl: Aectl, runs: dict[str, Path]) -> None:
-    assert "trust=maybe: expected a valid boolean" in aectl("train", f"resume={runs['ae']}", "trust=maybe").err
+    assert "trust=maybe: expected true or false" in aectl("train", f"resume={runs['ae']}", "trust=maybe").err
 
 
 def test_a_resumed_run_cannot_configure_hydra(aectl: Aectl, trained: dict[str, Path], tmp_path: Path) -> None:
