@@ -16,6 +16,8 @@ CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "conf
 """Inside the installed package, or beside it in a checkout."""
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name != "hydra")
 """The config groups: `model`, `task`, ..."""
+OPEN_KEYS = "optimizer.players."
+"""A mapping to which every key can be added: the players are the model's."""
 GIVEN_BY_PROGRAM = "source"
 """The one constructor argument that no config holds: the data set of the loader."""
 PYDANTIC_WORDS = {
@@ -55,8 +57,10 @@ def suggest(word: str, words: list[str]) -> str:
 
 
 def normalize_override(override: str) -> str:
-    """An override with choices spelled as their files: `task=super-res` for `task=super_res`."""
+    """An override with choices spelled as their files, `task=super-res`, and `++` before a key of `OPEN_KEYS`."""
     group, equals, value = override.partition("=")
+    if group.startswith(OPEN_KEYS):
+        return f"++{override}"
     if not equals or not (CONFIGS / group).is_dir():
         return override
     known = {name.replace("_", "-"): name for name in options(group)}

@@ -125,7 +125,7 @@ class Run:
         return replace(self, cfg=OmegaConf.create({**to_plain(self.cfg), **given, "names": names}))
 
 
-def instantiate_node(node: DictConfig, **given: Any) -> Any:
+def instantiate_node(node: DictConfig | dict[str, Any], **given: Any) -> Any:
     """The object that a config node describes; passes on a UserError of its constructor."""
     try:
         return instantiate(node, _convert_="all", **given)

@@ -78,7 +78,7 @@ def upgrade_weights(weights: dict[str, T], expected: Collection[str]) -> dict[st
 def upgrade_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
     """A stored checkpoint with the states of callbacks under their names in this version."""
     states = contents.get("callbacks", {}).items()
-    renamed = {re.sub(r"^\w+", lambda name: CALLBACKS.get(name[0], name[0]), key): state for key, state in states}
+    renamed = {CALLBACKS.get(key.partition("{")[0], key): state for key, state in states}
     return {**contents, "callbacks": renamed}
 
 

@@ -1,80 +1,78 @@
-"""Saves a run so that it can go on from any step, to the same bits, as if it had never stopped."""
+"""Saves a run so that it can be resumed at any step and give the same bits as if it had never stopped."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from torch import Tensor
 
+from aectl.errors import NonFiniteError, notify
 from aectl.rng import get_rng_state
-from aectl.training.checkpoint_io import LAST
+from aectl.training import lightning_internals
+from aectl.training.checkpoint_io import LAST, RESUME_STATE
+from aectl.training.finite import format_causes
 from aectl.training.interrupts import StopSignals, TrainingStopped
-from aectl.training.resume import (
-    ResumableBatches,
-    add_logged_sums,
-    logged_sums,
-    reapply_schedules,
-    set_batch_progress,
-    set_progress,
-    train_means,
-)
+from aectl.training.resume import ResumableBatches, reapply_schedules
+from aectl.training.system import System
 
-SHARE_OF_TIME = 0.05
-"""The most that saving at the ends of epochs may take of a run's time."""
+MAX_TIME_SHARE = 0.05
+"""The largest share of a run's time that saving between epochs may take."""
 
 
 class RunSaver(Checkpoint):
-    """Keeps `last.ckpt`: after an epoch unless that would slow training, and in the middle of one when it is to stop.
+    """Keeps `last.ckpt`: saves after an epoch unless that would slow training, and in the middle of one to stop.
 
     Arguments:
         folder: where the checkpoints of the run are.
         batches: the training split.
-        signals: whether somebody has asked to stop.
+        signals: whether a signal has asked to stop.
+        at_end: called when training is done, before the checkpoint that says so.
 
     Attributes:
-        at_end: called before the checkpoint that says that all is done: what it does, no resumed run would do again.
+        partial_epoch: whether a time limit has ended the training in the middle of an epoch.
+        last: the state that was saved last.
 
     Raises:
-        Stopped: somebody has, and the run is saved.
+        TrainingStopped: a signal has asked to stop, and the run is saved.
     """
 
-    def __init__(self, folder: Path, batches: ResumableBatches, signals: StopSignals) -> None:
+    def __init__(
+        self, folder: Path, batches: ResumableBatches, signals: StopSignals, at_end: Callable[[], object]
+    ) -> None:
         self.path = folder / LAST
         self.batches = batches
         self.signals = signals
-        self.place: dict[str, Any] = {}
-        self.partial = False
-        self.sums: dict[str, list[torch.Tensor]] = {}
-        self.since = time.monotonic()
-        self.wished = False
-        self.at_work = False
+        self.at_end = at_end
+        self.state: dict[str, Any] = {}
+        self.partial_epoch = False
+        self.started = time.monotonic()
+        self.time_is_up = False
+        self.has_trained = False
         self.pause = 0.0
-        self.at_end: Callable[[], object] = int
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["callbacks"].pop("Timer", None)  # every call of the program has its own trainer.max_time
-        if self.place:
-            checkpoint["place"] = self.place
+        lightning_internals.forget_time(checkpoint)
+        if self.state:
+            checkpoint[RESUME_STATE] = self.state
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        place = checkpoint["place"]
-        del checkpoint["loops"]  # Lightning would go on in the middle of an epoch in its own way
-        set_progress(trainer, place)
-        self.since -= place["seconds"]
-        self.sums = place["sums"]
-        train_means(pl_module).restore(place["means"])
-        self.epoch_step = place["epoch_step"]
-        self.batches.place = place
-        self.batches.skipped = partial(set_batch_progress, trainer)
+        state = checkpoint[RESUME_STATE]
+        lightning_internals.forget_progress(checkpoint)
+        lightning_internals.set_progress(trainer, state["epoch"], state["global_step"], state["logged_steps"])
+        cast(System, pl_module).restore_epoch(state)
+        self.started -= state["seconds"]
+        self.epoch_step = state["epoch_step"]
+        self.batches.resume_state = state
+        self.batches.on_skip = partial(lightning_internals.set_batch_progress, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if place := self.batches.place:
-            metrics = {name: torch.tensor(value) for name, value in place["metrics"].items()}
-            trainer._logger_connector._callback_metrics.update(metrics)
+        if state := self.batches.resume_state:
+            lightning_internals.restore_metrics(trainer, state["metrics"])
             reapply_schedules(trainer)
         self.signals.reinstall()
         self.saved = time.monotonic()
@@ -82,25 +80,22 @@ class RunSaver(Checkpoint):
     @property
     def elapsed(self) -> float:
         """Seconds of training, those before the run was stopped included."""
-        return time.monotonic() - self.since
+        return time.monotonic() - self.started
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.at_work and (self.signals.received or time.monotonic() - self.saved > self.pause):
+        if self.has_trained and (self.signals.received or time.monotonic() - self.saved > self.pause):
             self.save(trainer)
-        if self.at_work and self.signals.received:
+        if self.has_trained and self.signals.received:
             raise TrainingStopped
-        self.at_work = True
-        if not self.sums:
-            self.epoch_step = trainer.fit_loop.epoch_loop._batches_that_stepped
+        self.has_trained = True
+        if not self.batches.resume_state:
+            self.epoch_step = lightning_internals.logging_step(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.sums:
-            add_logged_sums(trainer, self.sums)
-            self.sums = {}
-        self.wished = self.wished or trainer.should_stop
-        if not (self.signals.received or self.wished) or trainer.is_last_batch:
+        self.time_is_up = self.time_is_up or trainer.should_stop
+        if not (self.signals.received or self.time_is_up) or trainer.is_last_batch:
             return
         trainer.should_stop = self.may_stop(batch_idx + 1, trainer.accumulate_grad_batches)
         if not trainer.should_stop:
@@ -108,42 +103,120 @@ class RunSaver(Checkpoint):
         self.save(trainer, batch_idx + 1)
         if self.signals.received:
             raise TrainingStopped
-        self.partial = True
+        self.partial_epoch = True
 
-    def may_stop(self, batches: int, in_a_step: int) -> bool:
-        """Not in the middle of a step, whose gradients are in no checkpoint.
+    def may_stop(self, batches: int, accumulated: int) -> bool:
+        """Whether training may stop here: not in the middle of a step, since its gradients are in no checkpoint.
 
-        Nor after the first step of an epoch for a time limit: what is logged then would have the step of the pictures
-        of the epoch before, and TensorBoard could not take back the one without the other.
+        Nor may a time limit stop it after the first step of an epoch: what is logged then would have the same step as
+        the pictures of the epoch before, and trackers could not take back the one without the other.
         """
-        return batches % in_a_step == 0 and (bool(self.signals.received) or batches > in_a_step)
+        return batches % accumulated == 0 and (bool(self.signals.received) or batches > accumulated)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self.partial:
+        if not self.partial_epoch:
             self.at_end()
             self.save(trainer, done=True)
 
     def save(self, trainer: Trainer, batches: int = 0, done: bool = False) -> None:
-        """Writes all that happened up to here, with this many batches of the epoch trained, or the whole run done."""
+        """Writes `last.ckpt`.
+
+        Arguments:
+            trainer: between two epochs, or in one.
+            batches: the batches of the running epoch that are trained.
+            done: whether the run has reached its end.
+        """
         started = time.monotonic()
         if trainer.logger:
             trainer.logger.save()
-        loop = trainer.fit_loop.epoch_loop
-        self.place = {
+        self.state = self.resume_state(trainer, batches, done)
+        trainer.save_checkpoint(self.path)
+        self.last, self.state = self.state, {}
+        self.saved = time.monotonic()
+        self.pause = (self.saved - started) / MAX_TIME_SHARE
+
+    def resume_state(self, trainer: Trainer, batches: int, done: bool) -> dict[str, Any]:
+        """What Lightning's part of a checkpoint lacks for a run to be resumed here."""
+        step = lightning_internals.logging_step(trainer)
+        return {
             "epoch": trainer.current_epoch,
             "batches": batches,
             "global_step": trainer.global_step,
-            "logged_steps": loop._batches_that_stepped + (batches > 0),
-            "epoch_step": self.epoch_step if batches else loop._batches_that_stepped,
+            "logged_steps": step + (batches > 0),
+            "epoch_step": self.epoch_step if batches else step,
             "began": self.batches.began if batches else get_rng_state(),
             "random": get_rng_state(),
-            "sums": logged_sums(trainer) if batches else {},
-            "means": train_means(trainer.lightning_module).state(),
+            **cast(System, trainer.lightning_module).epoch_state(),
             "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
             "seconds": self.elapsed,
             "done": done,
         }
-        trainer.save_checkpoint(self.path)
-        self.last, self.place = self.place, {}
-        self.saved = time.monotonic()
-        self.pause = (self.saved - started) / SHARE_OF_TIME
+
+
+class BestCheckpoint(Checkpoint):
+    """Keeps `best.ckpt`, of the validation with the lowest score; a score that is not finite never counts.
+
+    An epoch that a time limit has cut short counts only if there is no whole one: a resumed run trains it again.
+
+    Arguments:
+        folder: where the checkpoints of the run are.
+        monitor: the score.
+        saver: knows whether the epoch was cut short.
+
+    Attributes:
+        best_model_score: the lowest score, or none.
+    """
+
+    def __init__(self, folder: Path, monitor: str, saver: RunSaver) -> None:
+        self.path = folder / "best.ckpt"
+        self.monitor = monitor
+        self.saver = saver
+        self.best_model_score: Tensor | None = None
+        self.refused = False
+
+    @property
+    def score(self) -> float:
+        """The lowest score, NaN where there is none."""
+        return math.nan if self.best_model_score is None else float(self.best_model_score)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        best, score = self.best_model_score, trainer.callback_metrics[self.monitor]
+        if self.saver.partial_epoch and best is not None:
+            return
+        if not score.isfinite():
+            self.refuse(trainer)
+        elif best is None or score < best:
+            self.best_model_score = score.cpu()
+            trainer.save_checkpoint(self.path)
+
+    def refuse(self, trainer: Trainer) -> None:
+        """Says, once, that a score was not finite."""
+        if not self.refused:
+            notify(
+                f"{nonfinite_terms(trainer)} in the validation of epoch {trainer.current_epoch + 1}: best.ckpt is "
+                "never chosen by such a score; look for NaN and infinity in the validation data, or lower optimizer.lr"
+            )
+        self.refused = True
+
+    def require_best(self) -> None:
+        """Raises a NonFiniteError if no score was finite."""
+        if self.refused and self.best_model_score is None:
+            raise NonFiniteError(
+                f"{self.monitor}: was NaN or infinite in every validation, so there is no best.ckpt; expected a finite "
+                f"score; look for NaN and infinity in the validation data, or lower optimizer.lr; the last weights "
+                f"are in {self.saver.path}"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_model_score": self.best_model_score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_model_score = state_dict["best_model_score"]
+
+
+def nonfinite_terms(trainer: Trainer) -> str:
+    """The terms of the validation loss that are not finite, or the loss itself."""
+    scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+    wrong = {name: value for name, value in scores.items() if not math.isfinite(value)}
+    terms = {name: value for name, value in wrong.items() if name != "val/loss"} or wrong
+    return format_causes([f"{name}={value}" for name, value in terms.items()])

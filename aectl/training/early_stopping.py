@@ -1,4 +1,4 @@
-"""When to stop before the last epoch."""
+"""Stops a run whose validation loss no longer falls."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from aectl.types import NonNegativeFloat, PositiveInt
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Ends the run when the validation loss has not fallen for a while.
+    """Stops the run when the validation loss has not fallen for a while.
 
     Arguments:
         patience: validations without a new best.
@@ -19,5 +19,5 @@ class EarlyStopping(callbacks.EarlyStopping):
         super().__init__("val/loss", min_delta=min_delta, patience=patience)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """What it has seen; its patience is the config's, which may be another when a run is resumed."""
+        """All but the patience, which a resumed run may change."""
         super().load_state_dict({**state_dict, "patience": self.patience})

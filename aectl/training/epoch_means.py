@@ -1,19 +1,20 @@
 """Means over an epoch of what every step gives. Knows only torch."""
 
 from math import nan
+from typing import Any
 
 import torch
 from torch import Tensor
 
 AT_ONCE = 1_000
-"""Steps whose terms wait on their device; to add them up one by one would cost as much as a small net's arithmetic."""
+"""Steps whose terms wait on their device; to sum them one by one would cost as much as a small net's arithmetic."""
 
 
 class EpochMeans:
-    """The means of named terms over all examples, each step weighed by how many it had.
+    """The means of named terms over all examples of an epoch.
 
     Arguments:
-        only_finite: leave out steps with a term that is not finite, for those change no weight.
+        only_finite: leave out steps with a term that is not finite, since they change no weight.
     """
 
     def __init__(self, only_finite: bool = False) -> None:
@@ -22,30 +23,28 @@ class EpochMeans:
         self._sums: dict[str, float] = {}
         self._counts: dict[str, float] = {}
 
-    def add(self, terms: dict[str, Tensor], n: int) -> None:
+    def update(self, terms: dict[str, Tensor], n: int) -> None:
         """Takes in terms that are means over `n` examples; nothing is read from the device."""
         self._waiting.append((tuple(terms), torch.stack([term.detach() for term in terms.values()]), n))
         if len(self._waiting) >= AT_ONCE:
-            self._add_up()
+            self._sum_waiting()
 
-    def take(self) -> dict[str, float]:
-        """The means since the last time, none where nothing was added."""
-        self._add_up()
+    def compute(self) -> dict[str, float]:
+        """The mean of each term since the last call."""
+        self._sum_waiting()
         means = {name: total / self._counts[name] if self._counts[name] else nan for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
 
-    def state(self) -> dict[str, dict[str, float]]:
-        """All that was added so far, as plain numbers."""
-        self._add_up()
+    def state_dict(self) -> dict[str, Any]:
+        self._sum_waiting()
         return {"sums": dict(self._sums), "counts": dict(self._counts)}
 
-    def restore(self, state: dict[str, dict[str, float]]) -> None:
-        """Goes on from a state."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self._waiting = []
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
 
-    def _add_up(self) -> None:
+    def _sum_waiting(self) -> None:
         for names in dict.fromkeys(names for names, *_ in self._waiting):
             steps = [(values, n) for own, values, n in self._waiting if own == names]
             counts = torch.tensor([n for _, n in steps], dtype=torch.float64)
@@ -53,8 +52,7 @@ class EpochMeans:
             if self.only_finite:
                 finite = values.isfinite().all(1)
                 counts, values = counts[finite], values[finite]
-            totals = counts @ values
-            for name, total in zip(names, totals.tolist(), strict=True):
+            for name, total in zip(names, (counts @ values).tolist(), strict=True):
                 self._sums[name] = self._sums.get(name, 0.0) + total
                 self._counts[name] = self._counts.get(name, 0) + int(counts.sum())
         self._waiting = []

@@ -8,6 +8,7 @@ from aectl.models.base import Autoencoder
 from aectl.runs.run import Config
 from aectl.tasks.base import Task
 from aectl.trackers.base import Tracker
+from aectl.training.optimizers import MakeOptimizer
 from aectl.training.trainer import TrainerConfig
 
 
@@ -20,6 +21,7 @@ class Experiment:
         data: the data set and how it is served.
         task: what the model is trained to do.
         model: with its first weights.
+        optimizers: for each player of the model, what makes its optimizer.
         settings: the node `trainer` of the config.
         trackers: those of the node `tracker`, not started.
         rng_state: the random state right after the model was built, which the training starts from.
@@ -29,6 +31,7 @@ class Experiment:
     data: Data
     task: Task
     model: Autoencoder
+    optimizers: dict[str, MakeOptimizer]
     settings: TrainerConfig
     trackers: list[Tracker]
     rng_state: dict[str, Any]

@@ -1,196 +1,178 @@
-"""Trains a run: brings model, task, data and trainer together under Lightning."""
+"""Trains an experiment into the folder of a run."""
 
 import errno
 import logging
-import math
 import sys
-import warnings
 from contextlib import suppress
 from typing import Any
 
-import torch
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Trainer
 
 from aectl.config import to_plain
+from aectl.data.loader import Batches
 from aectl.errors import NonFiniteError, UserError
 from aectl.io.atomic import write_json
 from aectl.io.locks import run_lock
 from aectl.rng import set_rng_state
 from aectl.runs.run import Run, instantiate_node, num_parameters
-from aectl.training.best_checkpoint import BestCheckpoint
-from aectl.training.checkpoint_io import DurableIO, ResumePoint, clean_up
-from aectl.training.checkpointing import RunSaver
+from aectl.training import lightning_internals
+from aectl.training.checkpoint_io import DurableIO
+from aectl.training.checkpointing import BestCheckpoint, RunSaver
 from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.nonfinite import NonFiniteGuard
 from aectl.training.progress import ProgressBar
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
-from aectl.training.resume import ResumableBatches, find_resume_point, format_position
+from aectl.training.resume import ResumableBatches, ResumePoint, clean_up, find_resume_point, format_position
 from aectl.training.system import System
+from aectl.training.torch_internals import keep_new_memory_unfilled
 from aectl.training.tracking import logger_of, start_trackers
 
 log = logging.getLogger(__name__)
 MONITOR = "val/loss"
 START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The state that a new run starts from."""
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
-    """Trains the run, from its newest whole checkpoint on if it is to resume, and returns the lowest validation loss.
+    """Trains the run, from its newest intact checkpoint on if it is resumed, and returns the lowest validation loss.
 
     Raises:
-        SystemExit: somebody asked to stop; the run is saved.
-        UserError: another process trains it, or the disk is full.
+        SystemExit: a signal has asked to stop, and the run is saved; or there is nothing left to train.
+        UserError: another process trains the run, or the disk is full.
         NonFiniteError: a loss or a gradient was not finite, or the loss of every validation.
     """
     with run_lock(run.folder), StopSignals() as signals:
-        silence_lightning()
-        data, settings = experiment.data, experiment.settings
-        train = data.batches("train")
-        found = find_resume_point(run, len(train)) if resume else None
+        lightning_internals.silence()
+        keep_new_memory_unfilled()
+        batches = experiment.data.batches("train")
+        point = find_resume_point(run, len(batches)) if resume else None
         clean_up(run.checkpoints)
-        if why := settings.precision()[1]:
-            print(f"trainer.precision=auto: trained in float32: {why}", file=sys.stderr)
-        train = train.on(settings.device())
-        if (n := len(train.split.x)) < train.batch_size:
-            print(f"{n} training examples are fewer than data.batch_size={train.batch_size}: an epoch is one batch")
-        saver = RunSaver(run.checkpoints, ResumableBatches(train), signals)
-        best = BestCheckpoint(run.checkpoints, MONITOR, saver)
-        trainer = build_trainer(experiment, run, saver, best, found.place if found else START)
-        write_summary(experiment, run, trainer, best, "running")
-        run_trainer(experiment, run, trainer, saver, best, found)
-        return best_score(best)
+        report_surprises(experiment, batches)
+        training = Training(experiment, run, batches, signals, point.state if point else START)
+        training.run_and_report(point)
+        if signals.received:
+            raise SystemExit(signals.status)
+        return training.best.score
 
 
-def build_trainer(
-    experiment: Experiment, run: Run, saver: RunSaver, best: BestCheckpoint, place: dict[str, Any]
-) -> Trainer:
-    """The trainer with all that a run keeps; what was written after the place that it goes on from is taken back."""
-    history = MetricsTable(run.metrics)
-    history.truncate(place["epoch"])
-    settings = experiment.settings
-    return settings.make(
-        logger=start_trackers(experiment.trackers, run, last_step=place["epoch_step"]),
-        plugins=[DurableIO()],
-        callbacks=[
-            NonFiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
-            best,
-            ConfigInCheckpoint(run.config_text),
-            history,
-            Hyperparameters(hyperparameters(to_plain(run.cfg)), best, run.metrics),
-            ProgressBar(),
-            *extra_callbacks(run),
-            saver,
-        ],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_autolog_hparams=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-    )
+def report_surprises(experiment: Experiment, batches: Batches) -> None:
+    """Says where the training is not what its config lets one expect."""
+    if why := experiment.settings.precision()[1]:
+        print(f"trainer.precision=auto: training in float32: {why}", file=sys.stderr)
+    if (n := len(batches.split.x)) < batches.batch_size:
+        print(f"{n} training examples are fewer than data.batch_size={batches.batch_size}: an epoch is one batch")
 
 
-def run_trainer(
-    experiment: Experiment,
-    run: Run,
-    trainer: Trainer,
-    saver: RunSaver,
-    best: BestCheckpoint,
-    found: ResumePoint | None,
-) -> None:
-    """Trains to the end, to the wish to stop or to a failure, and says in the summary which of them it was."""
-    status, more = "interrupted", {}
-    try:
-        saver.at_end = lambda: write_summary(experiment, run, trainer, best, "done", saver.elapsed)
-        val = experiment.data.batches("val").on(saver.batches.batches.split.x.device)
-        set_rng_state(experiment.rng_state)
-        trainer.fit(build_system(experiment), saver.batches, val, ckpt_path=found and found.path)
-        best.require_best()
-        status = "interrupted" if saver.partial else "done"
-    except TrainingStopped:
-        pass
-    except NonFiniteError as error:
-        log.info("stopped: %s", error)
-        status, more = "failed", {"error": str(error)}
-        raise
-    except OSError as error:
-        if error.errno not in FULL:
+class Training:
+    """A run and what trains it.
+
+    Arguments:
+        experiment: what is trained.
+        run: where.
+        batches: the training split.
+        signals: whether a signal has asked to stop.
+        start: the state that the run is resumed from; what it has recorded since then is removed.
+    """
+
+    def __init__(
+        self, experiment: Experiment, run: Run, batches: Batches, signals: StopSignals, start: dict[str, Any]
+    ) -> None:
+        self.experiment = experiment
+        self.run = run
+        self.device = experiment.settings.device()
+        self.batches = ResumableBatches(batches.on(self.device))
+        self.saver = RunSaver(run.checkpoints, self.batches, signals, lambda: self.write_summary("done"))
+        self.best = BestCheckpoint(run.checkpoints, MONITOR, self.saver)
+        self.trainer = self.build_trainer(start)
+
+    def build_trainer(self, start: dict[str, Any]) -> Trainer:
+        experiment, run, settings = self.experiment, self.run, self.experiment.settings
+        history = MetricsTable(run.metrics)
+        history.truncate(start["epoch"])
+        return settings.make(
+            num_players=len(experiment.model.players),
+            logger=start_trackers(experiment.trackers, run, last_step=start["epoch_step"]),
+            plugins=[DurableIO()],
+            callbacks=[
+                NonFiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
+                self.best,
+                ConfigInCheckpoint(run.config_text),
+                history,
+                Hyperparameters(hyperparameters(to_plain(run.cfg)), self.best, run.metrics),
+                ProgressBar(),
+                *(instantiate_node(node) for node in experiment.config.callbacks.values() if node),
+                self.saver,
+            ],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_autolog_hparams=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+        )
+
+    def run_and_report(self, point: ResumePoint | None) -> None:
+        """Trains until the end, a request to stop or a failure, and writes into the summary which of them it was."""
+        status, more = "interrupted", {}
+        self.write_summary("running")
+        try:
+            status = self.train(point)
+        except NonFiniteError as error:
+            log.info("stopped: %s", error)
+            status, more = "failed", {"error": str(error)}
             raise
-        raise UserError(
-            f"{run.folder}: the disk is full ({error.strerror}); the last good checkpoint is whole; "
-            f"free some space, then: {run.resume_command}"
-        ) from error
-    finally:
-        with suppress(OSError):
-            write_summary(experiment, run, trainer, best, status, saver.elapsed, **more)
-        logger_of(trainer).close(status)
-    if status == "interrupted":
-        print(f"saved at {format_position(saver.last, len(saver.batches))}; to go on: {run.resume_command}")
-    if saver.signals.received:
-        raise SystemExit(saver.signals.status)
+        finally:
+            with suppress(OSError):
+                self.write_summary(status, **more)
+            logger_of(self.trainer).close(status)
+        if status == "interrupted":
+            print(f"saved at {format_position(self.saver.last, len(self.batches))}; to resume: {self.run.resume_command}")
+
+    def train(self, point: ResumePoint | None) -> str:
+        """Trains until the end or a request to stop, and returns the status."""
+        val = self.experiment.data.batches("val").on(self.device)
+        set_rng_state(self.experiment.rng_state)
+        try:
+            self.trainer.fit(build_system(self.experiment), self.batches, val, ckpt_path=point and point.path)
+            self.best.require_best()
+        except TrainingStopped:
+            return "interrupted"
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            raise UserError(
+                f"{self.run.folder}: the disk is full ({error.strerror}); the last checkpoint is intact; "
+                f"free some space, then: {self.run.resume_command}"
+            ) from error
+        return "interrupted" if self.saver.partial_epoch else "done"
+
+    def write_summary(self, status: str, **more: str) -> None:
+        """Writes the status of the run, running, interrupted, failed or done, and its best score."""
+        summary = {
+            "status": status,
+            "monitor": MONITOR,
+            "best": self.best.score,
+            "metrics": best_metrics(self.run.metrics, MONITOR, self.best.score),
+            "parameters": num_parameters(self.experiment.model),
+            "epochs": self.trainer.current_epoch,
+            "seconds": 0.0 if status == "running" else round(self.saver.elapsed, 1),
+            **more,
+        }
+        write_json(self.run.summary, summary)
 
 
 def build_system(experiment: Experiment) -> System:
-    """The model on its task under its optimizer, as Lightning trains it."""
+    """The model on its task under its optimizers, as Lightning trains it."""
     config, settings = experiment.config, experiment.settings
     return System(
         model=experiment.model,
         task=experiment.task,
-        optimizer=instantiate_node(config.optimizer),
+        optimizers=experiment.optimizers,
         schedule=instantiate_node(config.schedule),
         clip=settings.clip,
         seed=config.seed,
         compile=experiment.data.batch_size if settings.compile else 0,
         channels_last=settings.channels_last,
+        accumulate=settings.accumulate,
     )
-
-
-def extra_callbacks(run: Run) -> list[Callback]:
-    """The callbacks that the config names."""
-    return [instantiate_node(node) for node in run.cfg.callbacks.values() if node]
-
-
-def best_score(best: BestCheckpoint) -> float:
-    """The lowest validation loss so far."""
-    return math.nan if best.best_model_score is None else float(best.best_model_score)
-
-
-def write_summary(
-    experiment: Experiment,
-    run: Run,
-    trainer: Trainer,
-    best: BestCheckpoint,
-    status: str,
-    seconds: float = 0.0,
-    **more: str,
-) -> None:
-    """Writes how far the run is: running, interrupted, failed or done."""
-    summary = {
-        "status": status,
-        "monitor": MONITOR,
-        "best": best_score(best),
-        "metrics": best_metrics(run.metrics, MONITOR, best_score(best)),
-        "parameters": num_parameters(experiment.model),
-        "epochs": trainer.current_epoch,
-        "seconds": round(seconds, 1),
-        **more,
-    }
-    write_json(run.summary, summary)
-
-
-def silence_lightning() -> None:
-    """Leaves what Lightning says of itself to the log file, and drops its hints that do not hold here."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
-    # a guard of deterministic mode that would cost time in every step
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    logging.captureWarnings(True)
-    for hint in (
-        "GPU available but not used",
-        "does not have many workers",
-        "isinstance.treespec, LeafSpec",
-        "exists and is not empty",
-    ):
-        warnings.filterwarnings("ignore", message=f".*{hint}.*")

@@ -1,4 +1,4 @@
-"""Says once, while a model trains, what ails it and what to do."""
+"""Training health checks: warns once about a collapsed posterior, dead codes, saturated or constant outputs."""
 
 from collections import Counter
 from typing import Any, cast
@@ -8,7 +8,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aectl.errors import notify
 from aectl.evaluation.active_units import unit_variances
-from aectl.models.ae import AE
+from aectl.modalities import Images, modality_for
+from aectl.models.capabilities import HasBeta, HasLatent, HasPrior
 from aectl.rng import seeded_rng
 from aectl.training.health_checks import (
     constant_output,
@@ -21,16 +22,13 @@ from aectl.training.previews import first_examples
 from aectl.training.system import System
 from aectl.types import PositiveInt
 
-ADVERSARY = "discriminator"
-"""In the name of a player who says which of two kinds something is, and scores it in nats."""
-
 
 class HealthCheck(Callback):
-    """Looks at codes and outputs of a few validation examples, and at the losses of discriminators, after every epoch.
+    """Checks codes and outputs of a few validation examples, and the losses of discriminators, after every epoch.
 
     Arguments:
-        patience: validations in a row with the same symptom before it is said: young models have most of them.
-        n: validation examples that are looked at.
+        patience: validations in a row with the same problem before it is reported; young models have most of them.
+        n: validation examples that are checked.
     """
 
     def __init__(self, patience: PositiveInt, n: PositiveInt) -> None:
@@ -42,16 +40,15 @@ class HealthCheck(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             for name, line in self.find_problems(trainer, cast(System, pl_module)).items():
-                self._note(trainer, name, line)
+                self._report(trainer, name, line)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for player in cast(System, pl_module).model.players:
-            loss = trainer.callback_metrics.get(f"train/{player}/loss")
-            if ADVERSARY in player and loss is not None:
-                self._note(trainer, player, saturated_discriminator(player, float(loss)))
+        for player in sorted(cast(System, pl_module).model.discriminators):
+            loss = trainer.callback_metrics[f"train/{player}/loss"]
+            self._report(trainer, player, saturated_discriminator(player, float(loss)))
 
     def find_problems(self, trainer: Trainer, system: System) -> dict[str, str | None]:
-        """What there is to say of the model now, by symptom."""
+        """Each problem by name, with a line if the model has it now."""
         model = system.model
         model.eval()
         batch = first_examples(trainer, system, self.n)
@@ -62,14 +59,16 @@ class HealthCheck(Callback):
             output = model.reconstruct(example.input, example.cond)
             codes = model.embed(example.input, example.cond)
         found: dict[str, str | None] = {}
-        if isinstance(model, AE):
-            found["code"] = posterior_collapse(codes) if model.generative else dead_codes(unit_variances(codes))
-        found["saturated"] = saturated_outputs(output, example.target)
-        follows = found.get("code") or found["saturated"]
-        found["constant"] = None if follows else constant_output(output, example.target)
+        if isinstance(model, HasPrior):
+            found["code"] = posterior_collapse(codes, isinstance(model, HasBeta))
+        elif isinstance(model, HasLatent):
+            found["code"] = dead_codes(unit_variances(codes))
+        if isinstance(modality_for(example.target.shape[1:]), Images):
+            found["saturated"] = saturated_outputs(output, example.target)
+        found["constant"] = None if any(found.values()) else constant_output(output, example.target)
         return found
 
-    def _note(self, trainer: Trainer, name: str, line: str | None) -> None:
+    def _report(self, trainer: Trainer, name: str, line: str | None) -> None:
         self.in_a_row[name] = self.in_a_row[name] + 1 if line else 0
         if line and self.in_a_row[name] >= self.patience and name not in self.said:
             self.said.add(name)

@@ -1,20 +1,23 @@
-"""What ails a model that trains: numbers in, a line with the remedy out, or none. Knows only torch."""
+"""What can go wrong in training: each check returns a line with a remedy, or none. Knows only torch."""
+
+import math
 
 from torch import Tensor
 
 from aectl.evaluation.active_units import DEAD_SHARE, active_units, describe_inactive, has_collapsed
 
 MOSTLY_DEAD = 0.5
-"""Dead units below this share cost little; a code that ends in rectifiers always has some."""
+"""Fewer dead dimensions than this fraction cost little; a code that ends in rectifiers always has some."""
 HALF_A_GRAY_LEVEL = 0.5 / 255
 GRAY = 0.1
-"""Further than this from black and white, a pixel is not to be taken for either."""
+"""A pixel is gray if it is further than this from black and white."""
 FEW_GRAY = 0.01
 SATURATED_SHARE = 0.9
 CONSTANT_SHARE = 0.01
-"""Of the targets' variance: two latent numbers keep 30 %, and a net that has learned anything at all several."""
-ALWAYS_RIGHT = 0.05
-"""Nats a decision: right with a probability of 95 %, where a guess costs 0.69."""
+"""Of the variance of the targets: two latent dimensions keep 30 %, and a net that has learned anything several."""
+SATURATED_LOSS = 0.05
+"""In nats a decision: right with a probability of 95 %."""
+CHANCE = math.log(2)
 
 
 def posterior_collapse(means: Tensor, has_beta: bool = True) -> str | None:
@@ -36,7 +39,7 @@ def dead_codes(use: Tensor) -> str | None:
 
 
 def saturated_outputs(output: Tensor, target: Tensor) -> str | None:
-    """Whether what should be gray comes out black or white; both (B, *shape) in [0, 1]."""
+    """Whether gray pixels come out black or white; both (B, *shape) in [0, 1]."""
     gray = (target > GRAY) & (target < 1 - GRAY)
     if float(gray.float().mean()) < FEW_GRAY:
         return None
@@ -44,27 +47,27 @@ def saturated_outputs(output: Tensor, target: Tensor) -> str | None:
     if share < SATURATED_SHARE:
         return None
     return (
-        f"the outputs are saturated: {share:.0%} of the gray pixels come out black or white, where the sigmoid passes "
-        "no gradient on; lower optimizer.lr, or set trainer.gradient_clip_val=1, and train anew"
+        f"saturated outputs: {share:.0%} of the gray pixels come out black or white, where the sigmoid passes no "
+        "gradient; lower optimizer.lr, or set trainer.gradient_clip_val=1, and train again"
     )
 
 
 def constant_output(output: Tensor, target: Tensor) -> str | None:
-    """Whether every input gives the same picture; both (B, *shape), B at least 2."""
-    variance, wanted = (float(images.var(0, correction=0).mean()) for images in (output, target))
+    """Whether the output is the same for every input; both (B, *shape), B at least 2."""
+    variance, wanted = (float(examples.var(0, correction=0).mean()) for examples in (output, target))
     if variance >= CONSTANT_SHARE * wanted:
         return None
     return (
-        f"the output is the same picture for every input (its variance is {variance / wanted:.1%} of the targets'); "
+        f"constant output: the same for every input (its variance is {variance / wanted:.1%} of the targets'); "
         "lower optimizer.lr, or try a smaller net or another seed"
     )
 
 
 def saturated_discriminator(player: str, loss: float) -> str | None:
-    """Whether a player who tells two kinds of things apart is always right; its loss is in nats a decision."""
-    if loss > ALWAYS_RIGHT:
+    """Whether a discriminator is always right; its loss is in nats a decision."""
+    if loss > SATURATED_LOSS:
         return None
     return (
-        f"player {player} always wins: its loss is {loss:.2g} nats, where a guess costs 0.69, and it teaches the "
-        "others nothing; give it a smaller net, a lower learning rate or noise on what it sees"
+        f"{player} is saturated (loss {loss:.2g}, chance {CHANCE:.2g}): no useful gradient; give it a smaller net, "
+        f"a lower learning rate (optimizer.players.{player}.lr=) or noise on its input"
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C and a cluster's signals as a wish to stop, which training grants at the end of a step."""
+"""Ctrl-C and the signals of job schedulers: requests to stop, which training follows at the end of a step."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 
 class StopSignals:
-    """Takes note of the first signal; the second ends the process at once.
+    """Remembers the first signal; the second one quits the process at once.
 
     Attributes:
         received: the number of the signal, or none.
@@ -26,12 +26,12 @@ class StopSignals:
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
-                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
                     self.former[number] = signal.signal(number, self.handle)
         return self
 
     def reinstall(self) -> None:
-        """Takes the signals back from a library that has set handlers of its own since."""
+        """Takes the signals back from a library that has set its own handlers since."""
         for number in self.former:
             signal.signal(number, self.handle)
 
@@ -41,7 +41,7 @@ class StopSignals:
 
     @property
     def status(self) -> int:
-        """The exit status that shells know: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit status by the convention of shells: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + (self.received or 0)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
@@ -49,14 +49,14 @@ class StopSignals:
             write_stderr(SHOW_CURSOR if sys.stderr.isatty() else b"")
             os._exit(128 + number)
         self.received = number
-        write_stderr(b"\naectl train: stops after this step and saves; once more ends at once\n")
+        write_stderr(b"\naectl train: stopping after this step and saving; press Ctrl-C again to quit now\n")
 
 
 def write_stderr(text: bytes) -> None:
-    """Writes to standard error from within a signal handler, where print may not be called; it may be gone."""
+    """Writes to standard error, which may be closed, from a signal handler, where print is not safe."""
     with suppress(OSError):
         os.write(2, text)
 
 
 class TrainingStopped(Exception):  # noqa: N818
-    """Training was asked to stop, and has saved."""
+    """A signal has asked training to stop, and the run is saved."""

@@ -1,18 +1,16 @@
-"""The loss in the units that the lesson prints, to be laid beside its numbers."""
+"""The loss in the units of the lesson, for comparison with its numbers."""
 
 import math
-from typing import Any, cast
+from typing import cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
 
-from aectl.data.loader import Batch
 from aectl.models.ae import AE
 from aectl.training.system import System
 
 
 class LessonLoss(Callback):
-    r"""Logs `train/lesson` and `val/lesson`: the loss without the part that no decoder can change.
+    r"""Logs `train/lesson` and `val/lesson`: the loss without the constant part of the negative log-likelihood.
 
     For a Bernoulli likelihood it is the binary cross-entropy; for a Gaussian one with $\sigma^2 = 1/2$ it is the sum of
     squared errors, 784 times the mean on MNIST, and the KL.
@@ -27,27 +25,12 @@ class LessonLoss(Callback):
     def __init__(self, per_pixel: bool) -> None:
         self.per_pixel = per_pixel
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._log("train", pl_module, outputs["loss"], batch)
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        system = cast(System, pl_module)
+        model = cast(AE, system.model)
+        system.derived_terms.append(lambda means: {"lesson": self.in_lesson_units(means["loss"], model)})
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        self._log("val", pl_module, outputs, batch)
-
-    def _log(self, split: str, pl_module: LightningModule, loss: Tensor, batch: Batch) -> None:
-        value = self.in_lesson_units(loss.detach(), cast(AE, cast(System, pl_module).model))
-        pl_module.log(f"{split}/lesson", value, on_step=False, on_epoch=True, batch_size=len(batch["x"]))
-
-    def in_lesson_units(self, loss: Tensor, model: AE) -> Tensor:
-        """A loss in nats per example as the lesson would print it."""
+    def in_lesson_units(self, loss: float, model: AE) -> float:
+        """A loss in nats per example as the lesson prints it."""
         size = math.prod(model.shape)
         return (loss - model.likelihood.nll_floor(model.shape)) / (size if self.per_pixel else 1)

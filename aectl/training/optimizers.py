@@ -1,6 +1,7 @@
 """Optimizers as configs name them: settings that make a torch optimizer for some parameters. Know only torch."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Len
@@ -9,6 +10,10 @@ from torch.optim import Optimizer
 
 from aectl.training.torch_internals import UncapturedAdamW
 from aectl.types import Fraction, NonNegativeFloat, PositiveFloat
+
+MakeOptimizer = Callable[[list[Parameter]], Optimizer]
+OfPlayers = dict[str, dict[str, Any]] | None
+"""Settings of single players of a model in place of the shared ones: `{"discriminator": {"lr": 1e-4}}`."""
 
 
 class Adam:
@@ -21,8 +26,9 @@ class Adam:
     Arguments:
         lr: the largest learning rate, which the schedule scales.
         betas: the decay rates of the two moments.
-        weight_decay: the share of each weight that is taken away in a step, as a multiple of the learning rate.
+        weight_decay: the fraction of each weight that is subtracted in a step, as a multiple of the learning rate.
         fused: all of a step in one kernel; the same up to rounding, and faster.
+        players: settings of single players, each with an optimizer of its own.
     """
 
     def __init__(
@@ -31,11 +37,13 @@ class Adam:
         betas: Annotated[list[Fraction], Len(2, 2)],
         weight_decay: NonNegativeFloat,
         fused: bool = False,
+        players: OfPlayers = None,
     ) -> None:
         self.lr = lr
         self.betas = betas
         self.weight_decay = weight_decay
         self.fused = fused
+        self.players = players or {}
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         betas = self.betas[0], self.betas[1]
@@ -51,11 +59,13 @@ class RMSprop:
     Arguments:
         lr: the largest learning rate, which the schedule scales.
         alpha: the decay rate of the mean square.
+        players: settings of single players, each with an optimizer of its own.
     """
 
-    def __init__(self, lr: PositiveFloat, alpha: Fraction) -> None:
+    def __init__(self, lr: PositiveFloat, alpha: Fraction, players: OfPlayers = None) -> None:
         self.lr = lr
         self.alpha = alpha
+        self.players = players or {}
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         return torch.optim.RMSprop(parameters, self.lr, self.alpha)

@@ -2,25 +2,26 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
-from aectl.config import check, to_plain
+from aectl.config import BadValueError, check, suggest, to_plain
 from aectl.errors import UserError
+from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
 from aectl.runs.run import Config, complete_config, instantiate_node, require_values
 from aectl.training.experiment import Experiment
+from aectl.training.optimizers import MakeOptimizer
 from aectl.types import Seed, format_bytes
 
 TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None}
 """The keys of the config that belong to no node."""
 FILES = 4
-"""Checkpoints that there may be at once: the best, the last, the one before it, and one that is being written."""
-PROBED = 1_000
+"""The most checkpoints at once: the best, the last, the one before it, and one that is being written."""
+PROBE_SIZE = 1_000
 
 
 def preflight(config: Config, folder: Path) -> Experiment:
@@ -45,42 +46,71 @@ def preflight(config: Config, folder: Path) -> Experiment:
     seed_everything(config.seed)
     model = instantiate_node(config.model)
     rng_state = get_rng_state()
-    check_disk_space(folder, checkpoint_bytes(model, instantiate_node(config.optimizer)))
-    return Experiment(config, data, task, model, settings, trackers, rng_state)
+    optimizers = build_optimizers(to_plain(config.optimizer), model)
+    check_disk_space(folder, checkpoint_bytes(model, next(iter(optimizers.values()))))
+    return Experiment(config, data, task, model, optimizers, settings, trackers, rng_state)
 
 
-def checkpoint_bytes(model: nn.Module, optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> int:
-    """What a checkpoint will take: the weights, and what the optimizer keeps of each parameter."""
+def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, MakeOptimizer]:
+    """For each player of a model what makes its optimizer.
+
+    Arguments:
+        node: the settings of all players and, under `players`, those of single ones.
+        model: the model.
+
+    Raises:
+        UserError: settings for a player whom the model does not have, or that the optimizer does not take.
+    """
+    shared = {key: value for key, value in node.items() if key != "players"}
+    own = node.get("players") or {}
+    for player, settings in own.items():
+        if player not in model.players:
+            raise UserError(
+                f"optimizer.players.{player}: {type(model).__name__} has no such player; "
+                f"expected one of {', '.join(model.players)}{suggest(player, list(model.players))}"
+            )
+        if not isinstance(settings, dict):
+            raise UserError(f"optimizer.players.{player}={settings}: expected optimizer.players.{player}.KEY=VALUE")
+    nodes = {player: {**shared, **own.get(player, {})} for player in model.players}
+    try:
+        check({"optimizer": {"players": {player: nodes[player] for player in own}}}, {})
+    except BadValueError as error:
+        raise UserError(f"{error}, as optimizer.{error.key.rpartition('.')[2]} does") from error
+    return {player: instantiate_node(node) for player, node in nodes.items()}
+
+
+def checkpoint_bytes(model: nn.Module, optimizer: MakeOptimizer) -> int:
+    """The size of a checkpoint: the weights, and what the optimizer keeps of each parameter."""
     weights = sum(value.nbytes for value in model.state_dict().values())
     trained = sum(value.nbytes for value in model.parameters() if value.requires_grad)
     return weights + round(trained * optimizer_state_ratio(optimizer))
 
 
-def optimizer_state_ratio(optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> float:
-    """The values that an optimizer keeps of a parameter after a step, as a multiple of it: two for Adam."""
-    probe = nn.Parameter(torch.zeros(PROBED))
-    probe.grad = torch.zeros(PROBED)
+def optimizer_state_ratio(optimizer: MakeOptimizer) -> float:
+    """The size of what an optimizer keeps of a parameter, as a multiple of the parameter: two for Adam."""
+    probe = nn.Parameter(torch.zeros(PROBE_SIZE))
+    probe.grad = torch.zeros(PROBE_SIZE)
     stepped = optimizer([probe])
     stepped.step()
     return sum(value.nbytes for value in stepped.state[probe].values() if torch.is_tensor(value)) / probe.nbytes
 
 
 def check_disk_space(folder: Path, checkpoint: int) -> None:
-    """Says in a line on standard error that the disk is short of room for the checkpoints.
+    """Warns on standard error if the disk has too little room for the checkpoints of a run.
 
     Arguments:
-        folder: where they will lie; it need not be there yet.
+        folder: where they will lie; it need not exist.
         checkpoint: the bytes of one.
 
     Raises:
         UserError: there is no room for a single one.
     """
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
-    free = shutil.disk_usage(there).free
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(existing).free
     if free >= FILES * checkpoint:
         return
     line = (
-        f"outputs: {format_bytes(free)} free on the disk of {there}; "
+        f"outputs: {format_bytes(free)} free on the disk of {existing}; "
         f"checkpoints take {format_bytes(FILES * checkpoint)}, {FILES} times {format_bytes(checkpoint)}; "
         "free some, or give another disk: outputs=FOLDER"
     )

@@ -1,11 +1,12 @@
-"""The progress bar of a training: epoch, loss, speed, time left."""
+"""The progress bar of a training: epoch, losses, speed, time left."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from aectl.modalities import modality_for
 
@@ -16,7 +17,7 @@ PLAIN_SECONDS = 10.0
 class ProgressBar(Callback):
     """A bar over the whole run in a terminal, a plain line every ten seconds elsewhere.
 
-    The loss is read from the device when the bar is redrawn, a few times a second, not in every step.
+    The losses are read from the device when the bar is redrawn, a few times a second, not in every step.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class ProgressBar(Callback):
             disable=not self.console.is_terminal,
             refresh_per_second=1 / REFRESH_SECONDS,
         )
-        self.loss = float("nan")
+        self.losses: dict[str, float] = {}
         self.unit = "examples"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -57,15 +58,14 @@ class ProgressBar(Callback):
         self.last = now
         if now - self.drawn >= (REFRESH_SECONDS if self.console.is_terminal else PLAIN_SECONDS):
             self.drawn = now
-            if outputs:
-                self.loss = float(outputs["loss"])
+            self.losses = {name: float(loss) for name, loss in cast(dict[str, Tensor], outputs).items()}
             self._draw(trainer, trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.last = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.loss = float(trainer.callback_metrics.get("train/loss", self.loss))
+        self.losses = mean_losses(trainer) or self.losses
         self._draw(trainer, trainer.current_epoch * int(trainer.num_training_batches))
         self.bar.stop()
 
@@ -74,7 +74,8 @@ class ProgressBar(Callback):
 
     def _draw(self, trainer: Trainer, completed: int) -> None:
         val = trainer.callback_metrics.get("val/loss")
-        scores = f"loss {self.loss:.4g}" + ("" if val is None else f"  val {float(val):.4g}")
+        losses = {**self.losses, **({} if val is None else {"val": float(val)})}
+        scores = "  ".join(f"{name} {loss:.4g}" for name, loss in losses.items())
         epoch = f"{min(trainer.current_epoch + 1, trainer.max_epochs or 1)}/{trainer.max_epochs}"
         speed = f"{self.examples / max(self.seconds, 1e-9):,.0f} {self.unit}/s"
         self.bar.update(self.line, completed=completed, epoch=epoch, scores=scores, speed=speed)
@@ -82,3 +83,9 @@ class ProgressBar(Callback):
             left = self.bar.tasks[0].time_remaining
             text = f"epoch {epoch}  {scores}  {speed}" + ("" if left is None else f"  {left:.0f} s left")
             self.console.print(text, highlight=False)
+
+
+def mean_losses(trainer: Trainer) -> dict[str, float]:
+    """The mean loss of the last epoch as `loss`, or that of each player by name."""
+    metrics = {tuple(name.split("/")): float(value) for name, value in trainer.callback_metrics.items()}
+    return {path[1]: value for path, value in metrics.items() if path[0] == "train" and path[-1] == "loss"}

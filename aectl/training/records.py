@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 
 from aectl import __version__
 from aectl.io.atomic import write_text
 from aectl.runs.run import DERIVED
 from aectl.trackers.base import BEST, Hyperparameter
+from aectl.training.checkpointing import BestCheckpoint
 from aectl.training.tracking import logger_of
 from aectl.training.validation_metrics import SCORES
 
@@ -34,7 +34,7 @@ class ConfigInCheckpoint(Callback):
 
 
 class MetricsTable(Callback):
-    """Writes the metrics of every epoch to a CSV file, the learning rate among them.
+    """Writes the metrics of every epoch to a CSV file.
 
     Arguments:
         path: the file.
@@ -42,11 +42,6 @@ class MetricsTable(Callback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for index, optimizer in enumerate(trainer.optimizers):
-            name = "lr" if len(trainer.optimizers) == 1 else f"lr/{index}"
-            pl_module.log(name, optimizer.param_groups[0]["lr"], on_step=False, on_epoch=True, batch_size=1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
@@ -98,7 +93,7 @@ class Hyperparameters(Callback):
         metrics: the file with the metrics of every epoch.
     """
 
-    def __init__(self, values: dict[str, Hyperparameter], best: ModelCheckpoint, metrics: Path) -> None:
+    def __init__(self, values: dict[str, Hyperparameter], best: BestCheckpoint, metrics: Path) -> None:
         self.values = values
         self.best = best
         self.metrics = metrics

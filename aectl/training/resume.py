@@ -1,73 +1,59 @@
-"""A place in a run, and how Lightning is brought back to it.
+"""Where a stopped run is resumed: the checkpoint, the batch, the random state."""
 
-Lightning restores weights, optimizers, schedules and callbacks; its own account of an epoch that was left in the middle
-does not include the order of the batches, the random state or the sums behind the epoch's means, so they are kept here.
-"""
-
+import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
-import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 from torch.optim.lr_scheduler import LambdaLR
 
 from aectl.data.loader import Batch, Batches
+from aectl.errors import UserError, one_line
 from aectl.rng import get_rng_state, set_rng_state
+from aectl.runs.checkpoint import check_entries, read_checkpoint
 from aectl.runs.run import Run
-from aectl.training.checkpoint_io import ResumePoint, newest_intact
-from aectl.training.epoch_means import EpochMeans
-from aectl.training.system import System
+from aectl.training.checkpoint_io import LAST, PREVIOUS, RESUME_STATE
 
 
 class ResumableBatches:
-    """An epoch of batches that can begin in its middle.
+    """The training split, whose first epoch can begin in its middle.
 
     Arguments:
         batches: the training split.
 
     Attributes:
         began: the random state before the order of the running epoch was drawn.
-        place: where to begin, once.
-        skipped: told how many batches were passed over.
+        resume_state: where the first epoch begins; none once it has.
+        on_skip: called with the number of batches that the first epoch skips.
     """
 
     def __init__(self, batches: Batches) -> None:
         self.batches = batches
         self.began: dict[str, Any] = {}
-        self.skipped: Callable[[int], object] = int
-        self.place: dict[str, Any] | None = None
+        self.resume_state: dict[str, Any] | None = None
+        self.on_skip: Callable[[int], object] = lambda _: None
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        place, self.place = self.place, None
-        if place:
-            set_rng_state(place["began"])
+        state, self.resume_state = self.resume_state, None
+        if state:
+            set_rng_state(state["began"])
         self.began = get_rng_state()
         epoch = iter(self.batches)
-        if place and place["batches"]:
-            self.skipped(place["batches"])
-            for _ in islice(epoch, place["batches"]):
+        if state and state["batches"]:
+            self.on_skip(state["batches"])
+            for _ in islice(epoch, state["batches"]):
                 pass
-            set_rng_state(place["random"])
+            set_rng_state(state["random"])
         yield from epoch
 
 
-def set_progress(trainer: Trainer, place: dict[str, Any]) -> None:
-    """Sets Lightning's counters as if the epochs before this place had just been trained."""
-    loop = trainer.fit_loop
-    for count in (loop.epoch_progress.current, loop.epoch_progress.total):
-        vars(count).update(dict.fromkeys(("ready", "started", "processed", "completed"), place["epoch"]))
-    inner = loop.epoch_loop
-    inner._batches_that_stepped = place["logged_steps"]
-    inner.automatic_optimization.optim_progress.optimizer.step.total.completed = place["global_step"]
-    inner.manual_optimization.optim_step_progress.total.completed = place["global_step"]
-
-
 def reapply_schedules(trainer: Trainer) -> None:
-    """Sets the learning rates to what the schedules say here, which is new where `max_epochs` is."""
+    """Sets the learning rates to what the schedules say at this step; with another `max_epochs` that is new."""
     for config in trainer.lr_scheduler_configs:
         schedule = cast(LambdaLR, config.scheduler)
         for group, lr, factor in zip(
@@ -76,67 +62,103 @@ def reapply_schedules(trainer: Trainer) -> None:
             group["lr"] = lr * factor(schedule.last_epoch)
 
 
-def set_batch_progress(trainer: Trainer, batches: int) -> None:
-    """Sets Lightning's counters as if this many batches of the epoch had just been trained."""
-    loop = trainer.fit_loop
-    vars(loop.epoch_loop.batch_progress.current).update(
-        dict.fromkeys(("ready", "started", "processed", "completed"), batches)
-    )
-    cast(Any, loop)._data_fetcher.fetched = batches
+class ResumePoint(NamedTuple):
+    """A checkpoint to resume from.
 
+    Arguments:
+        path: the file.
+        state: the epoch, the trained batches of it, the random state, ...
+    """
 
-def train_means(pl_module: LightningModule) -> EpochMeans:
-    """The terms of the running epoch."""
-    return cast(System, pl_module).means["train"]
-
-
-def logged_sums(trainer: Trainer) -> dict[str, list[torch.Tensor]]:
-    """What the means that callbacks log are of so far: sum and count by name."""
-    logged = trainer.fit_loop.epoch_loop._results
-    return {name: [each.value.cpu(), each.cumulated_batch_size.cpu()] for name, each in logged.items()}
-
-
-def add_logged_sums(trainer: Trainer, former: dict[str, list[torch.Tensor]]) -> None:
-    """Takes what was summed before the run was stopped into the means of the first batch after."""
-    for name, mean in trainer.fit_loop.epoch_loop._results.items():
-        if name in former:
-            value, count = (part.to(mean.value.device) for part in former[name])
-            once = name.startswith("on_train_epoch_start.")  # logged again when the epoch was entered again
-            mean.value = value if once else value + mean.value
-            mean.cumulated_batch_size = count if once else count + mean.cumulated_batch_size
-            mean._computed = None
+    path: Path
+    state: dict[str, Any]
 
 
 def find_resume_point(run: Run, batches: int) -> ResumePoint | None:
-    """The checkpoint to go on from, or none for a run that was stopped before its first; says which it is.
+    """The checkpoint to resume from, or none for a run that was stopped before its first; says which it is.
 
     Arguments:
         run: the run.
         batches: the batches of an epoch.
 
     Raises:
-        SystemExit: there is nothing left to do.
-        UserError: no checkpoint is whole.
+        SystemExit: the run is finished.
+        UserError: every checkpoint is damaged.
     """
-    found, remarks = newest_intact(run.checkpoints)
+    found, skipped = newest_intact(run.checkpoints)
     if found is None:
-        print("no checkpoint yet: starts over, in the same folder")
+        print("no checkpoint yet: starting over in the same folder")
         return None
-    path = run.folder / "config.yaml"
-    unchanged = path.read_text() == run.config_text
-    if found.place["epoch"] >= run.cfg.trainer.max_epochs or (unchanged and found.place["done"]):
-        epochs = found.place["epoch"]
-        print(
-            f"{run.folder}/ is done, after {epochs} epochs; to train it on: {run.resume_command} trainer.max_epochs=..."
-        )
+    unchanged = (run.folder / "config.yaml").read_text() == run.config_text
+    epochs = found.state["epoch"]
+    if epochs >= run.cfg.trainer.max_epochs or (unchanged and found.state["done"]):
+        longer = f"{run.resume_command} trainer.max_epochs=..."
+        print(f"{run.folder}/ already finished ({epochs} epochs); to train longer: {longer}")
         raise SystemExit(0)
-    for remark in remarks:
-        print(f"{remark}; goes on from {found.path.name}, the one before")
-    print(f"goes on at {format_position(found.place, batches)}; what came after it is trained again")
+    for reason in skipped:
+        print(f"{reason}; resuming from {found.path.name}, the one before")
+    print(f"resuming at {format_position(found.state, batches)}; later steps are repeated")
     run.write_config()
     return found
 
 
-def format_position(place: dict[str, Any], batches: int) -> str:
-    """Where in the run a place is."""
-    return f"epoch {place['epoch'] + 1}, batch {place['batches']} of {batches}"
+def format_position(state: dict[str, Any], batches: int) -> str:
+    """The position of a state in the run: the epoch and the trained batches of it."""
+    return f"epoch {state['epoch'] + 1}, batch {state['batches']} of {batches}"
+
+
+def newest_intact(folder: Path) -> tuple[ResumePoint | None, list[str]]:
+    """The newest checkpoint to resume from, and what is wrong with each newer one.
+
+    Raises:
+        UserError: there are checkpoints, but none to resume from.
+    """
+    skipped: list[str] = []
+    for path in (folder / LAST, folder / PREVIOUS):
+        if problem := find_damage(path) if path.is_file() else "is missing":
+            skipped.append(f"{path} {problem}")
+            continue
+        try:
+            return ResumePoint(path, read_resume_state(path)), skipped
+        except UserError as error:
+            skipped.append(str(error).removeprefix("run="))
+    if any((folder / name).is_file() for name in (LAST, PREVIOUS)):
+        raise UserError(
+            f"resume={folder.parent}: {'; '.join(skipped)}; expected an intact checkpoint to resume from, train again"
+        )
+    return None, skipped
+
+
+def read_resume_state(path: Path) -> dict[str, Any]:
+    """What `RunSaver` keeps in a checkpoint.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or is of another program or an early version.
+    """
+    contents = read_checkpoint(path)
+    if RESUME_STATE not in contents:
+        raise UserError(f"{path} is foreign: without random state and position in the epoch")
+    return contents[RESUME_STATE]
+
+
+def find_damage(path: Path) -> str | None:
+    """What is wrong with the bytes of a checkpoint, or none; reads all of it.
+
+    torch keeps a CRC-32 of every record, and does not look at it when it loads.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_entries(archive.infolist())
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        return f"is truncated or damaged ({one_line(error)})"
+    return f"is damaged: wrong checksum of {broken}" if broken else None
+
+
+def clean_up(folder: Path) -> None:
+    """Removes half-written files, and sets a damaged last checkpoint aside lest it replace the previous one."""
+    for half in folder.glob(".*.ckpt*"):
+        half.unlink(missing_ok=True)
+    last = folder / LAST
+    if last.is_file() and find_damage(last):
+        last.replace(folder / "damaged.ckpt")

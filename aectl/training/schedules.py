@@ -1,4 +1,4 @@
-"""How the learning rate moves over a run: functions from progress in [0, 1] to a factor. Imports nothing heavy."""
+"""Learning rate schedules: functions from the fraction of a run that is done to a factor. Imports nothing heavy."""
 
 import math
 
@@ -17,12 +17,14 @@ class Cosine:
 
     .. math:: f(t) = f_{min} + (1 - f_{min}) \tfrac{1}{2} (1 + \cos \pi t)
 
+    $t$ is the fraction of the run after the warm-up.
+
     References:
         | SGDR: Stochastic Gradient Descent with Warm Restarts (Loshchilov & Hutter, 2017), eq. 5
         | https://arxiv.org/abs/1608.03983
 
     Arguments:
-        warmup: the share of the run that the rise takes.
+        warmup: the fraction of the run that the rise takes.
         floor: the factor at the end.
     """
 

@@ -1,10 +1,9 @@
-"""The only LightningModule: lets a task pose each batch and a model learn from it."""
+"""The only LightningModule: the task poses each batch, and each player of the model learns from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import torch
-from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Optimizer
@@ -18,15 +17,17 @@ from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
 from aectl.training.compile import Compiled
 from aectl.training.epoch_means import EpochMeans
+from aectl.training.lightning_internals import QuickModule, accumulate_manually, ends_step
+from aectl.training.optimizers import MakeOptimizer
 from aectl.training.validation_metrics import ReconstructionScores
 
 
 class PlayerStep(NamedTuple):
-    """What a player's step is made from.
+    """What a player's step is computed from.
 
     Arguments:
-        player: whose turn it is.
-        example: what the loss was computed of.
+        player: who learns in this step.
+        example: the batch as the task poses it.
         terms: the loss and its terms.
     """
 
@@ -35,52 +36,68 @@ class PlayerStep(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class System(LightningModule):
-    """A model on a task under an optimizer.
+class System(QuickModule):
+    """A model, its task and its optimizers, as Lightning trains them.
 
     Arguments:
         model: what is trained.
         task: what it is trained to do.
-        optimizer: parameters to optimizer; each player of the model gets one.
-        schedule: the share of the run that is done to a factor on the learning rate.
+        optimizers: for each player of the model, what makes its optimizer from its parameters.
+        schedule: the factor on the learning rates at each fraction of the run.
         clip: the largest norm of a player's gradient, or none.
-        seed: fixes the corruption and the latent draws of validation, the same in every epoch.
+        seed: fixes the degradation and the latents of validation, the same in every epoch.
         compile: let torch compile the loss of batches of this many examples; 0 for none.
         channels_last: keep the channels of images together in memory; what is compiled arranges them itself.
+        accumulate: the batches of a step, if there are several players; Lightning knows it if there is one.
+
+    Attributes:
+        current: the step that is being computed.
+        derived_terms: functions from the means of an epoch to further ones, which are logged too.
+        rates: the learning rates at the start of the running epoch.
     """
 
     def __init__(
         self,
         model: Autoencoder,
         task: Task,
-        optimizer: Callable[[list[torch.nn.Parameter]], Optimizer],
+        optimizers: Mapping[str, MakeOptimizer],
         schedule: Callable[[float], float],
         clip: float | None,
         seed: int,
         compile: int = 0,
         channels_last: bool = False,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
         self.model = model
         self.task = task
-        self.optimizer = optimizer
+        self.make_optimizers = optimizers
         self.schedule = schedule
         self.clip = clip
         self.seed = seed
         self.compile_size = compile
         self.channels_last = channels_last
+        self.accumulate = accumulate
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
         self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
         self.scores = ReconstructionScores()
-        self.turn: PlayerStep | None = None
+        self.current: PlayerStep | None = None
+        self.derived_terms: list[Callable[[dict[str, float]], dict[str, float]]] = []
+        self.rates: dict[str, float] = {}
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Without torch's search for parameters where Lightning notes which hook it is in, some forty times a step."""
-        if name == "_current_fx_name":
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
+    def setup(self, stage: str) -> None:
+        if not self.automatic_optimization:
+            accumulate_manually(self.trainer, self.accumulate)
+
+    def configure_optimizers(self) -> Any:
+        optimizers = [self.make_optimizers[player](parameters) for player, parameters in self.model.players.items()]
+        total = self.trainer.estimated_stepping_batches
+
+        def factor(step: int) -> float:
+            return self.schedule(step / total)
+
+        return optimizers, [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]
 
     def on_fit_start(self) -> None:
         if self.compile_size:
@@ -97,52 +114,38 @@ class System(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.model.start_epoch(self.current_epoch)
+        self.rates = self.rates or self._learning_rates()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+    def _learning_rates(self) -> dict[str, float]:
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in self.trainer.optimizers]
+        return {"lr" if len(rates) == 1 else f"lr/{index}": rate for index, rate in enumerate(rates)}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
+        """The loss, for Lightning to step by; of several players, who have stepped here, the loss of each."""
         example = self.task(**batch)
         if self.automatic_optimization:
-            return self._score(example, "autoencoder")
+            return self._loss(example, "autoencoder")
         optimizers = cast(list[LightningOptimizer], self.optimizers())
         schedulers = cast(list[LambdaLR], self.lr_schedulers())
+        losses: dict[str, Tensor] = {}
         for player, optimizer, scheduler in zip(self.model.players, optimizers, schedulers, strict=True):
             self.toggle_optimizer(optimizer)
-            optimizer.zero_grad()
-            self.manual_backward(self._score(example, player, f"{player}/"))
-            optimizer.step()
-            scheduler.step()
+            if batch_idx % self.accumulate == 0:
+                optimizer.zero_grad()
+            loss = self._loss(example, player, f"{player}/")
+            self.manual_backward(loss / self.accumulate)
+            if ends_step(self.trainer):
+                optimizer.step()
+                scheduler.step()
             self.untoggle_optimizer(optimizer)
-        return None
+            losses[player] = loss.detach()
+        return losses
 
-    def on_validation_epoch_start(self) -> None:
-        self.scores.reset()
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        with seeded_rng(self.seed + batch_idx, self.device):
-            example = self.task(**batch)
-            terms, scores, scored = self.scores.loss_and_scores(self.model, example)
-            self.means["val"].add(terms, len(example.target))
-            if scored:
-                self.means["val"].add(scores, scored)
-            return terms["loss"]
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        self.turn = None  # or the batch would take memory beside the next one
-        if self.trainer.is_last_batch or self.trainer.should_stop:
-            self._log_means("train")
-
-    def on_validation_epoch_end(self) -> None:
-        self._log_means("val")
-
-    def _log_means(self, split: str) -> None:
-        """Logs the mean of each term over the epoch; Lightning's own would cost as much as a small net's arithmetic."""
-        means = {f"{split}/{name}": mean for name, mean in self.means[split].take().items()}
-        self.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
-
-    def _score(self, example: Example, player: str, prefix: str = "") -> Tensor:
+    def _loss(self, example: Example, player: str, prefix: str = "") -> Tensor:
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
         terms = loss(example, player)
-        self.turn = PlayerStep(player, example, terms)
-        self.means["train"].add({prefix + name: term for name, term in terms.items()}, len(example.target))
+        self.current = PlayerStep(player, example, terms)
+        self.means["train"].update({prefix + name: term for name, term in terms.items()}, len(example.target))
         return terms["loss"]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -156,11 +159,40 @@ class System(LightningModule):
         if self.clip is not None:
             self.clip_gradients(optimizer, self.clip, "norm")
 
-    def configure_optimizers(self) -> Any:
-        optimizers = [self.optimizer(parameters) for parameters in self.model.players.values()]
-        total = self.trainer.estimated_stepping_batches
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self.current = None  # or the batch would take memory beside the next one
+        if self.trainer.is_last_batch or self.trainer.should_stop:
+            self._log_means("train", self.rates)
+            self.rates = {}
 
-        def factor(step: int) -> float:
-            return self.schedule(step / total)
+    def on_validation_epoch_start(self) -> None:
+        self.scores.reset()
 
-        return optimizers, [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        with seeded_rng(self.seed + batch_idx, self.device):
+            example = self.task(**batch)
+            terms, scores, scored = self.scores.loss_and_scores(self.model, example)
+            self.means["val"].update(terms, len(example.target))
+            if scored:
+                self.means["val"].update(scores, scored)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_means("val", {})
+
+    def _log_means(self, split: str, more: dict[str, float]) -> None:
+        """Logs the mean of each term over the epoch; Lightning's own means would cost as much as a small net."""
+        means = self.means[split].compute()
+        for derive in self.derived_terms:
+            means |= derive(means)
+        logged = {f"{split}/{name}": mean for name, mean in means.items()}
+        self.log_dict({**more, **logged}, on_step=False, on_epoch=True, batch_size=1)
+
+    def epoch_state(self) -> dict[str, Any]:
+        """What has been gathered of the running epoch, for a run that is resumed in it."""
+        return {"means": self.means["train"].state_dict(), "rates": self.rates}
+
+    def restore_epoch(self, state: dict[str, Any]) -> None:
+        """Restores what `epoch_state` returned; version 0.1 kept the rates among Lightning's sums."""
+        self.means["train"].load_state_dict(state["means"])
+        logged = {name.partition(".")[2]: float(value) for name, (value, _) in state.get("sums", {}).items()}
+        self.rates = state.get("rates") or {name: value for name, value in logged.items() if name.startswith("lr")}

@@ -25,10 +25,13 @@ OnNonFinite = Literal["stop", "skip", "rollback"]
 
 
 class TrainerConfig:
-    """How long and on what to train; every key but the clipping is Lightning's own.
+    """How long and on what to train; most keys are Lightning's own.
 
     Arguments:
         accelerator: `auto`, `cpu`, `gpu` (CUDA or MPS), `cuda` or `mps`.
+        devices: how many of them.
+        num_nodes: how many machines.
+        strategy: how Lightning distributes the training: `auto`, `ddp`, ...
         precision: `32-true`, the mixed precisions `bf16-mixed` and `16-mixed`, or `auto`: bf16-mixed where the device
             has arithmetic for it, else 32-true.
         compile: let torch compile the loss of a whole batch, which takes it some seconds; needs a C++ compiler.
@@ -63,15 +66,21 @@ class TrainerConfig:
         compile: bool = False,
         channels_last: bool = False,
         on_nonfinite: OnNonFinite = "stop",
+        devices: PositiveInt = 1,
+        num_nodes: PositiveInt = 1,
+        strategy: str = "auto",
     ) -> None:
         self.clip = gradient_clip_val
+        self.accumulate = accumulate_grad_batches
         self.compile = compile
         self.channels_last = channels_last
         self.on_nonfinite = on_nonfinite
         self.accelerator = accelerator
         self.flags: dict[str, Any] = {
             "accelerator": accelerator,
-            "devices": 1,
+            "devices": devices,
+            "num_nodes": num_nodes,
+            "strategy": strategy,
             "precision": precision,
             "max_epochs": max_epochs,
             "max_time": max_time,
@@ -108,8 +117,14 @@ class TrainerConfig:
         device = self.device()
         return ("bf16-mixed", "") if has_bfloat16(device) else ("32-true", f"{device.type} has no bfloat16 arithmetic")
 
-    def make(self, **flags: Any) -> "Trainer":
-        """The trainer; `flags` are Lightning's further ones."""
+    def make(self, num_players: int = 1, **flags: Any) -> "Trainer":
+        """The trainer.
+
+        Arguments:
+            num_players: of the model; Lightning accumulates the gradients of one, and `System` those of several.
+            flags: further ones of Lightning's.
+        """
         from pytorch_lightning import Trainer
 
-        return Trainer(**{**self.flags, "precision": self.precision()[0]}, **flags)
+        several = {"accumulate_grad_batches": 1} if num_players > 1 else {}
+        return Trainer(**{**self.flags, "precision": self.precision()[0], **several, **flags})

@@ -66,7 +66,10 @@ def test_a_run_that_is_done_says_so_until_it_gets_more_epochs(done: Aectl) -> No
     before = keep(Path("outputs/run"))
     result = done("train", "resume=outputs/run")
     assert result.status == 0
-    assert "outputs/run/ is done, after 2 epochs; to train it on: aectl train resume=outputs/run trai" in result.out
+    line = (
+        "outputs/run/ already finished (2 epochs); to train longer: aectl train resume=outputs/run trainer.max_epochs="
+    )
+    assert line in result.out
     assert keep(Path("outputs/run")).keys() == before.keys()
     assert epochs("outputs/run") == [0, 1]
     result = done("train", "resume=outputs/run", "trainer.max_epochs=4", "callbacks.early_stopping.patience=7")
@@ -76,7 +79,7 @@ def test_a_run_that_is_done_says_so_until_it_gets_more_epochs(done: Aectl) -> No
     stored = torch.load("outputs/run/checkpoints/last.ckpt", weights_only=True)
     assert "max_epochs: 4" in stored["aectl"]["config"]
     assert next(state for key, state in stored["callbacks"].items() if "Early" in key)["patience"] == 7
-    assert "is done, after 4 epochs" in done("train", "resume=outputs/run").out
+    assert "already finished (4 epochs)" in done("train", "resume=outputs/run").out
 
 
 def test_more_epochs_stretch_the_schedule(done: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +121,7 @@ def test_what_would_make_it_another_run_is_refused(given: str, refusal: str, don
 
 def test_what_is_said_again_is_no_change(done: Aectl) -> None:
     result = done("train", "resume=outputs/run", "model=vae", "net=mlp", "seed=0", "data.batch_size=100")
-    assert "is done" in result.out
+    assert "already finished" in result.out
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_with_a_line(done: Aect
     result = done("train", "resume=latest", "trainer.max_epochs=3")
     assert result.status == 0
     assert "last.ckpt is truncated or damaged" in result.out
-    assert "goes on from previous.ckpt, the one before\n" in result.out
+    assert "resuming from previous.ckpt, the one before\n" in result.out
     done("train", *SMALL, "callbacks=early_stopping", "trainer.max_epochs=3", "hydra.run.dir=whole")
     assert epochs("outputs/run") == [0, 1, 2]
     assert differences(Path("whole"), Path("outputs/run")) != []  # its first epochs were planned for two in all
@@ -180,7 +183,7 @@ def test_a_run_moved_elsewhere_keeps_its_best_score(done: Aectl) -> None:
     Path("outputs/run").rename("moved")
     path = Path("moved/checkpoints/last.ckpt")
     stored = torch.load(path, weights_only=True)
-    key = next(key for key in stored["callbacks"] if key.startswith("Best"))
+    key = "BestCheckpoint"
     stored["callbacks"][key]["best_model_score"] = torch.tensor(-1e6)
     torch.save(stored, path)
     done("train", "resume=moved", "trainer.max_epochs=3")

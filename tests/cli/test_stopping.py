@@ -16,7 +16,7 @@ from aectl.training.checkpointing import RunSaver
 from aectl.training.records import MetricsTable
 from tests.conftest import Aectl
 from tests.support.kill_and_resume import differences
-from tests.support.short_runs import BATCHES, SMALL, epochs, on_step, place, press, summary
+from tests.support.short_runs import BATCHES, SMALL, epochs, on_step, position, press, summary
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,15 +24,15 @@ def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.Mo
         on_step(patch, BATCHES + 4, press())
         result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=outputs/run")
     assert result.status == 130
-    assert "once more ends at once" in result.err
-    assert "saved at epoch 2, batch 4 of 13; to go on: aectl train resume=outputs/run\n" in result.out
+    assert "stopping after this step and saving; press Ctrl-C again to quit now\n" in result.err
+    assert "saved at epoch 2, batch 4 of 13; to resume: aectl train resume=outputs/run\n" in result.out
     assert "best val/loss" not in result.out
-    assert place("outputs/run") == (1, 4)
+    assert position("outputs/run") == (1, 4)
     assert summary("outputs/run")["status"] == "interrupted"
     assert epochs("outputs/run") == [0]
     result = aectl("train", "resume=latest")
     assert result.status == 0
-    assert "goes on at epoch 2, batch 4 of 13" in result.out
+    assert "resuming at epoch 2, batch 4 of 13; later steps are repeated\n" in result.out
     assert summary("outputs/run") | {"status": "done", "epochs": 3} == summary("outputs/run")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=whole")
@@ -41,9 +41,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.Mo
 
 def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
     code = (
-        "import os, signal\nfrom aectl.training.interrupts import Signals\n"
-        "with Signals() as signals:\n    os.kill(os.getpid(), signal.SIGINT)\n    print(signals.received, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGINT)\n    print('still here')"
+        "import os, signal\nfrom aectl.training.interrupts import StopSignals\n"
+        "with StopSignals() as signals:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    print(signals.received, flush=True)\n    os.kill(os.getpid(), signal.SIGINT)\n    print('still here')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "2\n")
@@ -54,7 +54,7 @@ def test_ctrl_c_in_the_last_step_of_an_epoch_waits_for_its_end(aectl: Aectl, mon
         on_step(patch, BATCHES, press("SIGTERM"))
         result = aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
     assert result.status == 143
-    assert place("run") == (1, 0)
+    assert position("run") == (1, 0)
     assert epochs("run") == [0]
     assert aectl("train", "resume=run").status == 0
     assert epochs("run") == [0, 1]
@@ -73,7 +73,7 @@ def test_accumulated_gradients_are_not_lost(aectl: Aectl, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         on_step(patch, 6, press())
         assert aectl("train", *halves, "hydra.run.dir=run").status == 130
-    assert place("run") == (0, 8)
+    assert position("run") == (0, 8)
     aectl("train", "resume=run")
     aectl("train", *halves, "hydra.run.dir=whole")
     assert differences(Path("whole"), Path("run")) == []
@@ -86,9 +86,9 @@ def test_a_time_limit_saves_and_the_rest_is_the_same(aectl: Aectl, monkeypatch: 
             "train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=outputs/run"
         )
     assert result.status == 0
-    assert "saved at epoch 3, batch 5 of 13; to go on: aectl train resume=outputs/run\n" in result.out
+    assert "saved at epoch 3, batch 5 of 13; to resume: aectl train resume=outputs/run\n" in result.out
     assert "best val/loss" in result.out
-    assert place("outputs/run") == (2, 5)
+    assert position("outputs/run") == (2, 5)
     assert summary("outputs/run")["status"] == "interrupted"
     assert aectl("train", "resume=outputs/run").status == 0
     aectl("train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
@@ -125,11 +125,11 @@ def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, full)
-        patch.setattr("aectl.training.checkpointing.SHARE_OF_TIME", 1e9)
+        patch.setattr("aectl.training.checkpointing.MAX_TIME_SHARE", 1e9)
         result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=run")
     assert result.status == 2
     assert result.err.splitlines()[-1] == (
-        "aectl train: run: the disk is full (No space left on device); the last good checkpoint is whole; "
+        "aectl train: run: the disk is full (No space left on device); the last checkpoint is intact; "
         "free some space, then: aectl train resume=run"
     )
     assert summary("run")["status"] == "interrupted"
@@ -161,6 +161,6 @@ def test_killed_after_its_last_checkpoint_a_run_is_done_in_its_summary_too(aectl
         aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=run")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    assert "is done, after 2 epochs" in aectl("train", "resume=run").out
+    assert "run/ already finished (2 epochs); to train longer: " in aectl("train", "resume=run").out
     aectl("train", *SMALL, "trainer.max_epochs=2", "hydra.run.dir=whole")
     assert differences(Path("whole"), Path("run")) == []

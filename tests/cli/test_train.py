@@ -16,6 +16,8 @@ from aectl.cli.hydra_hooks import fresh_folder
 from tests.conftest import QUICK, Aectl, run_folder
 
 SMALL = ("net=mlp", "net.hidden=[32]")
+RUN_0_1 = Path(__file__).parents[1] / "fixtures" / "run-0.1-flat"
+"""A run of version 0.1 that was stopped in its second epoch."""
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -71,6 +73,15 @@ def test_the_same_seed_gives_the_same_numbers_twice_and_another_seed_others(
     assert history(first) == history(second)
     assert all(torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
     assert not all(torch.equal(value, weights(other)[name]) for name, value in weights(first).items())
+
+
+def test_a_seed_gives_the_numbers_that_it_gave_in_version_0_1(aectl: Aectl) -> None:
+    overrides = yaml.safe_load((RUN_0_1 / ".hydra" / "overrides.yaml").read_text())
+    rows = history(run_folder(aectl("train", *overrides)))
+    with (RUN_0_1 / "uninterrupted.csv").open(newline="") as file:
+        for row, former in zip(rows, csv.DictReader(file), strict=True):
+            for name, value in former.items():
+                assert float(row[name]) == pytest.approx(float(value), rel=1e-6), name
 
 
 def test_training_learns(aectl: Aectl) -> None:

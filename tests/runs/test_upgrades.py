@@ -80,7 +80,7 @@ def test_a_run_of_an_earlier_version_is_resumed_to_what_it_would_have_become(aec
     assert len(resumed) == len(expected) == 2
     for row, former in zip(resumed, expected, strict=True):
         for name, value in former.items():
-            assert float(row[name]) == pytest.approx(float(value), rel=1e-5), name
+            assert float(row[name]) == pytest.approx(float(value), rel=1e-6), name
     states = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
     assert states["NonFiniteGuard"]["steps"] == 82
     assert {key.partition("{")[0] for key in states} == {"BestCheckpoint", "HealthCheck", "NonFiniteGuard"}
@@ -114,7 +114,7 @@ class TestTables:
 
     def test_a_callback_s_state_moves_to_its_new_name_and_others_stay(self) -> None:
         stored = {"FiniteGuard": 1, "Best{'monitor': 'Best'}": 2, "HealthCheck": 3, "Bestial": 4}
-        moved = {"NonFiniteGuard": 1, "BestCheckpoint{'monitor': 'Best'}": 2, "HealthCheck": 3, "Bestial": 4}
+        moved = {"NonFiniteGuard": 1, "BestCheckpoint": 2, "HealthCheck": 3, "Bestial": 4}
         assert upgrade_checkpoint({"epoch": 1, "callbacks": stored}) == {"epoch": 1, "callbacks": moved}
 
     def test_what_is_up_to_date_stays_as_it_is(self) -> None:

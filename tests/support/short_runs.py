@@ -45,6 +45,7 @@ def summary(run: str) -> dict[str, Any]:
     return json.loads(Path(run, "summary.json").read_text())
 
 
-def place(run: str) -> tuple[int, int]:
+def position(run: str) -> tuple[int, int]:
+    """The epoch that is being trained, and the batches of it that are done."""
     stored = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)["place"]
     return stored["epoch"], stored["batches"]

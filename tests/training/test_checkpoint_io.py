@@ -15,7 +15,8 @@ import torch
 
 from aectl.errors import UserError
 from aectl.runs.checkpoint import read_checkpoint
-from aectl.training.checkpoint_io import DurableIO, clean_up, find_damage, newest_intact
+from aectl.training.checkpoint_io import DurableIO
+from aectl.training.resume import clean_up, find_damage, newest_intact
 from tests.faults import FACTOR
 
 KILLS = 30 * FACTOR
@@ -38,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def epoch_of(folder: Path) -> int:
     found, _ = newest_intact(folder)
     assert found
-    return found.place["epoch"]
+    return found.state["epoch"]
 
 
 def test_the_last_and_the_one_before_are_kept(folder: Path) -> None:
@@ -73,7 +74,7 @@ def test_killing_the_writer_leaves_a_whole_checkpoint(
         found, remarks = newest_intact(tmp_path)
         assert found
         assert not remarks
-        number = found.place["epoch"]
+        number = found.state["epoch"]
         assert begun + written - 1 <= number <= begun + written
         assert torch.equal(DurableIO().load_checkpoint(found.path)["state_dict"]["w"], torch.full((300_000,), number))
         assert find_damage(tmp_path / "previous.ckpt") is None or number == begun
@@ -149,7 +150,7 @@ def test_every_changed_bit_is_noticed_or_changes_nothing(
             continue
         assert found
         contents = DurableIO().load_checkpoint(found.path)
-        assert contents["place"] == found.place == {"epoch": 1}
+        assert contents["place"] == found.state == {"epoch": 1}
         assert torch.equal(contents["state_dict"]["w"], torch.ones(50))
     assert noticed > 50
 
@@ -184,7 +185,8 @@ def test_a_truncated_last_checkpoint_gives_way_to_the_one_before(share: float, f
 def test_nothing_whole_is_refused_and_nothing_at_all_is_a_new_beginning(folder: Path) -> None:
     for path in folder.iterdir():
         path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"last\.ckpt is truncated.*previous\.ckpt is truncated.*expected one whole"):
+    words = r"last\.ckpt is truncated.*previous\.ckpt is truncated.*expected an intact checkpoint to resume from"
+    with pytest.raises(UserError, match=words):
         newest_intact(folder)
     for path in folder.iterdir():
         path.unlink()
@@ -196,7 +198,7 @@ def test_a_foreign_checkpoint_is_told_from_a_damaged_one(folder: Path) -> None:
     assert find_damage(folder / "last.ckpt") is None
     found, remarks = newest_intact(folder)
     assert found
-    assert found.place == {"epoch": 4}
+    assert found.state == {"epoch": 4}
     assert "last.ckpt is foreign: without random state" in remarks[0]
     (folder / "last.ckpt").write_bytes(b"PK, but no archive")
     assert "last.ckpt is truncated or damaged" in newest_intact(folder)[1][0]

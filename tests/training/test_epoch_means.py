@@ -13,22 +13,22 @@ def test_each_step_weighs_as_much_as_it_has_examples(monkeypatch: pytest.MonkeyP
     losses, sizes = torch.rand(7), [4, 4, 4, 4, 4, 4, 1]
     found = EpochMeans()
     for loss, n in zip(losses, sizes, strict=True):
-        found.add({"loss": loss, "kl": 2 * loss}, n)
+        found.update({"loss": loss, "kl": 2 * loss}, n)
     expected = sum(float(loss) * n for loss, n in zip(losses, sizes, strict=True)) / 25
-    taken = found.take()
+    taken = found.compute()
     assert taken == pytest.approx({"loss": expected, "kl": 2 * expected}, rel=1e-6)
-    assert found.take() == {}
+    assert found.compute() == {}
 
 
 def test_terms_of_two_players_are_kept_apart() -> None:
     found = EpochMeans()
     for step in range(4):
-        found.add({"autoencoder/loss": torch.tensor(1.0 + step)}, 2)
-        found.add({"critic/loss": torch.tensor(10.0), "critic/gap": torch.tensor(-1.0)}, 2)
-    assert found.take() == {"autoencoder/loss": 2.5, "critic/loss": 10.0, "critic/gap": -1.0}
+        found.update({"autoencoder/loss": torch.tensor(1.0 + step)}, 2)
+        found.update({"critic/loss": torch.tensor(10.0), "critic/gap": torch.tensor(-1.0)}, 2)
+    assert found.compute() == {"autoencoder/loss": 2.5, "critic/loss": 10.0, "critic/gap": -1.0}
 
 
 def test_a_graph_is_not_kept() -> None:
     found = EpochMeans()
-    found.add({"loss": torch.ones((), requires_grad=True) * 3}, 1)
+    found.update({"loss": torch.ones((), requires_grad=True) * 3}, 1)
     assert not found._waiting[0][1].requires_grad

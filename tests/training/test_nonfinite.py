@@ -27,10 +27,9 @@ from aectl.models.base import Autoencoder
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.training.epoch_means import EpochMeans
 from aectl.training.finite import all_finite, find_culprit, has_nonfinite, suggest_remedy, summarize
-from aectl.training.nonfinite import MOST_IN_A_ROW, NonFiniteGuard
+from aectl.training.nonfinite import MOST_IN_A_ROW, NonFiniteGuard, Snapshot
 from aectl.training.optimizers import Adam, RMSprop
 from aectl.training.schedules import Constant
-from aectl.training.snapshot import Snapshot
 from aectl.training.system import System
 from aectl.training.trainer import OnNonFinite
 from tests.conftest import Aectl, run_folder
@@ -183,7 +182,7 @@ def fit(
         callbacks=[NonFiniteGuard(policy, folder, "val/loss", on_device or None), watch],
         **flags,
     )
-    system = System(model, Reconstruct(), make, Constant(), clip, seed=0)
+    system = System(model, Reconstruct(), dict.fromkeys(model.players, make), Constant(), clip, seed=0)
     try:
         trainer.fit(system, train or batches(), batches())
     except NonFiniteError:
@@ -273,7 +272,7 @@ def test_rollback_goes_back_to_the_best_validation_and_halves_the_rate(
     assert watch.rates[noticed - 1] == 0.01
     assert watch.rates[noticed + 1] == 0.005
     assert all(value.isfinite().all() for value in watch.states[-1])
-    assert capsys.readouterr().err.count("went back to the weights of the best validation") == 1
+    assert capsys.readouterr().err.count("restored the weights of the best validation") == 1
 
 
 def test_rollback_before_any_validation_goes_back_to_the_beginning(
@@ -282,7 +281,7 @@ def test_rollback_before_any_validation_goes_back_to_the_beginning(
     watch = fit(Solo({2: nan_loss}), tmp_path, "rollback")
     size = sum(1 for _ in Solo().parameters())
     assert equal(watch.states[3][:size], watch.states[0][:size])
-    assert capsys.readouterr().err.count("went back to the weights of the beginning") == 1
+    assert capsys.readouterr().err.count("restored the weights that training started from") == 1
 
 
 @pytest.mark.parametrize("on_device", [False, True])
@@ -393,11 +392,11 @@ def test_means_of_training_leave_out_the_steps_that_were_dropped_and_those_of_va
     for only_finite, expected in ((True, 5.0), (False, NAN)):
         means = EpochMeans(only_finite)
         for value, n in ((4.0, 2), (NAN, 7), (6.0, 2)):
-            means.add({"loss": torch.tensor(value)}, n)
-        assert means.take()["loss"] == pytest.approx(expected, nan_ok=True)
+            means.update({"loss": torch.tensor(value)}, n)
+        assert means.compute()["loss"] == pytest.approx(expected, nan_ok=True)
     means = EpochMeans(only_finite=True)
-    means.add({"loss": torch.tensor(INF)}, 1)
-    assert math.isnan(means.take()["loss"])
+    means.update({"loss": torch.tensor(INF)}, 1)
+    assert math.isnan(means.compute()["loss"])
 
 
 class TestTrain:
@@ -454,7 +453,7 @@ class TestTrain:
         result = aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.on_nonfinite=skip")
         run = run_folder(result)
         assert result.status == 0
-        assert result.err.count("skipped, and so will be others like it") == 1
+        assert result.err.count("skipped, as later steps like it will be") == 1
         assert "3 of 82 steps were skipped" in result.err
         assert "3 of 82 steps were skipped" in (run / "train.log").read_text()
         with (run / "metrics.csv").open(newline="") as file:

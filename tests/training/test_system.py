@@ -113,7 +113,7 @@ def system(
     clip: float | None = None,
     seed: int = 0,
 ) -> System:
-    return System(model, task or Reconstruct(), sgd(lr), schedule, clip, seed)
+    return System(model, task or Reconstruct(), dict.fromkeys(model.players, sgd(lr)), schedule, clip, seed)
 
 
 def fit(wrapped: System, epochs: int = 1) -> None:
