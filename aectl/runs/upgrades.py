@@ -36,9 +36,12 @@ MOVED: dict[str, str] = {
     "aectl.trainer.TrainerConfig": "aectl.training.trainer.TrainerConfig",
 }
 """Targets, by their former names."""
-RENAMED: dict[str, dict[str, str | None]] = {"aectl.training.trainer.TrainerConfig": {"devices": None}}
+RENAMED: dict[str, dict[str, str | None]] = {}
 """For a target its renamed keys, by their former names; None for a key that is gone."""
 ADDED: dict[str, Config] = {
+    "aectl.training.optimizers.Adam": {"players": {}},
+    "aectl.training.optimizers.RMSprop": {"players": {}},
+    "aectl.training.trainer.TrainerConfig": {"devices": 1, "num_nodes": 1, "strategy": "auto"},
     "aectl.data.loader.Data": {"binarize": "none"},
     "aectl.data.digits.Digits": {"size": 8},
     "aectl.models.probability.likelihoods.Gaussian": {"link": "sigmoid"},

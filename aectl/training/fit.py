@@ -127,7 +127,9 @@ class Training:
                 self.write_summary(status, **more)
             logger_of(self.trainer).close(status)
         if status == "interrupted":
-            print(f"saved at {format_position(self.saver.last, len(self.batches))}; to resume: {self.run.resume_command}")
+            print(
+                f"saved at {format_position(self.saver.last, len(self.batches))}; to resume: {self.run.resume_command}"
+            )
 
     def train(self, point: ResumePoint | None) -> str:
         """Trains until the end or a request to stop, and returns the status."""

@@ -12,7 +12,7 @@ from aectl.training.torch_internals import UncapturedAdamW
 from aectl.types import Fraction, NonNegativeFloat, PositiveFloat
 
 MakeOptimizer = Callable[[list[Parameter]], Optimizer]
-OfPlayers = dict[str, dict[str, Any]] | None
+OfPlayers = dict[str, dict[str, Any]]
 """Settings of single players of a model in place of the shared ones: `{"discriminator": {"lr": 1e-4}}`."""
 
 
@@ -27,8 +27,8 @@ class Adam:
         lr: the largest learning rate, which the schedule scales.
         betas: the decay rates of the two moments.
         weight_decay: the fraction of each weight that is subtracted in a step, as a multiple of the learning rate.
-        fused: all of a step in one kernel; the same up to rounding, and faster.
         players: settings of single players, each with an optimizer of its own.
+        fused: all of a step in one kernel; the same up to rounding, and faster.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class Adam:
         lr: PositiveFloat,
         betas: Annotated[list[Fraction], Len(2, 2)],
         weight_decay: NonNegativeFloat,
+        players: OfPlayers,
         fused: bool = False,
-        players: OfPlayers = None,
     ) -> None:
         self.lr = lr
         self.betas = betas
         self.weight_decay = weight_decay
         self.fused = fused
-        self.players = players or {}
+        self.players = players
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         betas = self.betas[0], self.betas[1]
@@ -62,10 +62,10 @@ class RMSprop:
         players: settings of single players, each with an optimizer of its own.
     """
 
-    def __init__(self, lr: PositiveFloat, alpha: Fraction, players: OfPlayers = None) -> None:
+    def __init__(self, lr: PositiveFloat, alpha: Fraction, players: OfPlayers) -> None:
         self.lr = lr
         self.alpha = alpha
-        self.players = players or {}
+        self.players = players
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         return torch.optim.RMSprop(parameters, self.lr, self.alpha)

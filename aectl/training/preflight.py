@@ -61,8 +61,7 @@ def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, Make
     Raises:
         UserError: settings for a player whom the model does not have, or that the optimizer does not take.
     """
-    shared = {key: value for key, value in node.items() if key != "players"}
-    own = node.get("players") or {}
+    own = node.get("players", {})
     for player, settings in own.items():
         if player not in model.players:
             raise UserError(
@@ -71,7 +70,7 @@ def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, Make
             )
         if not isinstance(settings, dict):
             raise UserError(f"optimizer.players.{player}={settings}: expected optimizer.players.{player}.KEY=VALUE")
-    nodes = {player: {**shared, **own.get(player, {})} for player in model.players}
+    nodes = {player: {**node, **own.get(player, {})} for player in model.players}
     try:
         check({"optimizer": {"players": {player: nodes[player] for player in own}}}, {})
     except BadValueError as error:

@@ -53,6 +53,9 @@ class TrainerConfig:
     def __init__(
         self,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
+        devices: PositiveInt,
+        num_nodes: PositiveInt,
+        strategy: str,
         precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"],
         max_epochs: PositiveInt,
         max_time: Duration | None,
@@ -66,9 +69,6 @@ class TrainerConfig:
         compile: bool = False,
         channels_last: bool = False,
         on_nonfinite: OnNonFinite = "stop",
-        devices: PositiveInt = 1,
-        num_nodes: PositiveInt = 1,
-        strategy: str = "auto",
     ) -> None:
         self.clip = gradient_clip_val
         self.accumulate = accumulate_grad_batches

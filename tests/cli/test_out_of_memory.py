@@ -16,7 +16,7 @@ from aectl.training.optimizers import Adam, RMSprop
 from tests.conftest import QUICK, Aectl, run_folder
 from tests.support.processes import CONTEXT
 
-ADAM, RMS = Adam(1e-3, [0.9, 0.999], 0.0), RMSprop(1e-3, 0.9)
+ADAM, RMS = Adam(1e-3, [0.9, 0.999], 0.0, players={}), RMSprop(1e-3, 0.9, players={})
 TINY = ("net=mlp", "net.hidden=[4]", "model=ae", "model.latent_dim=2", *QUICK)
 
 

@@ -169,7 +169,7 @@ def trained(model: Autoencoder, epochs: int, folder: Path, lr: float = 0.0) -> H
     check = HealthCheck(patience=3, n=64)
     split = Split(torch.rand(64, *SHAPE, generator=torch.Generator().manual_seed(0)))
     batches = Batches(split, 32, shuffle=False)
-    adam = Adam(lr or 1e-12, [0.9, 0.999], 0.0)
+    adam = Adam(lr or 1e-12, [0.9, 0.999], 0.0, players={})
     bare_trainer(
         epochs,
         callbacks=[check],

@@ -47,9 +47,9 @@ SMALL = ("net=mlp", "net.hidden=[32]")
 Make = Callable[[list[nn.Parameter]], Optimizer]
 State = list[Tensor]
 NAN, INF = math.nan, math.inf
-ADAM: Make = Adam(0.01, [0.9, 0.999], 0.1, fused=False)
-FUSED: Make = Adam(0.01, [0.9, 0.999], 0.1, fused=True)
-RMSPROP: Make = RMSprop(0.01, 0.9)
+ADAM: Make = Adam(0.01, [0.9, 0.999], 0.1, players={}, fused=False)
+FUSED: Make = Adam(0.01, [0.9, 0.999], 0.1, players={}, fused=True)
+RMSPROP: Make = RMSprop(0.01, 0.9, players={})
 
 
 def nan_loss(loss: Tensor, weight: Tensor) -> Tensor:
@@ -314,7 +314,7 @@ def test_infinity_in_a_pixel_is_traced_to_the_data(tmp_path: Path) -> None:
 def test_a_rate_that_is_far_too_high_is_caught_before_any_weight_is_nan(tmp_path: Path) -> None:
     model = Solo()
     with pytest.raises(NonFiniteError, match=r"try optimizer\.lr=0\.001, trainer\.gradient_clip_val=1"):
-        fit(model, tmp_path, "stop", Adam(1e25, [0.9, 0.999], 0.0, fused=False))
+        fit(model, tmp_path, "stop", Adam(1e25, [0.9, 0.999], 0.0, players={}, fused=False))
     assert all(p.isfinite().all() for p in model.parameters())
 
 
