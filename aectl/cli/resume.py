@@ -14,7 +14,10 @@ from aectl.errors import UserError
 from aectl.io.archives import read_text
 from aectl.runs.index import latest_run
 
-FREE_TRAINER_KEYS = ("max_epochs", "max_time", "accelerator", "deterministic", "detect_anomaly", "on_nonfinite")
+FREE_TRAINER_KEYS = (
+    *("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "strategy"),
+    *("deterministic", "detect_anomaly", "on_nonfinite"),
+)
 FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))
 """The groups and keys that may change when a run is resumed."""
 NOT_STORED = ("resume", "outputs", "trust")
