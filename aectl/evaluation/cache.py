@@ -1,4 +1,4 @@
-"""Keeps arrays that took long to compute, by what they were computed from. Knows only numpy."""
+"""A cache of arrays on disk, keyed by what they were computed from. Knows only numpy."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Cache:
-    """A folder of .npz files, each named by a hash of its key; deleting any of them costs time alone.
+    """A folder of .npz files, each named by a hash of its key; deleting any of them only costs time.
 
     Arguments:
         folder: where they are kept.
@@ -26,16 +26,16 @@ class Cache:
         self.folder = folder
 
     def get(self, key: dict[str, Any], compute: Callable[[], Arrays]) -> Arrays:
-        """The arrays of this key, computed if they are not there or not whole; what `compute` raises is not kept.
+        """The arrays of this key, computed if their file is missing or damaged; errors of `compute` are not cached.
 
-        Of several processes that ask for them at once one computes, and the others wait for it.
+        Of several processes that ask at once, one computes and the others wait.
         """
         text = json.dumps(key, sort_keys=True, default=json_default)
         path = self.folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.npz"
         if (stored := read_arrays(path)) is not None:
             return stored
         with ExitStack() as stack:
-            with suppress(OSError):  # a cache that cannot be written costs time alone
+            with suppress(OSError):  # a cache that cannot be written only costs time
                 stack.enter_context(file_lock(path, f"computes {path}"))
             if (stored := read_arrays(path)) is not None:
                 return stored
@@ -46,7 +46,7 @@ class Cache:
 
 
 def read_arrays(path: Path) -> Arrays | None:
-    """The arrays of a file; none if it is not there or not whole."""
+    """The arrays of a file; None if it is missing or damaged."""
     try:
         return load_npz(path)
     except ValueError:
@@ -54,12 +54,12 @@ def read_arrays(path: Path) -> Arrays | None:
 
 
 def json_default(value: Any) -> str:
-    """What JSON does not know, as text; that of an array leaves nothing out."""
+    """A value that JSON does not know, as text; an array by its fingerprint."""
     return fingerprint(value) if isinstance(value, np.ndarray) else str(value)
 
 
 def fingerprint(array: np.ndarray) -> str:
-    """A short text that changes with any element of the array."""
+    """A hash of the type, the shape and every element of an array."""
     digest = hashlib.blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()

@@ -31,11 +31,8 @@ def print_report(report: Report, full: bool = False) -> None:
     print_line(" · ".join(f"{name} {value:.3f}" for name, value in report.terms.items()) + " nats")
     if report.verdict:
         print_line(report.verdict.sentence, COLOURS[report.verdict.outcome])
-    for name, section in {
-        "latents": report.embeddings,
-        "likelihood": report.likelihood,
-        "samples": report.samples,
-    }.items():
+    sections = {"latents": report.embeddings, "likelihood": report.likelihood, "samples": report.samples}
+    for name, section in sections.items():
         if isinstance(section, NotApplicable):
             print_line(f"{name}: {section.note}")
         elif isinstance(section, Embeddings):
@@ -48,15 +45,15 @@ def print_report(report: Report, full: bool = False) -> None:
 
 def print_cross_table(table: CrossTable) -> None:
     """Prints the PSNR of each run on each data set, and of the best baseline there."""
-    made = make_table(
-        "PSNR in dB: trained on, by tested on (in brackets the best baseline)", ["trained on", *table.columns]
-    )
+    title = "PSNR in dB: trained on, by tested on (in brackets the best baseline)"
+    made = make_table(title, ["trained on", *table.columns])
     for name, reports in table.rows.items():
         made.add_row(name, *(psnr_cell(reports.get(column)) for column in table.columns))
     print_table(made)
 
 
 def psnr_cell(report: Report | None) -> str:
+    """The PSNR of the model and, in brackets, of the best baseline."""
     if report is None:
         return ""
     psnr = f"{report.scores['psnr'].mean:.2f}"
@@ -74,15 +71,11 @@ def format_ci(value: MeanCI, digits: int, sign: str = "") -> str:
 def comparison_table(report: Report) -> Table:
     """The model, and each baseline with the gain of the model over it."""
     settings = [SETTING] if any(row.setting or row.error for row in report.baselines) else []
-    metrics = report.modality.metrics
-    protocol, examples = report.protocol, report.modality.name
-    title = f"{report.task} · {report.dataset}, n = {protocol['n']:,}, seed {protocol['seed']}"
-    heads = ["", *(metric.label for metric in metrics.values()), GAIN, examples, *settings]
-    made = make_table(title, heads, left=settings)
-    cells = score_cells(report, report.scores)
-    made.add_row(
-        f"{report.model} (this run)", *cells, "", f"{protocol['n']:,}", style="bold", end_section=is_terminal()
-    )
+    labels = [metric.label for metric in report.modality.metrics.values()]
+    n, heads = f"{report.protocol['n']:,}", ["", *labels, GAIN, report.modality.name, *settings]
+    made = make_table(f"{report.task} · {report.dataset}, n = {n}, seed {report.protocol['seed']}", heads, settings)
+    cells = [f"{report.model} (this run)", *score_cells(report, report.scores), "", n]
+    made.add_row(*cells, style="bold", end_section=is_terminal())
     for row in report.baselines:
         made.add_row(*baseline_cells(report, row)[: len(heads)], style="dim" if row.error else None)
     return made

@@ -1,13 +1,12 @@
 """`aectl eval`: measures a run and compares it with classical baselines."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from aectl.cli.open_run import run_command
+from aectl.cli.open_run import print_written, run_command
 from aectl.config import to_plain
 from aectl.data.loader import Binarize
 from aectl.errors import UserError
@@ -39,11 +38,10 @@ def evaluate_run(
     tables.print_report(found, full=report == "full")
     data = f"{found.dataset}-{binarize}" if binarize else found.dataset
     folder = run.output_path("eval", f"{data}-{found.task}-{options.split}")
-    print(f"wrote {write_json(folder / 'metrics.json', found.to_dict())}")
-    for name, figure in found.figures.items():
-        picture: Path = figures.save_figure(figure, folder / f"{name}.png")
+    pictures = [figures.save_figure(figure, folder / f"{name}.png") for name, figure in found.figures.items()]
+    print_written(write_json(folder / "metrics.json", found.to_dict()), *pictures)
+    for picture in pictures:
         tensorboard.add_image(picture, f"eval, {options.split}", folder)
-        print(f"      {picture}")
     return found
 
 

@@ -57,10 +57,10 @@ def sample(
 
 def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> Sampler:
     """What to draw from: the prior where the model has one, unless something else is asked for."""
+    name = type(trained.model if trained.model.generative else trained.latent_model()).__name__
     if sampler != "auto":
         return sampler
     if not trained.model.generative:
-        name = type(trained.latent_model()).__name__
         print(f"{name} has no prior: drawing from a Gaussian fitted to its training latents")
     return default_sampler(trained.model)
 
