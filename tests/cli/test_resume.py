@@ -148,7 +148,7 @@ def test_trackers_may_change_when_a_run_is_resumed(done: Aectl) -> None:
 def test_a_damaged_record_of_the_choices_is_passed_over(text: str, done: Aectl) -> None:
     Path("outputs/run/.hydra/hydra.yaml").write_text(text)
     assert stored_choices(Path("outputs/run")) == {}
-    assert "is done" in done("train", "resume=outputs/run").out
+    assert "already finished" in done("train", "resume=outputs/run").out
 
 
 def test_a_sweep_resumes_nothing(done: Aectl) -> None:
