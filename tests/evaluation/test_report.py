@@ -7,6 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -148,3 +149,44 @@ class TestConditional:
         assert isinstance(embeddings, Embeddings)
         assert embeddings.accuracy == {}
         assert embeddings.note.endswith("accuracy of classifiers left out: the encoder is given the class")
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VAE of labelled vectors on a plane in the unit cube, trained for two epochs."""
+    folder, rng = tmp_path_factory.mktemp("vectors"), np.random.default_rng(0)
+    y = rng.integers(0, 3, 600)
+    z = rng.normal(size=(600, 2)) + 4 * np.eye(3, 2)[y]
+    x = 1 / (1 + np.exp(-z @ rng.normal(size=(2, 12))))
+    np.savez(folder / "vectors.npz", x_train=x.astype(np.float32), y_train=y)
+    keys = ["dataset=npz", f"dataset.path={folder / 'vectors.npz'}", "net=mlp", "model.latent_dim=2"]
+    models = {"vae": ["model=vae", *keys], "denoiser": ["model=vae", "task=denoise", *keys]}
+    train_runs(folder, models, ["trainer.max_epochs=2"])
+    return folder
+
+
+class TestVectors:
+    """Data of shape (D,)."""
+
+    @pytest.mark.parametrize("name", ["vae", "denoiser"])
+    def test_they_are_scored_by_psnr_and_mse_without_pictures(self, name: str, vectors: Path, aectl: Aectl) -> None:
+        result = aectl("eval", vectors / name, "report=full")
+        assert (result.status, result.err) == (0, "")
+        report = report_of(vectors / name)
+        assert list(report["scores"]) == ["psnr", "mse"]
+        assert not {"ssim", "ms_ssim"} & report["protocol"].keys()
+        assert not any("images" in str(text) for text in report["protocol"].values())
+        assert [path.name for path in (vectors / name / "eval").rglob("*") if path.is_file()] == ["metrics.json"]
+        assert "SSIM" not in result.out
+        assert "images" not in result.out
+        assert "vectors" in report["verdict"]["sentence"]
+        assert all("error" not in baseline for baseline in report["baselines"].values())
+
+    def test_every_section_applies_to_them(self, vectors: Path) -> None:
+        report = open_run(vectors / "vae").evaluate()
+        assert report.figures == {}
+        assert isinstance(report.embeddings, Embeddings)
+        assert list(report.embeddings.accuracy) == ["latents", "PCA-2", "inputs"]
+        assert isinstance(report.likelihood, LogLikelihood)
+        assert isinstance(report.samples, SampleQuality)
+        assert list(report.samples.scores) == ["samples of the prior", "real vectors (val)"]
