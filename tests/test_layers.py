@@ -1,4 +1,4 @@
-"""Who may import whom; the architecture in the README is held here."""
+"""Who may import whom: the architecture that docs/ draws."""
 
 import ast
 import subprocess
@@ -25,26 +25,25 @@ MAY_IMPORT = {
     "runs": ("data", "modalities", "models", "tasks", "io"),
     "inference": ("runs", "data", "modalities", "models", "io"),
     "evaluation": ("inference", "runs", "data", "modalities", "plots", "tasks", "models", "io"),
-    "training": ("evaluation", "inference", "runs", "data", "modalities", "plots", "tasks", "models", "trackers", "io"),
+    "training": ("evaluation", "runs", "data", "modalities", "tasks", "models", "trackers", "io"),
     "cli": ("training", "evaluation", "inference", "runs", "data", "modalities", "plots", "models", "trackers", "io"),
 }
-"""The rooms that each room may import, besides the files at the root."""
+"""The rooms that each room may import, besides the files at the root. A row names only rooms of the rows before it."""
 ONLY_IN = {
     "pytorch_lightning": ("training",),
     "hydra": ("cli", "runs"),
     "omegaconf": ("cli", "runs", "config"),
     "matplotlib": ("plots",),
     "torchvision": ("data", "tasks"),
+    **dict.fromkeys(("tensorboard", "mlflow", "wandb"), ("trackers",)),
     "skimage": ("data", "tasks"),
     "sklearn": ("data", "tasks", "inference", "evaluation"),
     "scipy": ("evaluation",),
-    "rich": ("cli", "training", "evaluation", "io"),
+    "rich": ("training", "evaluation", "io"),
     "filelock": ("io",),
-    "tensorboard": ("trackers",),
-    "mlflow": ("trackers",),
-    "wandb": ("trackers",),
     "pydantic": ("types", "config", "training"),
 }
+"""The rooms and root files that may import a library; the others are free."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -57,46 +56,68 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def own_imports(path: Path) -> set[str]:
+    """The rooms and root files of `aectl` that a file imports."""
+    names = {name.split(".")[1] for name in imports(path) if name.startswith("aectl.")}
+    return names & {room(module) for module in MODULES}
+
+
 def room(path: Path) -> str:
-    """The module or sub-package a file belongs to: `models` for `aectl/models/vae.py`."""
+    """The room or root file that a file belongs to: `models` for `aectl/models/vae.py`."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_library_is_imported_only_where_it_belongs(path: Path) -> None:
+def named(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_library_is_imported_only_where_it_belongs(path: Path) -> None:
     for name in imports(path):
         library = name.split(".", maxsplit=1)[0]
         assert room(path) in ONLY_IN.get(library, (room(path),)), f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
-    if room(path) in FACES:
-        return
-    known = {name.split(".")[1] for name in imports(path) if name.startswith("aectl.")}
-    rooms = {room(module) for module in MODULES}
-    assert known & rooms <= {*MAY_IMPORT.get(room(path), ()), *GROUND, room(path)}
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) not in FACES], ids=named)
+def test_room_imports_only_rooms_below_it(path: Path) -> None:
+    assert own_imports(path) <= {*MAY_IMPORT.get(room(path), ()), *GROUND, room(path)}
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if path.parent.name == "trackers"], ids=lambda path: path.name
-)
-def test_a_service_is_imported_only_in_the_file_of_its_tracker(path: Path) -> None:
+def test_rooms_have_an_order() -> None:
+    rooms = list(MAY_IMPORT)
+    for index, name in enumerate(rooms):
+        assert {*MAY_IMPORT[name]} <= {*rooms[:index]}, f"{name} may import a room of a later row"
+
+
+def test_every_allowed_import_is_used() -> None:
+    for name, allowed in MAY_IMPORT.items():
+        used = set().union(*(own_imports(path) for path in MODULES if room(path) == name))
+        assert {*allowed} <= used, f"take {', '.join({*allowed} - used)} out of the row of {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "trackers"], ids=named)
+def test_service_is_imported_only_in_the_file_of_its_tracker(path: Path) -> None:
     services = {part for name in imports(path) if not name.startswith("aectl.") for part in name.split(".")}
     assert services & {"tensorboard", "mlflow", "wandb"} <= {path.stem}
 
 
-def test_nothing_imports_the_faces() -> None:
-    """`aectl`, `python -m aectl` and `aectl.api` stand above all rooms."""
-    for path in MODULES:
-        if room(path) not in FACES:
-            assert not {name.split(".")[1] for name in imports(path) if name.startswith("aectl.")} & {*FACES}
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) not in FACES], ids=named)
+def test_nothing_imports_the_faces(path: Path) -> None:
+    """`aectl.api`, `python -m aectl` and what `aectl` itself exports stand above all rooms."""
+    assert not own_imports(path) & {*FACES}
 
 
-def test_the_house_has_at_most_14_rooms_and_10_files_at_its_root() -> None:
+def test_there_are_at_most_14_rooms_and_10_root_files() -> None:
     assert set(MAY_IMPORT) == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert len(MAY_IMPORT) <= 14
     assert len(list(PACKAGE.glob("*.py"))) <= 10
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=named)
+def test_room_says_in_one_line_what_it_is(path: Path) -> None:
+    charter = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert len(charter.splitlines()[:1]) == 1, f"{named(path)} has no docstring"
+    assert charter.splitlines()[0].endswith(".")
 
 
 @pytest.mark.parametrize(

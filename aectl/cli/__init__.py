@@ -1,1 +1,1 @@
-"""The command line: words in, exit status out."""
+"""The command line: verbs, their help, errors in one line, and the hooks that Hydra calls."""

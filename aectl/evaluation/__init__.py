@@ -1,4 +1,4 @@
-"""How good a run is: scores beside classical baselines, latents, likelihood and samples."""
+"""Evaluates a run: scores beside classical baselines, latents, likelihood and samples."""
 
 from aectl.evaluation.evaluator import EvalOptions, evaluate
 from aectl.evaluation.report import NotApplicable, Report

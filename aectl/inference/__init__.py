@@ -1,1 +1,1 @@
-"""A trained run at work: encode, decode, sample, restore, export."""
+"""Uses a trained run: encode, decode, sample, restore, export."""

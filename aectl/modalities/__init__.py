@@ -1,4 +1,4 @@
-"""What an example is: how it is checked, scored, shown and stored."""
+"""Kinds of data, images and vectors: how an example is checked, scored, previewed and stored."""
 
 from aectl.errors import UserError
 from aectl.modalities.base import Metric, Modality

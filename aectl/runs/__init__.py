@@ -1,4 +1,4 @@
-"""A run is a folder; `open` is the one door through which anybody's file comes in. Imports nothing heavy."""
+"""Runs on disk: a run is a folder, and `open` the only way to read one. Imports nothing heavy."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,1 +1,1 @@
-"""Where curves and pictures go."""
+"""Services that a training logs curves and pictures to; one file each."""

@@ -1,1 +1,1 @@
-"""Trains an experiment; all of PyTorch Lightning stays in this room."""
+"""Trains an experiment; the only room that imports PyTorch Lightning."""
