@@ -43,11 +43,20 @@ class Data:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes of the data set, or None without labels; reads the training split."""
+        """The number of classes of the data set, or None without labels; reads the training split.
+
+        Raises:
+            UserError: some examples have no label.
+        """
         train = self._gray("train")
-        if train.classes:
-            return len(train.classes)
-        return None if train.y is None else int(train.y.max()) + 1
+        if train.y is None:
+            return None
+        if unlabelled := int((train.y < 0).sum()):
+            raise UserError(
+                f"dataset: {unlabelled} of its {len(train.y)} training examples have no label; "
+                "expected one each, such as all pictures in class folders"
+            )
+        return len(train.classes) if train.classes else int(train.y.max()) + 1
 
     def split(self, name: SplitName) -> Split:
         """The examples of one split, the same ones every time.

@@ -13,6 +13,7 @@ from PIL import Image
 from aectl.data.folder.resize import make_frames
 from aectl.data.folder.source import Folder
 from aectl.data.folder.splitting import SPLITS, split_files
+from aectl.data.loader import Data
 from aectl.errors import UserError
 
 Pictures = dict[str, tuple[int, int]]
@@ -117,6 +118,14 @@ def test_first_folders_are_the_classes(tmp_path: Path) -> None:
     for image, label in zip(split.x, split.y, strict=True):
         cats = {np.asarray(picture(seed)).transpose(2, 0, 1).tobytes() for seed in range(5)}
         assert (image.numpy().tobytes() in cats) == (label == 0)
+
+
+def test_the_number_of_classes_needs_every_picture_in_a_class_folder(tmp_path: Path) -> None:
+    root = fill(tmp_path / "photos", [*numbered(6, "cats/{}.png"), *numbered(6, "dogs/d{}.png")])
+    assert Data(folder(root), 4).num_classes == 2
+    fill(root, numbered(20, "stray{}.png"), size=(21, 21))
+    with pytest.raises(UserError, match=r"dataset: \d+ of its 20 training examples have no label; expected one each"):
+        Data(folder(root), 4).num_classes  # noqa: B018
 
 
 def test_a_single_folder_is_not_a_class(tmp_path: Path) -> None:

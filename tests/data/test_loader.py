@@ -141,6 +141,12 @@ def test_a_batch_without_labels_has_no_y() -> None:
     assert [batch.keys() for batch in batches] == [{"x"}, {"x"}]
 
 
+def test_the_number_of_classes_is_counted_in_the_training_split() -> None:
+    assert Data(Digits(), 8).num_classes == 10
+    assert Data(Numbers(), 8).num_classes == 7
+    assert Data(Photos(8, 2), 8).num_classes is None
+
+
 def test_an_empty_split_is_refused() -> None:
     class Empty(Numbers):
         def split(self, name: SplitName) -> Split:
