@@ -41,7 +41,7 @@ def check_suffix(path: str) -> Path:
 
 def save(table: LatentTable, path: Path) -> Path:
     """Writes the table in the format of the suffix; .npy holds the codes alone."""
-    return write_atomic(path, lambda temporary: FORMATS[path.suffix.lower()].save(table, temporary))
+    return write_atomic(path, lambda temporary: FORMATS[path.suffix.lower()][0](table, temporary))
 
 
 def load(path: Path) -> LatentTable:
@@ -51,7 +51,7 @@ def load(path: Path) -> LatentTable:
         UserError: there is no such file, it is damaged, or holds something else.
     """
     try:
-        table = FORMATS[path.suffix.lower()].load(path)
+        table = FORMATS[path.suffix.lower()][1](path)
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError, StopIteration, csv.Error) as error:
@@ -125,11 +125,6 @@ def rows(table: LatentTable) -> list[list[Any]]:
 
 
 def table_from_rows(heads: list[str], found: list[list[Any]]) -> LatentTable:
-    """The table of rows under column names.
-
-    Raises:
-        ValueError: the columns or their number are not those that `save` writes.
-    """
     first = 2 if heads[1:2] == ["label"] else 1
     if heads[:1] != ["name"] or not heads[first:] or heads[first:] != latent_columns(len(heads) - first):
         raise ValueError(f"columns {', '.join(heads)}; expected name, label if there are any, z1, z2, ...")
@@ -153,17 +148,10 @@ def import_pyarrow() -> tuple[Any, Any]:
     return pyarrow, parquet
 
 
-class Format(NamedTuple):
-    """How a format is written and read."""
-
-    save: Callable[[LatentTable, Path], None]
-    load: Callable[[Path], LatentTable]
-
-
-FORMATS = {
-    ".npy": Format(save_npy, load_npy),
-    ".npz": Format(save_npz, load_npz),
-    ".csv": Format(save_csv, load_csv),
-    ".parquet": Format(save_parquet, load_parquet),
+FORMATS: dict[str, tuple[Callable[[LatentTable, Path], None], Callable[[Path], LatentTable]]] = {
+    ".npy": (save_npy, load_npy),
+    ".npz": (save_npz, load_npz),
+    ".csv": (save_csv, load_csv),
+    ".parquet": (save_parquet, load_parquet),
 }
-"""By suffix."""
+"""How each format is written and read."""

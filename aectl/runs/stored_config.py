@@ -63,8 +63,7 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
         plain = upgrade_config(plain)
         plain |= {group: node for group, node in ADDED_GROUPS.items() if group not in plain}
         if not trust:
-            check_targets(plain)
-            check_text(plain)
+            check_content(plain)
             check({key: plain[key] for key in PARTS}, {})
             check_size(plain["model"])
             use_local_paths(plain["dataset"])
@@ -113,7 +112,7 @@ def parse_yaml(text: str) -> Any:
 
 def check_parts(plain: Any) -> None:
     """Raises a UserError unless it has the parts of a config, each of its kind."""
-    if not isinstance(plain, dict) or "_target_" in plain or not {*PARTS, "names"} <= plain.keys():
+    if not isinstance(plain, dict) or not {*PARTS, "names"} <= plain.keys() or any(str(k)[:1] == "_" for k in plain):
         raise UserError("no model, task or dataset in it; expected one that `aectl train` wrote")
     for key in (*PARTS, "names"):
         if not isinstance(plain[key], dict) or ("_target_" not in plain[key] and key != "names"):
@@ -123,27 +122,33 @@ def check_parts(plain: Any) -> None:
             raise UserError(f"names.{group}={name!r}: expected the name of a choice, such as vae")
 
 
-def check_targets(plain: dict[str, Any]) -> None:
-    """Raises a UserError unless every target is a shipped class that fits where it stands; imports no other.
+def check_content(plain: dict[str, Any]) -> None:
+    """Raises a UserError unless it consists of plain values and of classes that aectl ships for where they stand.
 
     A node below a top-level key is held against the shipped configs, a nested one against the annotation of its
-    parent's constructor.
+    parent's constructor. No other class is imported.
     """
     for key, value in plain.items():
-        check_nodes(value, str(key), shipped().get(key, any_shipped()).__contains__)
+        check_node(value, str(key), shipped().get(key, any_shipped()).__contains__)
 
 
-def check_nodes(value: Any, path: str, is_allowed: Callable[[str], bool]) -> None:
+def check_node(value: Any, path: str, is_allowed: Callable[[str], bool]) -> None:
+    """Checks a value and all inside it; `is_allowed` decides on its target."""
     node = dict(enumerate(value)) if isinstance(value, list) else value
-    if not isinstance(node, dict):
+    if not node or not isinstance(node, dict):
+        if "${" in f"{path}{value}" or value == "???":
+            raise UserError(f"{path}={value}: expected a value, not a reference to one")
         return
-    if "_target_" in node and not (isinstance(node["_target_"], str) and is_allowed(node["_target_"])):
+    target = node.get("_target_")
+    if "_target_" in node and not (isinstance(target, str) and is_allowed(target)):
         raise UserError(
-            f"{path}._target_={node['_target_']}: not a class that aectl ships for this key; building it could run "
-            "arbitrary code; if you trust whoever wrote it: trust=true"
+            f"{path}._target_={target}: not a class that aectl ships for this key; building it could run arbitrary "
+            "code; if you trust whoever wrote it: trust=true"
         )
     for key, inner in node.items():
-        check_nodes(inner, f"{path}.{key}", partial(fits, node["_target_"], key) if "_target_" in node else is_allowed)
+        if str(key).startswith("_") and key != "_target_":
+            raise UserError(f"{path}.{key}: a key of Hydra's; expected _target_ alone")
+        check_node(inner, f"{path}.{key}", partial(fits, str(target), key) if "_target_" in node else is_allowed)
 
 
 def fits(parent: str, parameter: str, target: str) -> bool:
@@ -183,25 +188,6 @@ def shipped() -> dict[str, set[str]]:
 @cache
 def any_shipped() -> set[str]:
     return set().union(*shipped().values())
-
-
-def check_text(plain: dict[str, Any]) -> None:
-    """Raises a UserError for text that means more than itself to OmegaConf (`${...}`) or to Hydra (`_args_`)."""
-    for path, value in leaves(plain):
-        key = path.rpartition(".")[2]
-        if key.startswith("_") and key != "_target_":
-            raise UserError(f"{path}: a key of Hydra's; expected _target_ alone")
-        if "${" in f"{path}{value}" or value == "???":
-            raise UserError(f"{path}={value}: expected a value, not a reference to one")
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value that is no mapping or list, with its dotted path; an empty one of these is a value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    if not items:
-        yield path, value
-    for key, inner in items:
-        yield from leaves(inner, f"{path}.{key}")
 
 
 def check_size(model: dict[str, Any]) -> None:

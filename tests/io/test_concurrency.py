@@ -1,4 +1,4 @@
-"""Processes that begin at once share what one of them makes, and never a folder; a dead one is in nobody's way."""
+"""Processes that start at once share what one of them makes, never share a run folder, and survive dead ones."""
 
 import errno
 import hashlib
@@ -51,11 +51,11 @@ def fingerprint(images: torch.Tensor) -> str:
 class TestLocks:
     """`file_lock`, which everything else here rests on, and `run_lock`."""
 
-    def test_one_process_at_a_time(self, tmp_path: Path) -> None:
+    def test_one_process_at_a_time_holds_the_lock(self, tmp_path: Path) -> None:
         together(count_up, tmp_path / "count")
         assert (tmp_path / "count").read_text() == str(10 * PROCESSES)
 
-    def test_who_waits_says_so(
+    def test_a_waiting_process_says_so(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(locks, "PATIENCE", 0.05)
@@ -73,7 +73,7 @@ class TestLocks:
         with locks.file_lock(tmp_path / "map", "works"):
             assert time.monotonic() - started < 1
 
-    def test_one_process_at_a_time_trains_a_run_and_the_others_are_told_which(self, tmp_path: Path) -> None:
+    def test_a_second_trainer_of_a_run_is_told_which_process_holds_it(self, tmp_path: Path) -> None:
         holder = CONTEXT.Process(target=hold_run, args=(tmp_path, tmp_path / "holds", 60.0))
         holder.start()
         while not (tmp_path / "holds").exists():
@@ -122,7 +122,7 @@ def hold_run(folder: Path, sign: Path, seconds: float) -> None:
         time.sleep(seconds)
 
 
-def test_runs_that_begin_at_once_get_folders_of_their_own(tmp_path: Path) -> None:
+def test_runs_that_start_at_once_get_folders_of_their_own(tmp_path: Path) -> None:
     folders = [path for paths in together(three_folders, tmp_path / "runs" / "2026-01-31_12-00-00") for path in paths]
     assert len(set(folders)) == 3 * PROCESSES
     assert all(path.is_dir() for path in folders)
@@ -132,7 +132,7 @@ def three_folders(wanted: Path) -> list[Path]:
     return [fresh_folder(wanted) for _ in range(3)]
 
 
-def test_writers_of_one_file_leave_a_whole_one(tmp_path: Path) -> None:
+def test_concurrent_writers_of_one_file_leave_a_whole_one(tmp_path: Path) -> None:
     together(write_often, tmp_path / "metrics.json")
     assert len(set(json.loads((tmp_path / "metrics.json").read_text()))) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
@@ -144,7 +144,7 @@ def write_often(path: Path) -> None:
         assert len(set(json.loads(path.read_text()))) == 1
 
 
-def test_a_fit_is_computed_once(tmp_path: Path) -> None:
+def test_concurrent_processes_compute_a_fit_once(tmp_path: Path) -> None:
     found = together(fitted, tmp_path)
     assert (tmp_path / "log").read_text() == "computed\n"
     assert found == [[0, 1, 2]] * PROCESSES
@@ -162,7 +162,7 @@ def fitted(folder: Path) -> list[int]:
 class TestMaps:
     """The memory map of a folder of pictures."""
 
-    def test_each_picture_is_decoded_once_for_all(self, tmp_path: Path) -> None:
+    def test_concurrent_processes_decode_each_picture_once(self, tmp_path: Path) -> None:
         root = fill(tmp_path / "photos", numbered(24))
         found = together(decoded, root, tmp_path / "log")
         assert Counter((tmp_path / "log").read_text().split()) == dict.fromkeys(numbered(24), 1)
@@ -170,7 +170,7 @@ class TestMaps:
         left = sorted(path.suffix for path in (tmp_path / "cache").iterdir())
         assert left == ["", ".lock"]
 
-    def test_a_builder_that_died_is_cleared_away(self, tmp_path: Path) -> None:
+    def test_what_a_killed_decoder_left_is_cleared_away(self, tmp_path: Path) -> None:
         root, cache, log = fill(tmp_path / "photos", numbered(24)), tmp_path / "cache", tmp_path / "log"
         killed(decoded, root, log, 0.2, when=lambda: log.exists() and log.read_text().count("\n") > 3)
         assert [path for path in cache.iterdir() if path.is_dir()]  # what it left
@@ -178,7 +178,7 @@ class TestMaps:
         assert len(everything(data)) == 24
         assert [path for path in cache.iterdir() if path.is_dir()] == [data.store.folder]
 
-    def test_a_map_that_another_process_replaces_can_be_read_on(self, tmp_path: Path) -> None:
+    def test_a_map_that_another_process_replaces_stays_readable(self, tmp_path: Path) -> None:
         root = fill(tmp_path / "photos", numbered(12))
         data = folder(root)
         data.prepare()
@@ -233,13 +233,13 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 class TestDownloads:
     """torchvision's data sets, from a server on this machine."""
 
-    def test_each_file_is_downloaded_once(self, tmp_path: Path, mirror: tuple[str, Any]) -> None:
+    def test_concurrent_processes_download_each_file_once(self, tmp_path: Path, mirror: tuple[str, Any]) -> None:
         found = together(fetched, tmp_path / "data", *mirror)
         assert len(set(found)) == 1
         asked = Counter((tmp_path / "mirror.log").read_text().split())
         assert asked == {name: 2 for name, _ in mirror[1]}  # torchvision asks for redirections first
 
-    def test_a_download_that_died_leaves_no_half_file(self, tmp_path: Path, mirror: tuple[str, Any]) -> None:
+    def test_a_killed_download_leaves_no_partial_file(self, tmp_path: Path, mirror: tuple[str, Any]) -> None:
         log = tmp_path / "mirror.log"
         killed(fetched, tmp_path / "data", *mirror, when=lambda: log.exists() and log.read_text().count("\n") == 3)
         assert not list((tmp_path / "data" / "MNIST").rglob("*ubyte"))
@@ -258,7 +258,7 @@ def fetched(root: Path, address: str, resources: list[tuple[str, str]]) -> str:
         return fingerprint(torch.cat([data.split(name).x for name in SPLITS]))
 
 
-def test_evaluations_of_one_run_do_not_tear_each_others_files(runs: dict[str, Path]) -> None:
+def test_concurrent_evaluations_of_one_run_leave_whole_files(runs: dict[str, Path]) -> None:
     together(evaluated, runs["ae"], processes=2)
     (folder,) = (runs["ae"] / "eval").iterdir()
     assert json.loads((folder / "metrics.json").read_text())["protocol"]["split"] == "test"

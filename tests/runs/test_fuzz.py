@@ -1,7 +1,7 @@
-"""Whatever bytes the readers get, they read them or end in one line: a fuzzer looks for a third way.
+"""Every reader either reads the bytes it gets or raises an error of one line: a fuzzer looks for counterexamples.
 
 300 cases a reader, the same every time; `make faults` tries twenty times as many. What it found is kept as tests in
-`test_hostile.py` and `test_hostile_files.py`.
+`test_hostile_configs.py` and `test_hostile_files.py`.
 """
 
 import io

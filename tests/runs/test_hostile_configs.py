@@ -1,4 +1,4 @@
-"""Opening a stranger's run runs no code, takes no memory, and ends in one line: attacks on its config."""
+"""Opening a stranger's run runs no code, exhausts no memory, and fails in one line: attacks on its config."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ import yaml
 
 import aectl
 from aectl.errors import UserError, fail
-from aectl.runs.stored_config import check_targets, safe_config
+from aectl.runs.stored_config import check_content, safe_config
 from tests.conftest import Aectl
 from tests.support.attack_files import poisoned, put, refused, refused_run
 
@@ -106,7 +106,7 @@ def canary(tmp_path: Path) -> Path:
 
 
 def evil(target: Any, canary: Path) -> dict[str, Any]:
-    """A node that would touch the canary, whichever way its target takes arguments."""
+    """A node that creates the canary if its target is called, whatever arguments it takes."""
     touch = f"touch {canary}"
     return {"_target_": target, "_args_": [touch], "command": touch, "path": str(canary), "text": touch, "args": touch}
 
@@ -116,17 +116,19 @@ def set_at(config: dict[str, Any], route: str, node: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("target", [*HARMFUL, *ODD_TARGETS], ids=str)
-def test_no_target_but_a_shipped_class_is_built(config: dict[str, Any], canary: Path, target: Any) -> None:
+def test_only_shipped_classes_are_built(config: dict[str, Any], canary: Path, target: Any) -> None:
     for route in ROUTES:
         with pytest.raises(UserError, match="could run arbitrary code"):
-            check_targets(set_at(config, route, evil(target, canary)))
+            check_content(set_at(config, route, evil(target, canary)))
     text = yaml.safe_dump(put(config, "model", evil(target, canary)))
     refused(lambda: safe_config(text, "x"), "could run arbitrary code")
     assert not canary.exists()
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_no_way_into_a_run_leads_to_code(run: Path, config: dict[str, Any], canary: Path, route: str) -> None:
+def test_a_harmful_target_is_refused_wherever_it_stands(
+    run: Path, config: dict[str, Any], canary: Path, route: str
+) -> None:
     text = yaml.safe_dump(set_at(config, route, evil("os.system", canary)))
     for place in poisoned(run, text, canary.with_name("lone.ckpt")):
         refused_run(place)
@@ -145,7 +147,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "a missing value": ("model.latent_dim", "???"),
     "a name up": ("names.dataset", "../../../outside"),
     "an absolute name": ("names.task", "/etc/cron.d"),
-    "a name that steers the terminal": ("names.model", "a\x1b]0;b\x07"),
+    "a name with control characters": ("names.model", "a\x1b]0;b\x07"),
     "a long name": ("names.model", "a" * 10_000),
     "a name that is a list": ("names.model", ["a"]),
     "a path for a number": ("task._target_", "../../../outside"),
@@ -168,13 +170,13 @@ CHANGES: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_values_that_would_do_harm_are_refused(run: Path, config: dict[str, Any], change: str, tmp_path: Path) -> None:
+def test_harmful_values_are_refused(run: Path, config: dict[str, Any], change: str, tmp_path: Path) -> None:
     text = yaml.safe_dump(put(config, *CHANGES[change]))
     for place in poisoned(run, text, tmp_path / "lone.ckpt"):
         assert str(Path.home()) not in refused_run(place).replace(str(place), "")
 
 
-def test_a_model_of_endless_depth_is_refused(run: Path, config: dict[str, Any]) -> None:
+def test_a_model_of_many_more_parameters_than_its_weights_is_refused(run: Path, config: dict[str, Any]) -> None:
     likelihood = config["model"]["likelihood"]
     node = {"_target_": "aectl.models.rednet.RedNet", "shape": [1, 8, 8], "input_shape": [1, 8, 8], "features": 1}
     node |= {"depth": 10**9, "skip_every": 2, "stride": 1, "likelihood": likelihood}
@@ -207,7 +209,7 @@ TEXTS: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_yaml_that_is_no_config_is_refused(run: Path, kind: str, tmp_path: Path, monkeypatch: Any) -> None:
+def test_yaml_that_is_not_a_plain_config_is_refused(run: Path, kind: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     text = TEXTS[kind]
     if isinstance(text, bytes):
@@ -227,7 +229,7 @@ def test_a_config_of_a_gigabyte_is_not_read(run: Path) -> None:
 
 @pytest.mark.parametrize("name", ["config.yaml", "checkpoints/best.ckpt"])
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device", "a dangling link", "a link to itself"])
-def test_what_is_no_file_is_not_read(run: Path, name: str, kind: str) -> None:
+def test_only_regular_files_are_read(run: Path, name: str, kind: str) -> None:
     path = run / name
     path.unlink()
     make = {
@@ -243,7 +245,7 @@ def test_what_is_no_file_is_not_read(run: Path, name: str, kind: str) -> None:
 
 
 class TestTrust:
-    """`trust=true` is for classes of one's own."""
+    """`trust=true` allows classes from outside the package."""
 
     @pytest.fixture
     def own(self, run: Path, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -253,23 +255,23 @@ class TestTrust:
         (run / "config.yaml").write_text(yaml.safe_dump(put(config, "model.net._target_", "own_nets.Own")))
         return run
 
-    def test_without_it_the_module_is_not_even_imported(self, own: Path) -> None:
+    def test_without_trust_the_module_is_not_imported(self, own: Path) -> None:
         assert "trust=true" in refused_run(own, "model.net._target_=own_nets.Own")
         assert "own_nets" not in sys.modules
 
-    def test_with_it_the_run_opens(self, own: Path) -> None:
+    def test_with_trust_the_run_opens(self, own: Path) -> None:
         assert aectl.open(str(own), accelerator="cpu", trust=True).sample(2).shape == (2, 1, 8, 8)
 
-    def test_on_the_command_line(self, own: Path, aectl: Aectl) -> None:
+    def test_trust_is_a_key_of_the_command_line(self, own: Path, aectl: Aectl) -> None:
         assert aectl("sample", own, "n=1").status == 2
         assert aectl("sample", own, "n=1", "trust=true").status == 0
 
 
-def test_a_pickled_config_of_hydras_is_not_taken(aectl: Aectl) -> None:
+def test_a_pickled_hydra_config_is_refused(aectl: Aectl) -> None:
     assert "no such flag" in aectl("train", "--experimental-rerun", "config.pickle").err
 
 
-def test_a_message_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_a_message_are_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         fail("aectl", UserError("run=\x1b[2J\x07\u202egnp.exe"))
     assert capsys.readouterr().err == "aectl: run=?[2J??gnp.exe\n"

@@ -1,4 +1,4 @@
-"""Runs of earlier versions open and compute what they did; one that does not says which version can.
+"""Runs of earlier versions open, compute what they did and resume; one that does not open names the version that can.
 
 The runs in `fixtures` were written by the versions that they are named after, `early` by the first commit whose data
 sets were whole. They were trained by such calls as
@@ -87,19 +87,17 @@ def test_a_run_of_an_earlier_version_is_resumed_to_what_it_would_have_become(aec
 
 
 class TestTables:
-    """What has moved."""
-
     @pytest.mark.parametrize(("target", "key"), [(target, key) for target in ADDED for key in ADDED[target]])
-    def test_a_key_that_was_added_is_one_of_its_target(self, target: str, key: str) -> None:
+    def test_an_added_key_is_a_parameter_of_its_target(self, target: str, key: str) -> None:
         assert key in inspect.signature(locate(target)).parameters
 
     @pytest.mark.parametrize(("target", "keys"), RENAMED.items())
-    def test_a_key_that_was_renamed_has_gone(self, target: str, keys: dict[str, str | None]) -> None:
+    def test_a_renamed_key_is_no_longer_a_parameter(self, target: str, keys: dict[str, str | None]) -> None:
         parameters = inspect.signature(locate(target)).parameters
         assert not keys.keys() & parameters.keys()
         assert {key for key in keys.values() if key} <= parameters.keys()
 
-    def test_everything_that_moves_is_found_wherever_it_stands(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_targets_and_keys_are_upgraded_at_any_depth(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(upgrades, "MOVED", {"a.Old": "a.New"})
         monkeypatch.setattr(upgrades, "RENAMED", {"a.New": {"width": "features", "devices": None}})
         monkeypatch.setattr(upgrades, "ADDED", {"a.New": {"link": "sigmoid", "features": 1}})
@@ -117,16 +115,16 @@ class TestTables:
         moved = {"NonFiniteGuard": 1, "BestCheckpoint": 2, "HealthCheck": 3, "Bestial": 4}
         assert upgrade_checkpoint({"epoch": 1, "callbacks": stored}) == {"epoch": 1, "callbacks": moved}
 
-    def test_what_is_up_to_date_stays_as_it_is(self) -> None:
+    def test_an_upgraded_config_stays_as_it_is(self) -> None:
         stored = upgrade_config(yaml.safe_load((FIXTURES / "run-0.1" / "config.yaml").read_text()))
         assert upgrade_config(stored) == stored
 
-    def test_a_layer_that_left_the_decoder_is_counted_no_more(self) -> None:
+    def test_decoder_layers_are_renumbered_after_the_removed_one(self) -> None:
         former = {"encoder.1.weight": 0, "decoder.5.weight": 1, "decoder.10.weight": 2, "decoder.10.bias": 3}
         now = ("encoder.1.weight", "decoder.5.weight", "decoder.9.weight", "decoder.9.bias")
         assert upgrade_weights(former, now) == dict(zip(now, range(4), strict=True))
 
-    def test_weights_of_another_net_are_not_made_to_fit(self) -> None:
+    def test_weights_of_another_net_keep_their_names(self) -> None:
         other = {"decoder.3.weight": 0, "decoder.4.weight": 1}
         assert upgrade_weights(other, ("decoder.3.weight", "decoder.5.weight")) == other
 
@@ -164,12 +162,10 @@ def widen(config: dict[str, Any]) -> None:
 
 
 class TestVersions:
-    """Runs that another version wrote."""
-
     @pytest.mark.parametrize("change", [add_key, add_class, add_module, widen])
     @pytest.mark.parametrize("file", ["", "checkpoints/best.ckpt"])
     @pytest.mark.parametrize(("version", "age"), [("0.10.0", "a later"), ("0.0.9", "an earlier")])
-    def test_one_that_does_not_open_says_which_version_can(
+    def test_a_run_that_does_not_open_names_the_version_that_can(
         self, tmp_path: Path, change: Change, file: str, version: str, age: str
     ) -> None:
         run = later(tmp_path, version, change) / file
@@ -181,16 +177,16 @@ class TestVersions:
             f"written by aectl {version}, {age} version than this {__version__}: open it with aectl {version}"
         )
 
-    def test_one_that_opens_is_opened(self, tmp_path: Path) -> None:
+    def test_a_run_of_another_version_opens_if_it_can(self, tmp_path: Path) -> None:
         run = later(tmp_path, "7.0", lambda config: config.update(colour="blue"))
         assert package.open(str(run), accelerator="cpu").reconstruct(RAMP).shape == RAMP.shape
 
-    def test_an_error_of_this_version_comes_as_it_is(self, tmp_path: Path) -> None:
+    def test_an_error_of_a_run_of_this_version_names_no_version(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"model\.prior=flow: unknown parameter of VAE; expected one of") as raised:
             package.open(str(later(tmp_path, __version__, add_key)), accelerator="cpu")
         assert "written by" not in str(raised.value)
 
-    def test_the_line_is_one_line(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_the_error_is_one_line(self, aectl: Aectl, tmp_path: Path) -> None:
         result = aectl("eval", later(tmp_path, "0.10.0", add_module))
         assert result.status == 2
         assert result.err.strip().count("\n") == 0
@@ -200,5 +196,5 @@ class TestVersions:
         assert version_number("0.10.1") > version_number("0.9") > version_number("0.9.dev1")[:1]
 
     @pytest.mark.parametrize("version", [None, 3, "", "\x1b[2J", "1" * 99, "0.1\n0.2"])
-    def test_what_is_no_version_is_not_repeated(self, version: Any) -> None:
+    def test_an_invalid_version_is_ignored(self, version: Any) -> None:
         assert stored_version({"aectl": {"version": version}}) is None

@@ -1,4 +1,4 @@
-"""What a stranger may send: configs and checkpoints made to do harm; and the limits that a refusal has to keep."""
+"""Malicious configs and checkpoints, and the time and memory that refusing them may take."""
 
 import copy
 import gc
@@ -23,7 +23,7 @@ SECONDS = 5
 MEGABYTES = 500
 HANGS = 60
 ROOM = 4 * 2**30
-"""Bytes that an attack may ask for before it is stopped, so that one that works does not take the machine."""
+"""Bytes that an attack may allocate before it is stopped, so that one that works does not take the machine down."""
 
 
 def memory(field: str) -> float:
@@ -34,7 +34,7 @@ def memory(field: str) -> float:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Fails where what happens inside takes too many seconds of computing, too much memory, or never ends."""
+    """Fails if its body takes too much computing time or memory, or never ends."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     former = resource.getrlimit(resource.RLIMIT_AS)
@@ -52,7 +52,7 @@ def limited() -> Iterator[None]:
 
 
 def refused(call: Callable[[], Any], said: str = ".") -> str:
-    """The one line that a call ends with."""
+    """The message of the UserError that a call raises: one line, in little time and memory."""
     with limited(), pytest.raises(UserError, match=said) as caught:
         call()
     message = str(caught.value)
@@ -62,7 +62,7 @@ def refused(call: Callable[[], Any], said: str = ".") -> str:
 
 
 def refused_run(run: Path, said: str = ".") -> str:
-    """The one line that opening a run ends with."""
+    """The message with which opening a run is refused."""
     return refused(lambda: aectl.open(str(run), accelerator="cpu"), said)
 
 
@@ -86,7 +86,7 @@ def poisoned(run: Path, text: str, lone: Path) -> tuple[Path, Path]:
 
 
 class Payload:
-    """Unpickles to a call."""
+    """Pickles as a call of a function."""
 
     def __init__(self, call: Callable[..., Any], *arguments: Any) -> None:
         self.call, self.arguments = call, arguments
@@ -104,7 +104,7 @@ def archive(path: Path, entries: dict[str, bytes], compression: int = zipfile.ZI
 
 
 def entries_of(path: Path) -> dict[str, bytes]:
-    """What lies in a checkpoint."""
+    """The entries of a checkpoint."""
     with zipfile.ZipFile(path) as file:
         return {name.partition("/")[2]: file.read(name) for name in file.namelist()}
 
