@@ -62,14 +62,12 @@ def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, Make
         UserError: settings for a player whom the model does not have, or that the optimizer does not take.
     """
     own = node.get("players", {})
-    for player, settings in own.items():
+    for player in own:
         if player not in model.players:
             raise UserError(
                 f"optimizer.players.{player}: {type(model).__name__} has no such player; "
                 f"expected one of {', '.join(model.players)}{suggest(player, list(model.players))}"
             )
-        if not isinstance(settings, dict):
-            raise UserError(f"optimizer.players.{player}={settings}: expected optimizer.players.{player}.KEY=VALUE")
     nodes = {player: {**node, **own.get(player, {})} for player in model.players}
     try:
         check({"optimizer": {"players": {player: nodes[player] for player in own}}}, {})

@@ -33,7 +33,6 @@ from tests.conftest import Aectl, run_folder
 from tests.support.toy_models import bare_trainer, first, identity, last, linear_ae, linear_vae
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:GPU available but not used"),
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
 ]

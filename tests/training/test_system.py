@@ -23,7 +23,6 @@ from aectl.training.system import System
 from tests.support.toy_models import bare_trainer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:GPU available but not used"),
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
 ]
@@ -112,8 +111,10 @@ def system(
     schedule: Callable[[float], float] = constant,
     clip: float | None = None,
     seed: int = 0,
+    accumulate: int = 1,
 ) -> System:
-    return System(model, task or Reconstruct(), dict.fromkeys(model.players, sgd(lr)), schedule, clip, seed)
+    optimizers = dict.fromkeys(model.players, sgd(lr))
+    return System(model, task or Reconstruct(), optimizers, schedule, clip, seed, accumulate=accumulate)
 
 
 def fit(wrapped: System, epochs: int = 1) -> None:
