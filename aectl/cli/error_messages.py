@@ -15,23 +15,23 @@ from aectl.errors import UserError, one_line
 TILE = 256
 
 Advice = tuple[str, Any, str]
-"""The key that decides how much memory is taken, its value, and what to try."""
+"""The key that decides how much memory is used, its value, and what to try."""
 
 
 def error_message(error: Exception, config_name: str, arguments: list[str]) -> str:
-    """One line for an error of a command, or of Hydra as it composed `config_name` from these arguments."""
+    """One line for an error that a command or Hydra raised with this config name and these arguments."""
     text = one_line(str(error) or error.__cause__)
     if isinstance(error, BadValueError):
         default = OmegaConf.select(default_config(config_name, arguments), error.key)
         return f"{text}; try {error.key}={spell(default)}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as KEY=VALUE; quote a value with blanks or signs: \"KEY='VALUE'\""
+        return f"{error.override}: cannot be read as KEY=VALUE; quote a value with special characters: \"KEY='VALUE'\""
     if missing := hydra_internals.missing_choice(error):
         return unknown_choice(*missing)
     if key := hydra_internals.ambiguous_key(text):
-        return f"{key}: several values; add -m to sweep over them, or write [a,b] for a list"
+        return f"{key}: several values; add -m for a sweep, or write [a,b] for a list"
     if key := hydra_internals.unknown_key(text):
-        return unknown_key(key, given_value(key, arguments), config_name, arguments)
+        return unknown_key(key, config_name, arguments)
     return text
 
 
@@ -42,30 +42,26 @@ def unknown_choice(group: str, choice: str, known: list[str]) -> str:
     return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{suggest(choice, choices)}"
 
 
-def unknown_key(key: str, value: str, config_name: str, arguments: list[str]) -> str:
+def unknown_key(key: str, config_name: str, arguments: list[str]) -> str:
     """What to type instead of a key that the composed config does not have."""
+    given = next((word for word in arguments if word.lstrip("+~").startswith(f"{key}=")), key)
     group, _, leaf = key.rpartition(".")
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
     if owners:
-        return f"{key}={value}: only with {' or '.join(owners)}; add {owners[0]}"
+        return f"{given}: only with {' or '.join(owners)}; add {owners[0]}"
     config = OmegaConf.to_container(default_config(config_name, arguments), resolve=False)
     meant = suggest(key, GROUPS + list(flatten_keys(config)))
-    return f"{key}={value}: no such key; --cfg job lists the keys, --help the groups{meant}"
-
-
-def given_value(key: str, arguments: list[str]) -> str:
-    """What was given for this key on the command line."""
-    return next((word.partition("=")[2] for word in arguments if word.lstrip("+~").startswith(f"{key}=")), "")
+    return f"{given}: no such key; --cfg job lists the keys, --help the groups{meant}"
 
 
 def keys_in(group: str, name: str) -> set[str]:
-    """The keys that the file of a choice sets itself."""
+    """The keys in the file of a choice, without those that it inherits."""
     content: dict[str, dict[str, object]] = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text()) or {}
     return set(content.get(group, content))
 
 
 def default_config(config_name: str, arguments: list[str]) -> DictConfig:
-    """The config under the choices of groups among these arguments, every other value as shipped."""
+    """The config with the chosen groups among these arguments, and the default of every other key."""
     chosen = [word for word in arguments if "=" in word and word.partition("=")[2] in options(word.partition("=")[0])]
     return hydra_internals.compose_aside(config_name, chosen)
 
@@ -82,7 +78,7 @@ def flatten_keys(config: object, prefix: str = "") -> dict[str, object]:
 
 @contextmanager
 def user_error_on_oom(advice: Callable[[], Advice]) -> Iterator[None]:
-    """Turns running out of memory into one line with advice.
+    """Turns an out-of-memory error into one line with advice.
 
     Raises:
         UserError: the memory ran out. Any other error passes through.
@@ -121,4 +117,4 @@ def advice_while_running(config: dict[str, Any]) -> Advice:
 def advice_before_training(config: dict[str, Any]) -> Advice:
     """What to try when a training has run out of memory before its first step."""
     net = ", ".join(f"{name} {value}" for name, value in config["net"].items() if not name.startswith("_"))
-    return "net", net, "the model or its data are too large; lower a size of net, model or dataset"
+    return "net", net, "the model or its data are too large; choose a smaller net, model or data set"

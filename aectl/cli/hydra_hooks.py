@@ -1,5 +1,6 @@
-"""What Hydra calls around the jobs of a verb: checks before anything is written, folders, and the table of a sweep."""
+"""Hydra's callbacks: checks before anything is written, folders of runs and sweeps, and the table after a sweep."""
 
+import importlib
 import itertools
 import json
 import logging
@@ -38,14 +39,14 @@ class SweepFolder(Callback):
 
     @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Claims the folder, also if another sweep has started in the same second, unless the user has named one."""
+        """Makes a folder that no other sweep has, even one of the same second, unless the user has named one."""
         if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
             set_sweep_folder(config, fresh_folder(Path(config.hydra.sweep.dir)))
         self.claimed.append(Path(config.hydra.sweep.dir))
 
     @classmethod
     def discard_unused(cls) -> None:
-        """Removes the folders of sweeps that hold no result, with the folders that they lay in alone."""
+        """Removes sweep folders without results, and parent folders that are then empty."""
         while cls.claimed:
             folder = cls.claimed.pop()
             if not any(path.is_file() and path.name != "multirun.yaml" for path in folder.rglob("*")):
@@ -55,14 +56,14 @@ class SweepFolder(Callback):
 
 
 class TrainHooks(SweepFolder):
-    """What Hydra calls around the jobs of `aectl train`."""
+    """The callbacks of `aectl train`."""
 
     prepared: ClassVar["Experiment | None"] = None
-    """What was checked and built for the job that follows."""
+    """Checked and built for the job that follows."""
 
     @fatal
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Checks the whole config before anything is written; then gives the run a folder of its own."""
+        """Checks the whole config before anything is written, then makes the folder of the run."""
         from aectl.cli.commands.train import prepare
 
         publish(config)
@@ -76,7 +77,7 @@ class TrainHooks(SweepFolder):
 
     @classmethod
     def take_prepared(cls) -> "Experiment":
-        """The experiment of the job that starts; it is handed over once."""
+        """The experiment of the job that starts. It can be taken once."""
         experiment, cls.prepared = cls.prepared, None
         assert experiment, "Hydra has not called on_run_start"
         return experiment
@@ -97,14 +98,14 @@ class TrainHooks(SweepFolder):
             raise SystemExit(1)
 
 
-def run_job(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
-    """A command as Hydra runs it: a user's error ends it in one line, but does not end a sweep of trainings."""
+def run_job(name: str) -> Callable[[DictConfig], Any]:
+    """The function that Hydra calls for a command. A user error ends it in one line, but not a sweep of trainings."""
 
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
             with user_error_on_oom(lambda: advice_while_running(to_plain(cfg))):
-                return task(cfg)
+                return importlib.import_module(f"aectl.cli.commands.{name}").main(cfg)
         except Exception as error:
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
                 return report_failed_job(error, hydra.job.num, Path(hydra.runtime.output_dir))
@@ -149,7 +150,7 @@ def fresh_folder(wanted: Path) -> Path:
 def read_job(summary: Path) -> Job:
     """The summary of a job of a sweep, with its overrides and its folder."""
     overrides = yaml.safe_load((summary.parent / ".hydra" / "overrides.yaml").read_text())
-    keys = dict(override.split("=", 1) for override in overrides)
+    keys = dict(override.partition("=")[::2] for override in overrides)
     return {"best": math.nan, **json.loads(summary.read_text()), "overrides": keys, "folder": summary.parent}
 
 

@@ -1,4 +1,4 @@
-"""Everything that depends on insides of Hydra that a new release may move; each has a test that says what moved."""
+"""The only module that uses undocumented parts of Hydra. Each has a test that fails clearly if a release moves it."""
 
 import functools
 import os
@@ -29,8 +29,8 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 def run_app(program: str, arguments: list[str], config_name: str, task: Callable[..., Any]) -> None:
     """Composes a config from command-line arguments and calls the task with it, as `hydra.main` does.
 
-    Hydra takes its arguments from `sys.argv` and nowhere else. It prints its errors and exits, unless HYDRA_FULL_ERROR
-    is set: then they come to us, who word them better.
+    Hydra reads its arguments from `sys.argv` only. It prints its errors and exits, unless HYDRA_FULL_ERROR is set: then
+    they reach the caller, who can word them better.
 
     Raises:
         HydraException, OmegaConfBaseException: the arguments do not compose; both are in CONFIG_ERRORS.
@@ -44,13 +44,13 @@ def run_app(program: str, arguments: list[str], config_name: str, task: Callable
 
 
 def complete(line: str, config_name: str) -> None:
-    """Prints what may come next on this line, as Hydra's own shell functions have it do (`-sc` is not documented)."""
+    """Prints the possible next words of a line, by the flag with which Hydra's own shell functions call it."""
     os.environ["COMP_LINE"] = line
     run_app("aectl", ["-sc", "query=bash"], config_name, lambda _: None)
 
 
 def compose_aside(config_name: str, overrides: list[str]) -> DictConfig:
-    """A config composed while Hydra runs a job: it allows one config loader a process, so ours takes its place."""
+    """Composes a config while Hydra may be running a job. Hydra has one global state, which is put aside meanwhile."""
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -61,7 +61,7 @@ def compose_aside(config_name: str, overrides: list[str]) -> DictConfig:
 
 
 def fatal(hook: Callable[..., None]) -> Callable[..., None]:
-    """Makes a failing callback end the program; Hydra catches whatever a callback raises, warns, and goes on."""
+    """Makes an exception in a callback end the program; Hydra would turn it into a warning."""
 
     @functools.wraps(hook)
     def call(*args: Any, **kwargs: Any) -> None:
@@ -75,12 +75,12 @@ def fatal(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 def publish(config: DictConfig) -> None:
-    """Makes a config the one of `HydraConfig.get()`; Hydra itself does so only after it has called `on_run_start`."""
+    """Makes `HydraConfig.get()` return this config; Hydra itself does so only after `on_run_start`."""
     HydraConfig.instance().set_config(config)
 
 
 def set_run_folder(config: DictConfig, folder: Path, resumed: bool) -> None:
-    """Sends a job to this folder. Of a resumed run, `.hydra/` there stays as it is."""
+    """Makes a job run in this folder; the `.hydra/` of a resumed run is not overwritten. Hydra's node is read-only."""
     with read_write(config.hydra):
         config.hydra.run.dir = str(folder)
         if resumed:
@@ -88,17 +88,14 @@ def set_run_folder(config: DictConfig, folder: Path, resumed: bool) -> None:
 
 
 def set_sweep_folder(config: DictConfig, folder: Path) -> None:
-    """Sends a sweep to this folder. Its jobs compose their configs anew, hence the override."""
+    """Makes a sweep run in this folder. Its jobs compose their configs again, hence the override."""
     with read_write(config.hydra):
         config.hydra.sweep.dir = str(folder)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
 
 
 def missing_choice(error: Exception) -> tuple[str, str, list[str]] | None:
-    """The group, the choice that it does not have, and those that Hydra knows, if that is the error.
-
-    The group is empty if it is the config of the verb itself that is missing.
-    """
+    """The group, the unknown choice and the known choices, if that is the error; no group means `--config-name`."""
     if not isinstance(error, MissingConfigException) or not error.missing_cfg_file:
         return None
     group, slash, choice = error.missing_cfg_file.partition("/")
@@ -106,12 +103,12 @@ def missing_choice(error: Exception) -> tuple[str, str, list[str]] | None:
 
 
 def ambiguous_key(message: str) -> str | None:
-    """The key that was given several values without `-m`. Hydra has no class for this error, only words."""
+    """The key that was given several values without `-m`. Hydra has no class for this error, only a message."""
     found = re.search(r"Ambiguous value for argument '(.+?)'", message)
     return found and found[1]
 
 
 def unknown_key(message: str) -> str | None:
-    """The key that the config does not have. Hydra has no class for this error, only words."""
+    """The key that the config does not have. Hydra has no class for this error, only a message."""
     found = re.search(r"Could not override '(.+?)'", message)
     return found and found[1]

@@ -1,12 +1,10 @@
 """`aectl VERB ...`: finds the verb and turns its arguments into Hydra's. Imports nothing heavy: help is to be quick."""
 
-import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from aectl import __version__
 from aectl.config import CONFIGS, GROUPS, normalize_override, suggest
@@ -81,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run_verb(verb: str, arguments: list[str]) -> None:
-    """Hands a verb to Hydra; a mistake of the user's ends in one line and exit status 2."""
+    """Runs a verb as a Hydra app. A user error ends in one line and exit status 2."""
     try:
         given = normalize_arguments(verb, arguments)
         check_replaceable(verb, given)
@@ -94,7 +92,7 @@ def run_verb(verb: str, arguments: list[str]) -> None:
 
     name = verb.replace("-", "_")
     try:
-        run_app(f"aectl {verb}", given, name, run_job(command(name)))
+        run_app(f"aectl {verb}", given, name, run_job(name))
     except KeyboardInterrupt:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None
@@ -104,15 +102,6 @@ def run_verb(verb: str, arguments: list[str]) -> None:
         fail(f"aectl {verb}", error_message(error, name, given))
     finally:
         SweepFolder.discard_unused()
-
-
-def command(name: str) -> Callable[..., Any]:
-    """The function that a verb runs, imported when it is first called."""
-
-    def call(*args: Any) -> Any:
-        return importlib.import_module(f"aectl.cli.commands.{name}").main(*args)
-
-    return call
 
 
 def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
