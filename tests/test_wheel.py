@@ -1,4 +1,4 @@
-"""The built wheel works from any folder, configs included."""
+"""The built wheel works from any folder and contains the configs."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel unpacked into it by pip, and nothing else."""
+    """A folder into which pip has installed the wheel, without its dependencies."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(ROOT)]
@@ -23,7 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_the_wheel_trains_from_another_folder(installed: Path, tmp_path: Path) -> None:
+def test_wheel_trains_from_another_folder(installed: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aectl", "train", "net=mlp", "trainer=debug"]
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
@@ -31,7 +31,7 @@ def test_the_wheel_trains_from_another_folder(installed: Path, tmp_path: Path) -
     assert next(tmp_path.rglob("best.ckpt")).is_file()
 
 
-def test_every_config_is_in_the_wheel(installed: Path) -> None:
+def test_wheel_contains_every_config(installed: Path) -> None:
     ours = {path.relative_to(ROOT / "configs") for path in (ROOT / "configs").rglob("*.yaml")}
     theirs = {path.relative_to(installed / "aectl/configs") for path in (installed / "aectl/configs").rglob("*.yaml")}
     assert theirs == ours

@@ -1,4 +1,4 @@
-"""What a user gets who types something wrong: one line that helps, exit status 2, and nothing written."""
+"""Help, completion and mistakes: a user error gives one line, exit status 2, and writes nothing."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.errors import HydraException
 
 import aectl as package
 from aectl.cli.main import VERBS, main, normalize_arguments
@@ -87,7 +88,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("typed", MISTAKES)
-def test_a_mistake_gets_one_line_and_writes_nothing(typed: str, aectl: Aectl, tmp_path: Path) -> None:
+def test_mistake_gives_one_line_and_writes_nothing(typed: str, aectl: Aectl, tmp_path: Path) -> None:
     result = aectl(*typed.split())
     assert result.status == 2
     assert result.out == ""
@@ -106,7 +107,7 @@ def test_mistake_in_a_sweep_leaves_no_folder(typed: str, aectl: Aectl, tmp_path:
 
 @pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize("typed", ["trainer=gpu", "trainer.accelerator=cuda", "trainer.accelerator=mps"])
-def test_a_gpu_that_is_not_there_is_said_before_anything_is_written(typed: str, aectl: Aectl, tmp_path: Path) -> None:
+def test_missing_gpu_is_reported_before_anything_is_written(typed: str, aectl: Aectl, tmp_path: Path) -> None:
     result = aectl("train", typed)
     assert result.status == 2
     assert "trainer.accelerator=" in result.err
@@ -114,7 +115,7 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_is_written(typed: str, 
     assert not list(tmp_path.iterdir())
 
 
-def test_help_names_every_verb_and_every_verb_has_help_with_examples(aectl: Aectl) -> None:
+def test_help_lists_every_verb_and_each_has_examples(aectl: Aectl) -> None:
     overview = aectl("--help").out
     for verb in VERBS:
         assert verb in overview
@@ -122,6 +123,12 @@ def test_help_names_every_verb_and_every_verb_has_help_with_examples(aectl: Aect
             assert f"  aectl {verb} " in aectl(verb, "--help").out
     assert aectl().out == overview
     assert aectl("--version").out.strip() == package.__version__
+
+
+def test_every_verb_has_a_config_with_help_and_a_command() -> None:
+    commands = {path.stem for path in (Path(package.__file__).parent / "cli" / "commands").glob("[a-z]*.py")}
+    assert {verb.replace("-", "_") for verb in VERBS} == {*commands, "completion"}
+    assert list(VERBS)[:2] == ["train", "eval"]
 
 
 def test_help_takes_less_than_a_fifth_of_a_second() -> None:
@@ -133,7 +140,7 @@ def test_help_takes_less_than_a_fifth_of_a_second() -> None:
     assert min(seconds() for _ in range(5)) < 0.2
 
 
-def test_flags_go_before_the_overrides_wherever_they_were_typed() -> None:
+def test_flags_may_be_typed_anywhere() -> None:
     assert normalize_arguments("train", ["model=ae,vae", "-m", "seed=1,2"]) == ["-m", "model=ae,vae", "seed=1,2"]
     assert normalize_arguments("train", ["seed=1", "--cfg", "job"]) == ["--cfg", "job", "seed=1"]
 
@@ -153,19 +160,19 @@ def test_flags_go_before_the_overrides_wherever_they_were_typed() -> None:
         ("sample a dataset=digits,photos", "run='a' dataset=digits,photos"),
     ],
 )
-def test_several_runs_data_sets_or_tasks_of_eval_are_several_evaluations(typed: str, meant: str) -> None:
+def test_eval_of_several_runs_data_sets_or_tasks_is_a_sweep(typed: str, meant: str) -> None:
     verb, *words = typed.split()
     assert normalize_arguments(verb, words) == meant.split()
 
 
 @pytest.mark.parametrize("path", ["outputs/x", "a=b/c,d", "it's here", "back\\slash", "[x]"])
-def test_a_run_s_path_may_hold_any_sign(path: str, aectl: Aectl, tmp_path: Path) -> None:
+def test_path_of_a_run_may_contain_special_characters(path: str, aectl: Aectl, tmp_path: Path) -> None:
     assert f"run={path}: no such folder" in aectl("eval", f"run={path}").err
     (tmp_path / path).mkdir(parents=True)
     assert f"run={path}: has no config.yaml" in aectl("eval", path).err
 
 
-def test_a_second_bare_word_is_refused() -> None:
+def test_second_word_that_is_no_override_is_refused() -> None:
     with pytest.raises(UserError, match="expected KEY=VALUE"):
         normalize_arguments("eval", ["latest", "n=1", "other"])
 
@@ -186,7 +193,7 @@ def test_tab_completes_verbs_choices_and_keys(line: str, offered: str, aectl: Ae
     assert offered in aectl("completion", "query").out.split()
 
 
-def test_the_shell_function_completes_in_bash(tmp_path: Path) -> None:
+def test_shell_function_completes_in_bash(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "aectl"
     script = (
         f'eval "$({program} completion)"; PATH={program.parent}:$PATH; COMP_LINE="aectl train net="; '
@@ -196,7 +203,13 @@ def test_the_shell_function_completes_in_bash(tmp_path: Path) -> None:
     assert set(done.stdout.split()) >= {"net=conv", "net=mlp"}
 
 
-def test_an_unforeseen_error_keeps_its_traceback(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_traceback_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(HydraException, match="Could not override 'modle'"):
+        main(["train", "modle=vae"])
+
+
+def test_unexpected_error_keeps_its_traceback(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
@@ -206,13 +219,13 @@ def test_an_unforeseen_error_keeps_its_traceback(aectl: Aectl, monkeypatch: pyte
 
 
 class TestDamage:
-    """Runs and checkpoints that are not what they should be."""
+    """Damaged runs and checkpoints."""
 
     @pytest.fixture
     def run(self, aectl: Aectl) -> Path:
         return run_folder(aectl("train", "model=ae", "net=mlp", *QUICK))
 
-    def test_a_truncated_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
+    def test_truncated_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
         checkpoint = run / "checkpoints" / "best.ckpt"
         checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
         result = aectl("eval", str(run))
@@ -220,31 +233,31 @@ class TestDamage:
         assert "best.ckpt: truncated, or not a checkpoint" in result.err
         assert result.err.count("\n") == 1
 
-    def test_a_file_that_is_no_checkpoint_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_file_that_is_not_a_checkpoint_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("hello")
         assert "notes.txt: truncated, or not a checkpoint" in aectl("sample", "notes.txt").err
 
-    def test_a_checkpoint_of_another_program_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_checkpoint_of_another_program_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
         torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
         assert "not one of aectl's" in aectl("sample", "other.ckpt").err
 
-    def test_a_run_without_its_first_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
+    def test_run_without_a_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
         (run / "checkpoints" / "best.ckpt").unlink()
         assert "stopped before the end of its first epoch" in aectl("eval", str(run)).err
 
-    def test_a_folder_that_is_no_run_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_folder_that_is_not_a_run_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
         assert "has no config.yaml" in aectl("eval", str(tmp_path)).err
 
-    def test_a_config_that_is_not_yaml_is_named(self, aectl: Aectl, run: Path) -> None:
+    def test_config_that_is_not_yaml_is_named(self, aectl: Aectl, run: Path) -> None:
         (run / "config.yaml").write_text("model: [")
         assert "cannot be read: not YAML" in aectl("eval", str(run)).err
 
-    def test_a_config_that_would_run_other_code_is_refused(self, aectl: Aectl, run: Path) -> None:
+    def test_config_that_would_run_foreign_code_is_refused(self, aectl: Aectl, run: Path) -> None:
         config = run / "config.yaml"
         config.write_text(config.read_text().replace("aectl.models.ae.AE", "subprocess.run"))
         assert "model._target_=subprocess.run: not a class that aectl ships" in aectl("eval", str(run)).err
 
-    def test_weights_of_another_shape_are_named(self, aectl: Aectl, run: Path) -> None:
+    def test_weights_of_another_shape_are_reported(self, aectl: Aectl, run: Path) -> None:
         config = run / "config.yaml"
         config.write_text(config.read_text().replace("latent_dim: 16", "latent_dim: 4"))
         assert "its weights do not fit its config" in aectl("eval", str(run)).err

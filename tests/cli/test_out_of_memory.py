@@ -1,4 +1,4 @@
-"""Too little room: on the disk before a training, in memory at any time; one line says what to lower."""
+"""Too little space on the disk before a training, or too little memory: one line says what to reduce."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ TINY = ("net=mlp", "net.hidden=[4]", "model=ae", "model.latent_dim=2", *QUICK)
 
 
 class Usage(NamedTuple):
-    """What `shutil.disk_usage` tells."""
+    """What `shutil.disk_usage` returns."""
 
     total: int
     used: int
@@ -33,17 +33,17 @@ def leave(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
 
 
 class TestDisk:
-    """The room for checkpoints."""
+    """Space for checkpoints."""
 
     @pytest.mark.parametrize("overrides", [["optimizer=adam"], ["optimizer=rmsprop"], ["net=conv"]])
-    def test_the_expected_size_is_that_of_the_file(self, aectl: Aectl, overrides: list[str]) -> None:
+    def test_estimated_size_is_that_of_the_checkpoint(self, aectl: Aectl, overrides: list[str]) -> None:
         run = run_folder(aectl("train", "model=vae", "net=mlp", *QUICK, *overrides))
         contents = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
         model = nn.ParameterDict({name.replace(".", "_"): value for name, value in contents["state_dict"].items()})
         expected = preflight.checkpoint_bytes(model, RMS if "optimizer=rmsprop" in overrides else ADAM)
         assert (run / "checkpoints" / "last.ckpt").stat().st_size == pytest.approx(expected, rel=0.1)
 
-    def test_a_disk_that_is_short_is_said_and_trained_on(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_low_disk_space_is_a_warning(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         leave(monkeypatch, 20_000)
         result = aectl("train", *TINY)
         assert result.status == 0
@@ -51,7 +51,7 @@ class TestDisk:
         assert "; checkpoints take 29 kB, 4 times 7.2" in result.err
         assert result.err.count("outputs:") == 1
 
-    def test_a_disk_without_room_for_one_is_refused(
+    def test_disk_without_space_for_one_checkpoint_is_an_error(
         self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         leave(monkeypatch, 500)
@@ -61,7 +61,7 @@ class TestDisk:
         assert result.err.strip().count("\n") == 0
         assert not list(tmp_path.iterdir())
 
-    def test_a_disk_with_room_is_not_spoken_of(
+    def test_enough_disk_space_prints_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         leave(monkeypatch, preflight.FILES * 1_000)
@@ -76,7 +76,7 @@ TRAIN = {"data": {"batch_size": 128}, "trainer": {"accumulate_grad_batches": 2}}
 
 
 class TestLines:
-    """What is said of an error."""
+    """The message for an error."""
 
     @pytest.mark.parametrize(
         ("error", "where"),
@@ -87,7 +87,7 @@ class TestLines:
             (MemoryError(), "out of memory on the CPU; "),
         ],
     )
-    def test_the_device_and_what_was_asked_for(self, error: Exception, where: str) -> None:
+    def test_message_names_device_and_size(self, error: Exception, where: str) -> None:
         assert said(error, TRAIN) == (
             f"data.batch_size=128: {where}"
             "try data.batch_size=64 trainer.accumulate_grad_batches=4 for the same updates, "
@@ -105,13 +105,13 @@ class TestLines:
             ({**TRAIN, "data": {"batch_size": 1}}, "data.batch_size=1", "try a smaller net"),
         ],
     )
-    def test_every_verb_names_its_key(self, config: dict[str, Any], key: str, remedy: str) -> None:
+    def test_message_names_the_key_of_each_verb(self, config: dict[str, Any], key: str, remedy: str) -> None:
         line = said(CUDA, config)
         assert line.startswith(f"{key}: out of memory")
         assert remedy in line
 
     @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), UserError("a: b"), ValueError("out of memory")])
-    def test_another_error_comes_as_it_is(self, error: Exception) -> None:
+    def test_other_errors_pass_through(self, error: Exception) -> None:
         with pytest.raises(type(error)) as raised, user_error_on_oom(lambda: advice_while_running(TRAIN)):
             raise error
         assert raised.value is error
@@ -124,9 +124,9 @@ def said(error: Exception, config: dict[str, Any]) -> str:
 
 
 class TestFaults:
-    """Memory that really runs out."""
+    """Memory that does run out."""
 
-    def test_a_model_too_large_for_any_machine_leaves_no_folder(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_model_too_large_for_any_machine_leaves_no_folder(self, aectl: Aectl, tmp_path: Path) -> None:
         result = aectl("train", "net=mlp", f"net.hidden=[{10**14}]")
         assert result.status == 2
         assert f"net=hidden [{10**14}]: out of memory on the CPU (tried to allocate" in result.err
@@ -134,8 +134,8 @@ class TestFaults:
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("n", [1, 2])
-    def test_a_batch_too_large_is_named(self, n: int, tmp_path: Path) -> None:
-        """Half of the jobs of a sweep fail, and the others go on."""
+    def test_batch_too_large_is_named(self, n: int, tmp_path: Path) -> None:
+        """In a sweep of two, one job fails and the other is trained."""
         values = ["4", "1400"][-n:]
         worker = CONTEXT.Process(target=train_in_little_memory, args=(tmp_path, values))
         worker.start()
@@ -149,7 +149,7 @@ class TestFaults:
 
 
 def train_in_little_memory(folder: Path, batch_sizes: list[str]) -> None:
-    """Trains with half a gigabyte more than the process has already."""
+    """Trains with half a gigabyte more memory than the process already has."""
     import os
     import resource
     import sys
