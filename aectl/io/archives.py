@@ -10,8 +10,6 @@ HARMLESS_BYTES = 256 * 2**20
 MAX_RATIO = 100
 """Times its own size that a larger file may unpack to: more than arrays and pictures need, less than a bomb."""
 PART_BYTES = 2**20
-MS_DOS_FOLDER = 0x10
-"""A bit of the attributes of an entry."""
 
 
 def read_text(path: Path, most: int) -> str:
@@ -47,11 +45,6 @@ def read_gzip(path: Path) -> Iterator[bytes]:
             unpacked += len(part)
             check_unpacked_size(unpacked, path.stat().st_size)
             yield part
-
-
-def has_directory_flag(entry: zipfile.ZipInfo) -> bool:
-    """Whether torch takes an entry for a folder, and would leave the memory for its weights uninitialized."""
-    return entry.is_dir() or bool(entry.external_attr & MS_DOS_FOLDER)
 
 
 def list_entries(path: Path) -> list[zipfile.ZipInfo]:

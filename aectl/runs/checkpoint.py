@@ -6,7 +6,7 @@ torch's restricted unpickler runs no code, but would allocate a bytearray of any
 import pickletools
 import re
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from aectl.errors import UserError, shorten
-from aectl.io.archives import has_directory_flag, list_entries
+from aectl.io.archives import list_entries
+from aectl.runs.upgrades import upgrade_weights
 
 MAX_PICKLE = 16 * 2**20
 """Bytes of the pickle beside the tensors."""
@@ -34,6 +35,8 @@ MAX_REPEATED_TUPLES = 16
 """Tuples used again inside others: hashing twenty levels of them takes a million steps, sixty take for ever."""
 PUTS, GETS = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
 GLOBALS, OTHER_GLOBALS = ("GLOBAL", "INST"), ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4")
+MS_DOS_FOLDER = 0x10
+"""The bit of an entry's attributes that marks a folder."""
 REGISTRATIONS = 4
 """How often a parameter may be registered; weight normalization does so more than once."""
 
@@ -102,7 +105,7 @@ def check_entries(found: list[zipfile.ZipInfo]) -> None:
     """Raises a ValueError for an entry that torch would unpack, or would not read and leave its memory as it was."""
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in found):
         raise ValueError("its entries are compressed, which torch.save never does")
-    if any(has_directory_flag(entry) for entry in found):
+    if any(entry.is_dir() or entry.external_attr & MS_DOS_FOLDER for entry in found):
         raise ValueError("an entry is marked as a folder, so torch would leave its weights uninitialized")
 
 
@@ -147,13 +150,6 @@ def check_tensors(weights: dict[Any, Any], path: Path) -> None:
         raise UserError(f"run={path}: its weights claim {total:,} bytes, more than the file has")
 
 
-def stored_version(contents: dict[str, Any]) -> str | None:
-    """The version of aectl that wrote a checkpoint, if it says so."""
-    stored = contents.get("aectl")
-    version = stored.get("version") if isinstance(stored, dict) else None
-    return version if isinstance(version, str) and re.fullmatch(r"\d[\w.+]{0,30}", version) else None
-
-
 def model_weights(contents: dict[str, Any]) -> Weights:
     """The weights of the model itself, under its own names for them."""
     prefix = "model."
@@ -161,19 +157,17 @@ def model_weights(contents: dict[str, Any]) -> Weights:
     return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
-def match_state_dict(
-    build: Callable[[], nn.Module], weights: Weights, rename: Callable[[Weights, Collection[str]], Weights]
-) -> Weights:
-    """The weights under the names of the model, which is built without memory to compare names and shapes.
+def match_state_dict(build: Callable[[], nn.Module], contents: dict[str, Any]) -> Weights:
+    """The weights of a model, under its own names for them; it is built without memory to compare names and shapes.
 
     Arguments:
         build: makes the model; stopped once it has far more parameters than there are weights.
-        weights: the stored ones.
-        rename: gives stored weights the names that the model expects.
+        contents: of the checkpoint.
 
     Raises:
         ValueError: the weights belong to another model.
     """
+    weights = model_weights(contents)
     left = REGISTRATIONS * len(weights)
 
     def count(*_: Any) -> None:
@@ -188,7 +182,7 @@ def match_state_dict(
             expected = {name: tuple(value.shape) for name, value in build().state_dict().items()}
     finally:
         hook.remove()
-    weights = rename(weights, expected.keys())
+    weights = upgrade_weights(weights, expected.keys())
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):

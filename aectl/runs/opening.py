@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from aectl.errors import UserError
-from aectl.runs.checkpoint import read_checkpoint, stored_version
+from aectl.runs.checkpoint import read_checkpoint
 from aectl.runs.index import BEST
 from aectl.runs.run import Run
 from aectl.runs.stored_config import read_config, safe_config
@@ -23,7 +23,7 @@ def open_folder(folder: Path, trust: bool) -> Run:
             f"aectl train resume={folder}"
         )
     contents = read_checkpoint(checkpoint)
-    with name_version_on_error(folder, stored_version(contents)):
+    with name_version_on_error(folder, contents):
         return Run(folder, read_config(folder, trust), checkpoint, contents)
 
 
@@ -38,5 +38,5 @@ def open_checkpoint(path: Path, trust: bool) -> Run:
     folder = home if inside else path.with_suffix("")
     if not inside and folder.is_symlink():
         raise UserError(f"run={path}: {folder}, where its results would go, is a link; remove or rename it")
-    with name_version_on_error(path, stored_version(contents)):
+    with name_version_on_error(path, contents):
         return Run(folder, safe_config(stored["config"], str(path), trust), path, contents)

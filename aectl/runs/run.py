@@ -18,9 +18,9 @@ from aectl.errors import UserError, shorten
 from aectl.io.atomic import write_text
 from aectl.modalities import Modality, modality_for
 from aectl.models.base import Autoencoder
-from aectl.runs.checkpoint import match_state_dict, model_weights, stored_version
+from aectl.runs.checkpoint import match_state_dict
 from aectl.runs.index import BEST
-from aectl.runs.upgrades import name_version_on_error, upgrade_weights
+from aectl.runs.upgrades import name_version_on_error
 from aectl.tasks.base import Task
 
 Config = DictConfig
@@ -109,9 +109,9 @@ class Run:
         Raises:
             UserError: the checkpoint is damaged, or belongs to another model.
         """
-        with name_version_on_error(self.checkpoint, stored_version(self.contents)):
+        with name_version_on_error(self.checkpoint, self.contents):
             try:
-                weights = match_state_dict(self.build, model_weights(self.contents), upgrade_weights)
+                weights = match_state_dict(self.build, self.contents)
                 model = self.build()
                 model.load_state_dict(weights)
             except Exception as error:  # a constructor raises whatever an odd value leads it to

@@ -86,12 +86,12 @@ def upgrade_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def name_version_on_error(where: object, written: str | None) -> Iterator[None]:
+def name_version_on_error(where: object, contents: Config) -> Iterator[None]:
     """Adds to an error of opening a run which version can open it, if another one wrote it.
 
     Arguments:
         where: the run.
-        written: the version that wrote it, if known.
+        contents: of its checkpoint.
 
     Raises:
         UserError: the run cannot be opened, and another version wrote it.
@@ -99,6 +99,7 @@ def name_version_on_error(where: object, written: str | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        written = stored_version(contents)
         if written is None or written == __version__:
             raise
         reason = one_line(error.__cause__ or error).removeprefix(f"run={where}: ")
@@ -107,6 +108,13 @@ def name_version_on_error(where: object, written: str | None) -> Iterator[None]:
             f"run={where}: {reason}; it was written by aectl {written}, {age} version than this {__version__}: "
             f"open it with aectl {written}"
         ) from error
+
+
+def stored_version(contents: Config) -> str | None:
+    """The version of aectl that wrote a checkpoint, if it says so."""
+    stored = contents.get("aectl")
+    version = stored.get("version") if isinstance(stored, dict) else None
+    return version if isinstance(version, str) and re.fullmatch(r"\d[\w.+]{0,30}", version) else None
 
 
 def version_number(version: str) -> list[int]:

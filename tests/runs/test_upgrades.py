@@ -24,8 +24,15 @@ from aectl import __version__
 from aectl.config import check, locate
 from aectl.errors import UserError
 from aectl.runs import upgrades
-from aectl.runs.checkpoint import stored_version
-from aectl.runs.upgrades import ADDED, RENAMED, upgrade_checkpoint, upgrade_config, upgrade_weights, version_number
+from aectl.runs.upgrades import (
+    ADDED,
+    RENAMED,
+    stored_version,
+    upgrade_checkpoint,
+    upgrade_config,
+    upgrade_weights,
+    version_number,
+)
 from aectl.training.records import read_rows
 from tests.conftest import BARE, Aectl, report_of
 
