@@ -65,6 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     """The program: `aectl VERB ...`."""
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     verb = verb.replace("_", "-")
+    if verb == "help" and rest:
+        verb, rest = rest[0], ["--help"]
     if verb in ("--help", "-h", "help"):
         lines = (f"  {name:<12} {what}" for name, what in VERBS.items())
         print(HELP.format(version=__version__, verbs="\n".join(lines)))
@@ -186,9 +188,11 @@ def quote(path: str) -> str:
 
 def complete(arguments: list[str]) -> None:
     """Prints the shell function for tab completion or, called by it with `query`, the words that may come next."""
-    if arguments != ["query"]:
+    if not arguments:
         print(COMPLETION)
         return
+    if arguments != ["query"]:
+        fail("aectl completion", f'{arguments[0]}: takes no argument; add to ~/.bashrc: eval "$(aectl completion)"')
     words = os.environ.get("COMP_LINE", "").split(" ")[1:]
     if len(words) < 2:
         print(" ".join(verb for verb in VERBS if verb.startswith(words[0] if words else "")))

@@ -82,6 +82,8 @@ MISTAKES = {
     "eval net.hidden=[4]": ["net.hidden=[4]", "a trained run keeps its net"],
     "eval task.sigma=0.5": ["task.sigma=0.5", "add task=denoise"],
     "sample dataset=digits": ["dataset=digits", "a trained run keeps its dataset"],
+    "completion zsh": ["zsh", "takes no argument", "aectl completion"],
+    "help trian": ["trian", "did you mean train?"],
     "sample n=0": ["n=0", "greater than 0", "try n=64"],
     "plot-latent split=tset": ["split=tset", "'train', 'val' or 'test'"],
 }
@@ -121,7 +123,8 @@ def test_help_lists_every_verb_and_each_has_examples(aectl: Aectl) -> None:
         assert verb in overview
         if verb != "completion":
             assert f"  aectl {verb} " in aectl(verb, "--help").out
-    assert aectl().out == overview
+    assert aectl().out == aectl("help").out == overview
+    assert aectl("help", "sample").out == aectl("sample", "--help").out
     assert aectl("--version").out.strip() == package.__version__
 
 
