@@ -38,8 +38,7 @@ class AE(Autoencoder):
         self, shape: Shape, input_shape: Shape, latent_dim: PositiveInt, net: Net, likelihood: Likelihood
     ) -> None:
         super().__init__()
-        self.shape = tuple(shape)
-        self.input_shape = tuple(input_shape)
+        self.shape, self.input_shape = tuple(shape), tuple(input_shape)
         self.latent_shape = net.latent_shape(self.input_shape, latent_dim)
         self.latent_size = math.prod(self.latent_shape)
         self.any_size, self.stride = net.any_size, net.stride

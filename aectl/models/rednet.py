@@ -62,8 +62,7 @@ class RedNet(Autoencoder):
     ) -> None:
         super().__init__()
         check_is_image(input_shape, "model=rednet", "model=ae or model=vae with net=mlp")
-        self.shape = tuple(shape)
-        self.input_shape = tuple(input_shape)
+        self.shape, self.input_shape = tuple(shape), tuple(input_shape)
         self.latent_size = features * math.prod(math.ceil(side / stride) for side in self.input_shape[1:])
         self.skip_every = skip_every
         self.stride: int = stride

@@ -54,8 +54,7 @@ class VAE(AE):
         likelihood: Likelihood,
     ) -> None:
         super().__init__(shape, input_shape, latent_dim, net, likelihood)
-        self.beta = beta
-        self.warmup_epochs = warmup_epochs
+        self.beta, self.warmup_epochs = beta, warmup_epochs
         self.kl_weight_fraction: Tensor  # a tensor: torch.compile would treat a float as a constant
         self.register_buffer("kl_weight_fraction", torch.ones(()), persistent=False)
 

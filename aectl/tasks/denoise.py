@@ -27,9 +27,7 @@ class Denoise(Task):
 
     def __init__(self, sigma: NonNegativeFloat | FloatRange, mean: float, clip: bool) -> None:
         super().__init__()
-        self.sigma = sigma
-        self.mean = mean
-        self.clip = clip
+        self.sigma, self.mean, self.clip = sigma, mean, clip
 
     @property
     def label(self) -> str:

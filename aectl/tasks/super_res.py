@@ -23,8 +23,7 @@ class SuperRes(Task):
 
     def __init__(self, scale: Literal[2, 3, 4], kernel: Literal["box", "bilinear", "bicubic"]) -> None:
         super().__init__()
-        self.scale = scale
-        self.kernel = kernel
+        self.scale, self.kernel = scale, kernel
 
     @property
     def label(self) -> str:

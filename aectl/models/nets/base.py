@@ -21,11 +21,7 @@ class Net(ABC):
 
     @abstractmethod
     def latent_shape(self, shape: Shape, features: int) -> Shape:
-        """The shape of the latent of an input: `(features,)` for a vector, `(features, *grid)` for a grid.
-
-        Raises:
-            UserError: the net does not take data of this shape.
-        """
+        """The latent's shape: `(features,)` or `(features, *grid)`; a UserError for data that the net does not take."""
 
     @abstractmethod
     def encoder(self, shape: Shape, features: int) -> nn.Module:

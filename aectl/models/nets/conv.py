@@ -25,14 +25,11 @@ class Conv(Net):
     """
 
     def __init__(self, channels: PositiveInts, hidden: PositiveInt, latent: Literal["vector", "grid"]) -> None:
-        self.channels = channels
-        self.hidden = hidden
-        self.latent = latent
+        self.channels, self.hidden, self.latent = channels, hidden, latent
         self.any_size = latent == "grid"
         self.stride = 2 ** len(channels)  # the side of a cell of the last maps, in pixels
 
     def grid(self, shape: Shape) -> Shape:
-        """The height and width of the last maps."""
         return tuple(math.ceil(side / self.stride) for side in shape[1:])
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
@@ -40,24 +37,17 @@ class Conv(Net):
         return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
 
     def encoder(self, shape: Shape, features: int) -> nn.Module:
-        widths = [shape[0], *self.channels]
-        halvings: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            halvings += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        widths = pairwise([shape[0], *self.channels])
+        halvings = [m for a, b in widths for m in (nn.Conv2d(a, b, 4, 2, padding=1), nn.SiLU())]
         return nn.Sequential(PadTo(self.stride), *halvings, *self._to_latent(shape, features))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
         widths = [*reversed(self.channels), max(1, self.channels[0] // 2)]
-        doublings: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            doublings += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        doublings = [m for a, b in pairwise(widths) for m in (nn.ConvTranspose2d(a, b, 4, 2, padding=1), nn.SiLU())]
+        first = self._from_latent(features, input_shape)
         scale = shape[1] // input_shape[1]
-        return nn.Sequential(
-            *self._from_latent(features, input_shape),
-            *doublings,
-            nn.Conv2d(widths[-1], shape[0] * scale**2, 3, padding=1),
-            nn.PixelShuffle(scale),
-        )
+        last = nn.Conv2d(widths[-1], shape[0] * scale**2, 3, padding=1)
+        return nn.Sequential(*first, *doublings, last, nn.PixelShuffle(scale))
 
     def _to_latent(self, shape: Shape, features: int) -> list[nn.Module]:
         if self.latent == "grid":

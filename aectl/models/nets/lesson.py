@@ -1,12 +1,7 @@
-"""The convolutional autoencoder of the lesson, layer by layer.
-
-References:
-    | AI for Beginners, lesson 9: Autoencoders (Microsoft, 2022)
-    | Building Autoencoders in Keras (Chollet, 2016)
-"""
+"""The convolutional autoencoder of the lesson, layer by layer."""
 
 import math
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from torch import nn
 
@@ -18,6 +13,10 @@ class LessonConv(Net):
     """3x3 convolutions with ReLU, max pooling in the encoder and nearest upsampling in the decoder.
 
     With `latent_dim` 8 the latent of an MNIST image is 8 x 4 x 4.
+
+    References:
+        | AI for Beginners, lesson 9: Autoencoders (Microsoft, 2022)
+        | Building Autoencoders in Keras (Chollet, 2016)
 
     Arguments:
         channels: the number of feature maps of each convolution before the one that gives the latent.
@@ -32,10 +31,9 @@ class LessonConv(Net):
         return (features, *(math.ceil(side / stride) for side in shape[1:]))
 
     def encoder(self, shape: Shape, features: int) -> nn.Module:
-        layers: list[nn.Module] = []
-        for before, after in pairwise([shape[0], *self.channels, features]):
-            layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
-        return nn.Sequential(*layers)
+        widths = pairwise([shape[0], *self.channels, features])
+        steps = ((nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)) for a, b in widths)
+        return nn.Sequential(*chain.from_iterable(steps))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
         first = self.channels[0]

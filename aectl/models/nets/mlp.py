@@ -27,13 +27,9 @@ class MLP(Net):
         return nn.Sequential(nn.Flatten(), *dense([math.prod(shape), *self.hidden, features]))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
-        layers = dense([features, *reversed(self.hidden), math.prod(shape)])
-        return nn.Sequential(*layers, nn.Unflatten(1, shape))
+        return nn.Sequential(*dense([features, *reversed(self.hidden), math.prod(shape)]), nn.Unflatten(1, shape))
 
 
-def dense(widths: Sequence[int]) -> list[nn.Module]:
+def dense(widths: Sequence[int]) -> Sequence[nn.Module]:
     """Linear layers from each width to the next, with ReLU between them."""
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return layers[:-1]
+    return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]

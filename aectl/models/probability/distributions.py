@@ -9,11 +9,7 @@ from torch.distributions import Distribution, Normal
 
 
 class Dirac(Distribution):
-    r"""A point mass, $\delta(z - x)$: what the encoder of a plain autoencoder returns.
-
-    Arguments:
-        x: the point, of any shape.
-    """
+    r"""A point mass at `x` of any shape, $\delta(z - x)$: what the encoder of a plain autoencoder returns."""
 
     arg_constraints: ClassVar = {}
     has_rsample = True
@@ -35,7 +31,7 @@ class Dirac(Distribution):
 
 
 class ContinuousBernoulli(Distribution):
-    r"""The continuous Bernoulli on [0, 1] with logits $h$: accurate for all of them; torch's only up to about 16.
+    r"""The continuous Bernoulli on [0, 1] with logits $h$ of any shape; torch's is accurate only up to about 16.
 
     .. math:: \log p(x) = x h - \log \frac{e^h - 1}{h}, \quad
         \mathbb{E}[x] = \tfrac{1}{2} + \tfrac{1}{2} \coth \tfrac{h}{2} - \tfrac{1}{h}
@@ -46,9 +42,6 @@ class ContinuousBernoulli(Distribution):
         | The continuous Bernoulli: fixing a pervasive error in variational autoencoders (Loaiza-Ganem & Cunningham,
           2019), eq. 6 and 8
         | https://arxiv.org/abs/1907.06845
-
-    Arguments:
-        logits: the natural parameter, of any shape.
     """
 
     arg_constraints: ClassVar = {}

@@ -5,20 +5,13 @@ from torch.distributions import Distribution, Normal, kl_divergence
 
 
 def kl(q: Distribution, p: Distribution) -> Tensor:
-    r"""The Kullback-Leibler divergence in closed form, summed over all dimensions but the batch.
+    r"""The Kullback-Leibler divergence in closed form: q and p elementwise over (B, ...) to (B,) nats.
 
     .. math:: D_{KL}(q \| p) = \mathbb{E}_q [\log q(z) - \log p(z)]
 
     References:
         | Auto-Encoding Variational Bayes (Kingma & Welling, 2013), appendix B
         | https://arxiv.org/abs/1312.6114
-
-    Arguments:
-        q: the approximate posterior, elementwise over (B, ...).
-        p: the prior, elementwise over the same shape.
-
-    Returns:
-        (B,) nats.
 
     Raises:
         NotImplementedError: the pair has no closed form in torch.

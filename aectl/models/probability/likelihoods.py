@@ -45,9 +45,7 @@ class Likelihood(nn.Module, ABC):
 
     def nll(self, p: Distribution, x: Tensor, weight: Tensor | None = None) -> Tensor:
         r"""$-\log p(x|z)$ summed over the data, (B,) nats; `weight` (B, *shape) multiplies each element."""
-        log_p = p.log_prob(x)
-        if weight is not None:
-            log_p = log_p * weight
+        log_p = p.log_prob(x) if weight is None else p.log_prob(x) * weight
         return -log_p.flatten(1).sum(1)
 
     def nll_floor(self, shape: Shape) -> float:

@@ -16,12 +16,7 @@ class CannotFitError(Exception):
 
 
 class Pairs(NamedTuple):
-    """Inputs and targets of a task, float32 in [0, 1].
-
-    Arguments:
-        input: (N, *input_shape).
-        target: (N, *shape).
-    """
+    """Inputs (N, *input_shape) and targets (N, *shape) of a task, float32 in [0, 1]."""
 
     input: np.ndarray
     target: np.ndarray

@@ -12,11 +12,7 @@ Setting = dict[str, Any]
 
 
 class Filter(Baseline):
-    """A filter whose setting is the one with the best mean score on the validation split.
-
-    Attributes:
-        settings: the settings that are tried.
-    """
+    """A filter whose setting is the one of `settings` with the best mean score on the validation split."""
 
     settings: ClassVar[list[Setting]]
 
@@ -33,7 +29,7 @@ class Filter(Baseline):
 
     @abstractmethod
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
-        """Filters images (N, C, H, W)."""
+        """(N, C, H, W) to the filtered images, of the same shape."""
 
 
 class Gaussian(Filter):

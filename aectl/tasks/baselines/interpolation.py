@@ -9,16 +9,10 @@ KERNELS = ("nearest", "bicubic", "lanczos")
 
 
 class Enlarged(Baseline):
-    """Enlarges each channel of an image.
-
-    Arguments:
-        kernel: `nearest`, `bicubic` or `lanczos`.
-        scale: the factor by which each side grows.
-    """
+    """Makes each side of an image `scale` times as long; the kernel is `nearest`, `bicubic` or `lanczos`."""
 
     def __init__(self, kernel: str, scale: int) -> None:
-        self.name = kernel
-        self.scale = scale
+        self.name, self.scale = kernel, scale
 
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
         n, channels, height, width = input.shape

@@ -21,11 +21,7 @@ class MeanImage(Baseline):
 
 
 class PCA(Baseline):
-    """The projection on the first principal components of the training targets: the best linear code of its size.
-
-    Arguments:
-        components: the dimensions of the code.
-    """
+    """The projection on as many principal components of the training targets: the best linear code of its size."""
 
     def __init__(self, components: int) -> None:
         self.components = components
@@ -35,12 +31,9 @@ class PCA(Baseline):
         from sklearn import decomposition
 
         images = train().target
-        most = min(len(images), math.prod(images.shape[1:]))
-        if self.components > most:
-            raise CannotFitError(
-                f"{self.components} components of {len(images)} images of {math.prod(images.shape[1:])} values; "
-                f"PCA has at most {most}"
-            )
+        n, values, k = len(images), math.prod(images.shape[1:]), self.components
+        if k > (most := min(n, values)):
+            raise CannotFitError(f"{k} components of {n} images of {values} values; PCA has at most {most}")
         pca = decomposition.PCA(self.components, random_state=0).fit(images.reshape(len(images), -1))
         return {"mean": pca.mean_.reshape(images.shape[1:]), "components": pca.components_}
 
@@ -59,13 +52,10 @@ class LinearMap(Baseline):
         from sklearn.linear_model import LinearRegression
 
         pairs = train()
-        values = math.prod(pairs.input.shape[1:])
-        if len(pairs.input) <= values:
-            raise CannotFitError(
-                f"{len(pairs.input)} training images for {values} input values; it needs more images than values"
-            )
-        flat = [images.reshape(len(images), -1) for images in pairs]
-        fitted = LinearRegression().fit(*flat)
+        n, values = len(pairs.input), math.prod(pairs.input.shape[1:])
+        if n <= values:
+            raise CannotFitError(f"{n} training images for {values} input values; it needs more images than values")
+        fitted = LinearRegression().fit(*(images.reshape(len(images), -1) for images in pairs))
         return {"weights": fitted.coef_, "bias": fitted.intercept_, "shape": np.array(pairs.target.shape[1:])}
 
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
