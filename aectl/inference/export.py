@@ -50,8 +50,7 @@ class Exported(nn.Module):
 
     def __init__(self, model: Autoencoder, method: Literal["reconstruct", "embed", "decode_mean"]) -> None:
         super().__init__()
-        self.model = model
-        self.method = method
+        self.model, self.method = model, method
         self.eval()
 
     def forward(self, input: Tensor, label: Tensor | None = None) -> Tensor:
@@ -86,7 +85,6 @@ def export_parts(trained: "TrainedRun", format: Format, folder: Path) -> Iterato
 
 @torch.no_grad()
 def exportable_parts(model: Autoencoder, input: Tensor, labels: dict[str, Tensor]) -> dict[str, Part]:
-    """The whole model and, where it has a single latent, its two halves."""
     inputs = {"input": input, **labels}
     parts = {"whole": Part(Exported(model, "reconstruct"), inputs, "output", model.any_size)}
     if isinstance(model, HasLatent):
@@ -98,13 +96,11 @@ def exportable_parts(model: Autoencoder, input: Tensor, labels: dict[str, Tensor
 
 @torch.no_grad()
 def largest_difference(part: Part, runner: Runner) -> float:
-    """How far an exported file is from the module that it was made of."""
     inputs = part.inputs.values()
     return float((runner(*inputs) - part.module(*inputs)).abs().max())
 
 
 def write_part(part: Part, format: Format, config: str, path: Path) -> Path:
-    """Writes a part in a format, with the config of its run in the file."""
     savers = {"onnx": save_onnx, "torchscript": save_torchscript, "torch_export": save_torch_export}
     with silence_exporters(), torch.no_grad():
         return write_atomic(path, lambda aside: savers[format](part, config, aside))
@@ -142,8 +138,7 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
 
 
 def save_torchscript(part: Part, config: str, path: Path) -> None:
-    traced = torch.jit.trace(part.module, tuple(part.inputs.values()))
-    torch.jit.save(traced, path, _extra_files={CONFIG: config})
+    torch.jit.save(torch.jit.trace(part.module, tuple(part.inputs.values())), path, _extra_files={CONFIG: config})
 
 
 def save_torch_export(part: Part, config: str, path: Path) -> None:
@@ -160,18 +155,13 @@ def dynamic_axes(part: Part) -> Any:
 
 @contextmanager
 def silence_exporters() -> Iterator[None]:
-    """Leaves out what the exporters print and warn of."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
 def import_onnxruntime() -> Any:
-    """The library that runs ONNX.
-
-    Raises:
-        UserError: it is not installed.
-    """
+    """onnxruntime; raises a UserError if it, or what writes ONNX files, is not installed."""
     try:
         import onnx  # noqa: F401
         import onnxruntime

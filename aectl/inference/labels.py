@@ -39,11 +39,7 @@ def as_cond(model: Autoencoder, labels: Labels | None, n: int, device: torch.dev
 
 
 def class_numbers(names: list[str], classes: list[str], where: str) -> list[int]:
-    """The number of each class.
-
-    Raises:
-        UserError: a name is none of the classes; `where` says what holds it.
-    """
+    """The number of each class; a UserError names one that is none of `classes`, and `where` it was found."""
     numbers = {name: number for number, name in enumerate(classes)}
     if unknown := set(names) - set(numbers):
         raise UserError(f"{where}: its label {min(unknown)} is not a class of this run; expected {', '.join(classes)}")

@@ -19,13 +19,7 @@ DECODED_AT_ONCE = 128
 
 
 class Latents(NamedTuple):
-    """The codes of a split, on the CPU.
-
-    Arguments:
-        codes: what `embed` gives, (N, D).
-        y: the classes, (N,), where there are any.
-        classes: their names.
-    """
+    """The codes of a split on the CPU, (N, D) as `embed` gives them; its classes (N,), and their names, if any."""
 
     codes: Tensor
     y: Tensor | None

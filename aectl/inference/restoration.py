@@ -39,12 +39,8 @@ def restore(
 ) -> np.ndarray:
     """(C, h, w) uint8 to what the model makes of it, (C', scale * h, scale * w) uint8.
 
-    Arguments:
-        trained: the run.
-        picture: with as many channels as the model's input.
-        tile: the side of the tiles of a model that takes any size; none: the whole picture, or tiles of 512 pixels of a
-            large one. Other models have tiles of the size that they were trained on.
-        cond: the class of the picture, (1,), for a conditional model.
+    A model that takes any size is given tiles with sides of `tile`; without it the whole picture, or tiles of 512
+    pixels of a large one. Other models have tiles of the size that they were trained on. `cond` is (1,).
     """
     require_images(trained)
     model = trained.model
@@ -77,8 +73,7 @@ def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap:
         np.repeat(blend_weights(length, side, of_axis), scale, axis=1)
         for length, side, of_axis in zip(padded.shape[1:], tile, starts, strict=True)
     ]
-    bands = list(tile_rows(padded, apply, tile, starts, weights, scale))
-    whole = np.concatenate(bands, axis=1)
+    whole = np.concatenate(list(tile_rows(padded, apply, tile, starts, weights, scale)), axis=1)
     return whole[:, : scale * image.shape[1], : scale * image.shape[2]]
 
 
@@ -92,8 +87,7 @@ def tile_rows(
 ) -> Iterator[np.ndarray]:
     """Yields the result in bands from top to bottom, (C', rows, scale * W) uint8, each as soon as it is complete."""
     buffer = None
-    tops = [*starts[0], image.shape[1]]
-    for row, (top, following) in enumerate(pairwise(tops)):
+    for row, (top, following) in enumerate(pairwise([*starts[0], image.shape[1]])):
         for column, left in enumerate(starts[1]):
             piece = image[None, :, top : top + tile[0], left : left + tile[1]]
             output = apply(pixels.to_float(torch.from_numpy(piece)).numpy())[0]
@@ -109,7 +103,6 @@ def tile_rows(
 
 
 def pad_to_tile(image: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-    """The image padded at the right and bottom to at least the size of a tile."""
     missing = [max(0, side - length) for length, side in zip(image.shape[1:], tile, strict=True)]
     return np.pad(image, [(0, 0), (0, missing[0]), (0, missing[1])], mode="symmetric")
 

@@ -22,7 +22,6 @@ Sampler = Literal["prior", "gaussian", "mixture"]
 
 
 def default_sampler(model: Autoencoder) -> Sampler:
-    """What to draw from when nothing else is asked for."""
     return "prior" if model.generative else "gaussian"
 
 
@@ -46,7 +45,6 @@ def generate(
 
 
 def batch_sizes(n: int) -> list[int]:
-    """`n` in batches."""
     return [min(DECODED_AT_ONCE, n - start) for start in range(0, n, DECODED_AT_ONCE)]
 
 
