@@ -13,11 +13,7 @@ PART_BYTES = 2**20
 
 
 def read_text(path: Path, most: int) -> str:
-    """The text of a regular file.
-
-    Raises:
-        ValueError: it is a pipe or a device, longer than `most` bytes, or not UTF-8.
-    """
+    """The text of a regular file; a ValueError if it is none, longer than `most` bytes, or not UTF-8."""
     if not path.is_file():  # a pipe or a device may never end
         raise ValueError("not a regular file")
     with path.open("rb") as file:
@@ -34,11 +30,7 @@ def check_unpacked_size(unpacked: int, packed: int) -> None:
 
 
 def read_gzip(path: Path) -> Iterator[bytes]:
-    """The content of a gzip file in parts.
-
-    Raises:
-        ValueError: it would unpack to far more than its own size.
-    """
+    """The content of a gzip file in parts; a ValueError if it would unpack to far more than its own size."""
     unpacked = 0
     with gzip.open(path) as file:
         while part := file.read(PART_BYTES):
@@ -48,12 +40,7 @@ def read_gzip(path: Path) -> Iterator[bytes]:
 
 
 def list_entries(path: Path) -> list[zipfile.ZipInfo]:
-    """The entries of a zip archive.
-
-    Raises:
-        ValueError: two of them have the same name, or it may be a decompression bomb.
-        zipfile.BadZipFile: it is truncated, or not a zip archive.
-    """
+    """The entries of a zip archive; raises a ValueError or BadZipFile if it is damaged, or a possible bomb."""
     if not path.is_file():
         raise ValueError("not a regular file")
     with zipfile.ZipFile(path) as archive:

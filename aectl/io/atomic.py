@@ -14,8 +14,6 @@ def write_atomic(path: Path, save: Callable[[Path], Any], durable: bool = False,
     """Lets `save` write a temporary file beside `path`, with its suffix, and renames that; makes the folder.
 
     Arguments:
-        path: the file.
-        save: writes it to the path that it is given.
         durable: flush the file to the disk before renaming it, so that a power cut leaves a whole one.
         backup: the name under which the former file is kept.
 
@@ -76,5 +74,4 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """Writes the content, dataclasses among it, as indented JSON."""
     return write_text(path, json.dumps(content, indent=2, default=asdict) + "\n")

@@ -14,13 +14,7 @@ from aectl.io.atomic import write_atomic
 
 
 class LatentTable(NamedTuple):
-    """Latents and the examples that they belong to.
-
-    Arguments:
-        names: the file or index of each example, (N,).
-        codes: (N, D) float32.
-        labels: the class of each example, if there are any.
-    """
+    """Latents (N, D) float32, with the file or index of each example and its class, if there are classes."""
 
     names: list[str]
     codes: np.ndarray
@@ -28,11 +22,7 @@ class LatentTable(NamedTuple):
 
 
 def check_suffix(path: str) -> Path:
-    """The path.
-
-    Raises:
-        UserError: it does not end as a known format does.
-    """
+    """The path; a UserError if it does not end as a known format does."""
     found = Path(path).expanduser()
     if found.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: unknown suffix {found.suffix or '(none)'}; expected one of {', '.join(FORMATS)}")
@@ -45,11 +35,7 @@ def save(table: LatentTable, path: Path) -> Path:
 
 
 def load(path: Path) -> LatentTable:
-    """Reads what `save` wrote.
-
-    Raises:
-        UserError: there is no such file, it is damaged, or holds something else.
-    """
+    """Reads what `save` wrote; a UserError if there is no such file, it is damaged, or holds something else."""
     try:
         table = FORMATS[path.suffix.lower()][1](path)
     except UserError:
@@ -110,7 +96,6 @@ def load_parquet(path: Path) -> LatentTable:
 
 
 def columns(table: LatentTable) -> list[str]:
-    """The column names: name, label if there are any, z1, z2, ..."""
     labels = [] if table.labels is None else ["label"]
     return ["name", *labels, *latent_columns(table.codes.shape[1])]
 
@@ -135,11 +120,7 @@ def table_from_rows(heads: list[str], found: list[list[Any]]) -> LatentTable:
 
 
 def import_pyarrow() -> tuple[Any, Any]:
-    """pyarrow, and its module for parquet.
-
-    Raises:
-        UserError: it is not installed.
-    """
+    """pyarrow and its module for parquet; a UserError if it is not installed."""
     try:
         import pyarrow
         from pyarrow import parquet

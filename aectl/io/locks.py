@@ -17,14 +17,10 @@ PATIENCE = 3.0
 
 @contextmanager
 def file_lock(path: Path, doing: str) -> Iterator[None]:
-    """Lets one process at a time make `path`; the others wait, and say so after a while.
+    """Lets one process at a time make `path`; the others wait, and after a while print what it is `doing` in words.
 
     A process that waited checks again whether the file is there. The lock is a hidden file beside `path`. It is never
     deleted: two processes could hold a lock that is deleted while one of them waits for it.
-
-    Arguments:
-        path: what is made.
-        doing: what the process that holds the lock does, in words: `decodes photos/`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
@@ -41,11 +37,7 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Lets one process at a time train the run in a folder.
-
-    Raises:
-        UserError: another process is training it.
-    """
+    """Lets one process at a time train the run in a folder; raises a UserError in any other."""
     lock, holder = FileLock(folder / ".lock"), folder / ".lock.pid"
     try:
         lock.acquire(timeout=0)

@@ -20,11 +20,7 @@ def save_npz(path: Path, arrays: dict[str, np.ndarray]) -> Path:
 
 
 def load_npz(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an archive.
-
-    Raises:
-        ValueError: the file is damaged, holds pickles, or may be a decompression bomb.
-    """
+    """Every array of an archive; a ValueError if it is damaged, holds pickles, or is a possible bomb."""
     try:
         found = list_entries(path)
         with zipfile.ZipFile(path) as archive:
@@ -38,20 +34,15 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def load_npy(path: Path) -> np.ndarray:
-    """The array of a file.
-
-    Raises:
-        ValueError: the file is damaged, or a pickle.
-    """
+    """The array of a file; a ValueError if it is damaged, or a pickle."""
     try:
         if not path.is_file():
             raise ValueError("not a regular file")
         with path.open("rb") as file:
             check_header(file, path.stat().st_size)
-        array: np.ndarray = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except Exception as error:
         raise ValueError(one_line(error) or type(error).__name__) from error
-    return array
 
 
 def check_header(file: IO[bytes], size: int) -> None:

@@ -37,5 +37,4 @@ def print_table(table: Table) -> None:
 
 
 def print_line(text: str, style: str = "") -> None:
-    """Prints a line of text, in a style where there is a terminal."""
     Console(highlight=False).print(Text(text, style), soft_wrap=True)
