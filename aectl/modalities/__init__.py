@@ -11,11 +11,7 @@ BY_AXES: dict[int, type[Modality]] = {1: Vectors, 3: Images}
 
 
 def modality_for(shape: Shape) -> Modality:
-    """The modality of examples of this shape: (C, H, W) are images, (D,) vectors.
-
-    Raises:
-        UserError: another number of axes.
-    """
+    """The modality of examples of this shape: (C, H, W) are images, (D,) vectors, others a UserError."""
     if len(shape) not in BY_AXES:
         raise UserError(f"dataset: examples of shape {tuple(shape)}; expected (C, H, W) for images or (D,) for vectors")
     return BY_AXES[len(shape)](tuple(shape))

@@ -65,11 +65,7 @@ def find_images(root: Path) -> list[Path]:
 
 
 def read_header(path: Path) -> tuple[int, int, int]:
-    """Height, width and channels (1 or 3) of a picture as it is displayed, without decoding it.
-
-    Raises:
-        UnreadableError: it is not a picture, or too large.
-    """
+    """Height, width and channels (1 or 3) of a picture as displayed; an UnreadableError if it is none, or too large."""
     with open_image(path) as image:
         try:
             turned = image.getexif().get(0x0112, 1) >= 5  # by 90 degrees
@@ -82,12 +78,7 @@ def read_header(path: Path) -> tuple[int, int, int]:
 def read_image(path: Path, channels: int | None = None) -> np.ndarray:
     """A picture as it is displayed, (C, H, W) uint8: EXIF orientation applied, transparency over white, first frame.
 
-    Arguments:
-        path: the file.
-        channels: 1 for gray, 3 for RGB, None for what it has.
-
-    Raises:
-        UnreadableError: it is not a picture, too large, or damaged.
+    `channels` is 1 for gray, 3 for RGB, None for what it has. An UnreadableError says why it cannot be read.
     """
     with open_image(path) as image:
         try:
@@ -125,7 +116,6 @@ def open_image(path: Path) -> Image.Image:
 
 
 def failure_reason(error: Exception) -> str:
-    """Why a file could not be read."""
     text = one_line(error)
     return "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
 
@@ -152,11 +142,7 @@ def to_array(image: Image.Image, channels: int) -> np.ndarray:
 
 
 def to_uint8(values: np.ndarray) -> np.ndarray:
-    """16-bit integers, or floating-point values in [0, 1], as uint8.
-
-    Raises:
-        UnreadableError: a value is out of range.
-    """
+    """16-bit integers, or floating point in [0, 1], as uint8; an UnreadableError if a value is out of range."""
     floating = np.issubdtype(values.dtype, np.floating)
     most = 1 if floating else MAX_16_BIT
     lowest, highest = values.min(), values.max()

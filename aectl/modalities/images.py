@@ -13,11 +13,7 @@ from aectl.modalities.base import Metric, Modality
 from aectl.modalities.image_metrics import MS_SSIM_SIDE, ms_ssim, mse, psnr, ssim
 from aectl.plots.image_grid import comparison_grid
 
-METRICS = {
-    "psnr": Metric(psnr, "PSNR, dB", 2),
-    "ssim": Metric(ssim, "SSIM", 3),
-    "mse": Metric(mse, "MSE", 4),
-}
+METRICS = {"psnr": Metric(psnr, "PSNR, dB", 2), "ssim": Metric(ssim, "SSIM", 3), "mse": Metric(mse, "MSE", 4)}
 MS_SSIM = {"ms_ssim": Metric(ms_ssim, "MS-SSIM", 3)}
 
 

@@ -7,7 +7,6 @@ from torch import Tensor
 from aectl.errors import UserError
 
 WHITE = 255
-"""The uint8 that stands for 1."""
 
 
 def to_float(x: Tensor) -> Tensor:
@@ -21,16 +20,10 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 def as_pixels(parts: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
-    """The arrays of a data set as uint8 or as float32 in [0, 1].
+    """The arrays of a data set, by part, as uint8 or as float32 in [0, 1].
 
-    Integers that are 0 or 1 in all parts become 0 and 255.
-
-    Arguments:
-        parts: the examples of each part, by name.
-        where: the config key and value of the data set.
-
-    Raises:
-        UserError: a value is out of range.
+    Integers that are 0 or 1 in all parts become 0 and 255. A UserError about other values starts with `where`, the
+    config key and value of the data set.
     """
     integers = [x for x in parts.values() if x.dtype.kind in "bui"]
     white = WHITE if max((int(x.max(initial=0)) for x in integers), default=0) <= 1 else 1
@@ -48,11 +41,7 @@ def to_pixels(x: np.ndarray, white: int, where: str, name: str) -> np.ndarray:
 
 
 def check_range(x: Tensor, where: str, name: str) -> None:
-    """Checks the values of one split.
-
-    Raises:
-        UserError: a value is out of range, or of another type.
-    """
+    """Checks the values of one split; a UserError if one is out of range, or of another type."""
     if x.dtype == torch.uint8:
         return
     lowest, highest = (float(value) for value in x.aminmax()) if x.numel() else (0.0, 0.0)
@@ -63,11 +52,7 @@ def check_range(x: Tensor, where: str, name: str) -> None:
 
 
 def to_unit_range(x: Tensor) -> Tensor:
-    """Examples that a user passed, as float32 in [0, 1].
-
-    Raises:
-        UserError: neither uint8 nor floating point in [0, 1].
-    """
+    """A user's examples as float32 in [0, 1]; a UserError unless uint8 or floating point in [0, 1]."""
     if x.dtype != torch.uint8 and not (x.is_floating_point() and ((x >= 0) & (x <= 1)).all()):
         found = f" from {x.min().item():.6g} to {x.max().item():.6g}" if x.numel() else ""
         raise UserError(f"x: values of {x.dtype}{found}; expected uint8, or floating point from 0 to 1")
@@ -75,7 +60,6 @@ def to_unit_range(x: Tensor) -> Tensor:
 
 
 def describe_range(lowest: float, highest: float, dtype: object) -> str:
-    """The values of a part of a data set, and the expected ones."""
     return (
         f"has values from {lowest:.6g} to {highest:.6g} ({dtype}); expected uint8, or numbers in [0, 1]: "
         "scale all parts alike, by (x - low) / (high - low)"

@@ -20,7 +20,6 @@ BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Writes the figure as a PNG."""
     return write_atomic(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
 
 
@@ -28,8 +27,7 @@ def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float
     """Draws an image (C, H, W) in [0, most] without axes; one channel is gray, or in another colour map."""
     pixels = image.clip(0, most).transpose(1, 2, 0)
     shown = axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap=colours, vmin=0, vmax=most)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return shown
 
@@ -43,12 +41,7 @@ def image_rows(
 ) -> Figure:
     """A figure with a row for each entry of `named`, images (N, C, H, W), each row of its own size.
 
-    Arguments:
-        named: the rows, by their labels on the left.
-        title: of the figure.
-        heads: titles of the columns.
-        errors: rows of error maps (N, 1, H, W) below, on one colour scale.
-        inches: width of a column.
+    `heads` are the titles of the columns; `errors` are rows of error maps (N, 1, H, W) below, on one colour scale.
     """
     errors = errors or {}
     most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
@@ -65,8 +58,7 @@ def image_rows(
         axes.set_title(head, fontsize=7, pad=3)
     if errors:
         beside = grid[-1, -1].inset_axes((1.08, 0, 0.12, 1))
-        scale = figure.colorbar(shown, cax=beside)
-        scale.ax.tick_params(labelsize=6)
+        figure.colorbar(shown, cax=beside).ax.tick_params(labelsize=6)
     lines = max((head.count("\n") + 1 for head in heads), default=0)
     top = figure.subplotpars.top + (0.1 + 0.13 * lines) / figure.get_figheight()
     figure.suptitle(title, fontsize=10, y=top, va="bottom")
@@ -74,11 +66,9 @@ def image_rows(
 
 
 def row_axes(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
-    """A figure with a row of axes for each name, and these axes."""
     label_inches = 0.09 * max(map(len, names)) + 0.1
     figure = Figure(figsize=(inches * columns + label_inches, inches * len(names)))
-    grid = figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
-    return figure, grid
+    return figure, figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
 
 
 def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:
@@ -94,8 +84,7 @@ def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str
             x, y = points[labels == index].T
             axes.scatter(x, y, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
         axes.legend(markerscale=max(1, 6 / math.sqrt(size)), **BESIDE)
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -108,8 +97,7 @@ def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[s
     axes.hist(parts, bins=50, stacked=True, label=None if labels is None else list(classes))
     if labels is not None:
         axes.legend(**BESIDE)
-    axes.set_xlabel(name)
-    axes.set_ylabel("examples")
+    axes.set(xlabel=name, ylabel="examples")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -122,12 +110,10 @@ def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str)
     axes.set_xticks(cell_centers(picture.shape[2], len(xs)), [f"{x:.1f}" for x in xs], fontsize=7)
     axes.set_yticks(cell_centers(picture.shape[1], len(ys)), [f"{y:.1f}" for y in reversed(ys)], fontsize=7)
     axes.tick_params(length=0)
-    axes.set_xlabel("$z_1$")
-    axes.set_ylabel("$z_2$")
+    axes.set(xlabel="$z_1$", ylabel="$z_2$")
     axes.set_title(title, fontsize=10)
     return figure
 
 
 def cell_centers(length: int, parts: int) -> np.ndarray:
-    """The centres of equal parts of a length."""
     return (np.arange(parts) + 0.5) * length / parts - 0.5

@@ -36,7 +36,7 @@ def comparison_grid(rows: list[Tensor]) -> Tensor:
 
     All batches have as many images as the first, except that the last may have fewer.
     """
-    size = (rows[-1].shape[-2], rows[-1].shape[-1])
+    size = rows[-1].shape[-2], rows[-1].shape[-1]
     return tile_images(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[0]))
 
 
