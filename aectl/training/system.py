@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from aectl.data.loader import Batch
+from aectl.data.loader import Batch, Batches
 from aectl.example import Example
 from aectl.modalities import modality_for
 from aectl.models.base import Autoencoder
@@ -166,7 +166,8 @@ class System(QuickModule):
             self.rates = {}
 
     def on_validation_epoch_start(self) -> None:
-        self.scores.reset()
+        batch_size = cast(Batches, self.trainer.val_dataloaders).batch_size
+        self.scores.start(num_trained=self.trainer.num_training_batches * batch_size)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         with seeded_rng(self.seed + batch_idx, self.device):

@@ -43,14 +43,14 @@ class TrackerLogger(Logger):
         """Does something with every tracker.
 
         Raises:
-            OSError: as on a full disk, which stops the training.
+            OSError: as on a full disk, which stops the training; a lost connection does not.
         """
         for tracker in list(self.trackers):
             try:
                 action(tracker)
-            except OSError:
-                raise
             except Exception as error:
+                if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+                    raise
                 self.trackers.remove(tracker)
                 notify(f"{type(tracker).__name__} failed ({shorten(error)}); training continues without it")
 
