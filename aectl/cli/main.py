@@ -112,6 +112,18 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
     Raises:
         UserError: an argument is neither a flag, a run nor KEY=VALUE.
     """
+    flags, runs, overrides = sort_arguments(verb, arguments)
+    if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
+        flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
+    if any(word.startswith("resume='") for word in overrides):
+        from aectl.cli.resume import stored_overrides
+
+        overrides = [*stored_overrides(overrides), *overrides]
+    return flags + ([f"run={','.join(runs)}"] if runs else []) + overrides
+
+
+def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """The flags, the runs in quotes, and the overrides."""
     flags: list[str] = []
     runs: list[str] = []
     overrides: list[str] = []
@@ -130,13 +142,7 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
             overrides.append(normalize_override(word))
         else:
             raise UserError(f"{word}: expected KEY=VALUE, such as model=vae; see --help")
-    if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
-        flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
-    if any(word.startswith("resume='") for word in overrides):
-        from aectl.cli.resume import stored_overrides
-
-        overrides = [*stored_overrides(overrides), *overrides]
-    return flags + ([f"run={','.join(runs)}"] if runs else []) + overrides
+    return flags, runs, overrides
 
 
 def read_flag(word: str, following: Iterator[str]) -> list[str]:
@@ -149,14 +155,15 @@ def read_flag(word: str, following: Iterator[str]) -> list[str]:
     if flag in FLAGS_ALONE and not equals:
         return [flag]
     if flag not in FLAGS_WITH_VALUE:
-        raise UserError(f"{word}: no such flag; see --help{suggest(flag, [*FLAGS_ALONE, *FLAGS_WITH_VALUE])}")
+        long = [name for name in (*FLAGS_ALONE, *FLAGS_WITH_VALUE) if name.startswith("--")]
+        raise UserError(f"{word}: no such flag; keys are given as KEY=VALUE, see --help{suggest(flag, long)}")
     if flag in ("--info", "-i") and not equals:
         return [f"{flag}=all"]
     value = value if equals else next(following, "")
     choices = FLAGS_WITH_VALUE[flag]
     if not value or (choices and value not in choices):
         expected = f"one of {', '.join(choices)}" if choices else "a value"
-        raise UserError(f"{flag} {value}: expected {expected}, such as {flag} {(choices or ('VALUE',))[0]}")
+        raise UserError(f"{flag} {value}".rstrip() + f": expected {expected}")
     return [flag, value]
 
 
