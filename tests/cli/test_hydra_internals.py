@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from aectl.cli import hydra_internals, main
 from aectl.cli.hydra_internals import CONFIG_ERRORS, Callback, run_app
 from aectl.config import CONFIGS
+from tests.test_layers import MODULES, imports, named
 
 MOVED = f"Hydra {hydra.__version__} has changed what aectl/cli/hydra_internals.py relies on: "
 
@@ -144,3 +145,9 @@ def test_published_config_is_the_one_hydra_gives(monkeypatch: pytest.MonkeyPatch
 def test_completion_offers_choices(capsys: pytest.CaptureFixture[str]) -> None:
     hydra_internals.complete("aectl model=", "train")
     assert "model=vae" in capsys.readouterr().out.split(), f"{MOVED}the flag -sc and the variable COMP_LINE"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "hydra_internals.py"], ids=named)
+def test_no_other_module_touches_insides_of_hydra(path: Path) -> None:
+    insides = ("hydra._internal", "hydra.experimental", "hydra.core.global_hydra", "hydra.core.singleton")
+    assert not [name for name in imports(path) if name.startswith(insides)]

@@ -159,6 +159,7 @@ class TestSweep:
         assert result.status == 0
         folders = re.findall(r"outputs/sweeps/\S+", result.out.split("best first")[1])
         assert len(set(folders)) == 4
+        assert all(line == line.rstrip() for line in result.out.splitlines())
         scores = [json.loads((Path(folder) / "summary.json").read_text())["best"] for folder in folders]
         assert scores == sorted(scores)
         assert {Path(folder).name.split("-", 1)[1] for folder in folders} == {
