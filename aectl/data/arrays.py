@@ -37,16 +37,11 @@ class Arrays(ABC):
 
     def __init__(self, path: str, val: Fraction, test: Fraction) -> None:
         self.path = Path(path).expanduser()
-        self.val = val
-        self.test = test
+        self.val, self.test = val, test
 
     @abstractmethod
     def read(self) -> dict[str, Part]:
-        """The parts in the files: `train` and, maybe, `test`.
-
-        Raises:
-            UserError: the files are missing or in another format.
-        """
+        """The parts in the files, `train` and maybe `test`; a UserError if they are missing or in another format."""
 
     def prepare(self) -> None:
         self.parts  # noqa: B018 - reads them
@@ -57,7 +52,6 @@ class Arrays(ABC):
 
     @cached_property
     def parts(self) -> dict[SplitName, Split]:
-        """The three splits."""
         read = self.read()
         for x, y in read.values():
             if y is not None and y.shape != (len(x),):
@@ -81,11 +75,7 @@ class Arrays(ABC):
         return {"train": train, "val": val, "test": test}
 
     def as_split(self, x: np.ndarray, y: np.ndarray | None, classes: np.ndarray) -> Split:
-        """Examples with their labels: images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D).
-
-        Raises:
-            UserError: another shape.
-        """
+        """Images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D), with labels; else a UserError."""
         if x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
             x = x.transpose(0, 3, 1, 2)
         x = x[:, None] if x.ndim == 3 else x
@@ -125,13 +115,11 @@ class Idx(Arrays):
         files = sorted(path for path in self.path.rglob(f"*{word}*") if path.is_file())
         images = next((path for path in files if "images" in path.name), None)
         labels = next((path for path in files if "labels" in path.name), None)
-        if images is None:
-            if word == "train":
-                raise UserError(
-                    f"dataset.path={self.path}: no file *{word}*images* in it; expected train-images-idx3-ubyte"
-                )
-            return None
-        return read_idx(images), read_idx(labels) if labels else None
+        if images:
+            return read_idx(images), read_idx(labels) if labels else None
+        if word == "train":
+            raise UserError(f"dataset.path={self.path}: no file *train*images* in it; expected train-images-idx3-ubyte")
+        return None
 
 
 class Npz(Arrays):
@@ -153,11 +141,7 @@ class Npz(Arrays):
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array in an idx file of unsigned bytes, plain or gzipped.
-
-    Raises:
-        UserError: it is damaged, or another kind of file.
-    """
+    """The array in an idx file of unsigned bytes, plain or gzipped; a UserError if it is damaged or another file."""
     try:
         content = b"".join(read_gzip(path)) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -186,7 +170,6 @@ def is_duplicate(x: Tensor, others: Tensor) -> Tensor:
 
 
 def digests(x: Tensor) -> list[bytes]:
-    """A hash of each example."""
     return [hashlib.blake2b(example.tobytes(), digest_size=16).digest() for example in x.numpy()]
 
 

@@ -31,23 +31,16 @@ class Data:
     """
 
     def __init__(self, source: Source, batch_size: PositiveInt, binarize: Binarize = "none") -> None:
-        self.source = source
-        self.batch_size = batch_size
-        self.binarize = binarize
+        self.source, self.batch_size, self.binarize = source, batch_size, binarize
         self._splits: dict[SplitName, Split] = {}
 
     @property
     def modality(self) -> Modality:
-        """What one example is."""
         return modality_for(self.source.shape)
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes of the data set, or None without labels; reads the training split.
-
-        Raises:
-            UserError: some examples have no label.
-        """
+        """The number of classes, or None without labels; a UserError if some training examples have none."""
         train = self._gray("train")
         if train.y is None:
             return None
@@ -59,11 +52,7 @@ class Data:
         return len(train.classes) if train.classes else int(train.y.max()) + 1
 
     def split(self, name: SplitName) -> Split:
-        """The examples of one split, the same ones every time.
-
-        Raises:
-            UserError: it is empty, has values out of range, or is to be binarized and is not uint8.
-        """
+        """The examples of a split; a UserError if it is empty, out of range, or to be binarized and not uint8."""
         split = self._gray(name)
         return split if self.binarize == "none" else split._replace(x=binarize_images(split.x, self.binarize))
 
@@ -90,17 +79,13 @@ class Batches:
     """The batches of an epoch: `{"x": (B, *shape), "y": (B,)}`, without `y` if there are no labels.
 
     Arguments:
-        split: the examples.
-        batch_size: examples a batch.
         shuffle: whether the order changes each epoch.
         draw: whether black and white pixels are drawn from the gray ones each epoch.
     """
 
     def __init__(self, split: Split, batch_size: int, shuffle: bool, draw: bool = False) -> None:
-        self.split = split
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.draw = draw
+        self.split, self.batch_size = split, batch_size
+        self.shuffle, self.draw = shuffle, draw
         self.pinned = False
 
     def __len__(self) -> int:
@@ -130,7 +115,6 @@ class Batches:
         return self
 
     def take(self, indices: Tensor) -> Batch:
-        """The examples at these indices as one batch."""
         indices = indices.to(self.split.x.device)
         x = self.split.x.index_select(0, indices)
         batch = {"x": sample_binary(x) if self.draw else x}
@@ -146,5 +130,4 @@ def release_pages(mapped: mmap.mmap) -> None:
 
 
 def free_memory(device: torch.device) -> int:
-    """The free bytes of a GPU."""
     return torch.cuda.mem_get_info(device)[0]

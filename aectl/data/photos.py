@@ -31,8 +31,7 @@ class Photos(Source):
                 f"dataset.size={size}: larger than the smallest photograph; "
                 f"expected at most {SHORTEST_SIDE} pixels, try dataset.size=48"
             )
-        self.size = size
-        self.patches_per_photo = patches_per_photo
+        self.size, self.patches_per_photo = size, patches_per_photo
         self.shape = (3, size, size)
 
     def split(self, name: SplitName) -> Split:

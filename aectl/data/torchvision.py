@@ -66,7 +66,6 @@ class Torchvision:
         return Split(x, y, list(dataset.classes))
 
     def _message(self, error: Exception) -> str:
-        """The message for files that are missing or damaged."""
         folder = self.files[0].parent
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         missing = [file.name for file in self.files if not file.exists()]
@@ -111,7 +110,6 @@ def download(name: str, root: Path, files: list[Path]) -> None:
 
 
 def unpack(packed: Path, to: Path) -> None:
-    """Writes the content of a gzip file to another file."""
     with to.open("wb") as copy:
         copy.writelines(read_gzip(packed))
 

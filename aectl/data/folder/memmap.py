@@ -27,11 +27,8 @@ class Entry:
     """One file of the folder, decoded or skipped.
 
     Arguments:
-        name: its path.
-        split: the split that it belongs to.
         label: the number of its class, or -1.
         frames: its images, (n, *shape) uint8; None if it was skipped.
-        error: why it was skipped.
     """
 
     name: str
@@ -46,7 +43,6 @@ class Index:
     """What a store contains.
 
     Arguments:
-        shape: the shape of one image.
         counts: the number of images of each split; the splits follow one another.
         names: the file of each image.
         classes: the name of each class; empty without labels.
@@ -68,7 +64,6 @@ class Store:
 
     Arguments:
         folder: its path, named after a hash of the source and its settings, a dash, and a hash of the files' state.
-        index: what it contains.
         pixels: the map of all images, (N, *shape) uint8.
         labels: the class of each image, (N,) int64.
         mapped: the file that `pixels` is a view of; None if it is empty.
@@ -132,17 +127,12 @@ class Store:
 
 
 def remove_folders(folders: Iterable[Path]) -> None:
-    """Deletes the folders that exist."""
     for folder in list(folders):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def map_file(path: Path, shape: Shape) -> tuple[Tensor, mmap | None]:
-    """A file of uint8 as a tensor that is read from disk on demand, and its map; writing to it changes no file.
-
-    Raises:
-        ValueError: the file has another size.
-    """
+    """A file of uint8 as a tensor read on demand, and its map, a private copy; a ValueError for another size."""
     size = path.stat().st_size
     if size != math.prod(shape):
         raise ValueError(f"{path}: {size} bytes; expected {math.prod(shape)}")
@@ -158,7 +148,6 @@ def write_error(folder: Path, reason: str) -> UserError:
 
 
 def write_all(folder: Path, shape: Shape, classes: list[str], entries: Iterable[Entry]) -> None:
-    """The files of a store."""
     counts: dict[SplitName, int] = {"train": 0, "val": 0, "test": 0}
     names: list[str] = []
     labels: list[int] = []

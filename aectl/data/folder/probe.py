@@ -14,16 +14,12 @@ DEFAULT_SIDE = 64
 
 
 def probe_shape(files: list[Path], size: tuple[int, int] | None, channels: int | None) -> Shape:
-    """The shape (C, H, W) of the images that a data set makes of these files.
+    """The shape (C, H, W) of the images of a data set of these files; an UnreadableError if none is a picture.
 
     Arguments:
-        files: one or more pictures.
         size: height and width; None: the size that all pictures have, unless it is large; else a square of 64 pixels,
             or of the shortest side of any picture.
         channels: 1 or 3; None: 3 if any picture has colour.
-
-    Raises:
-        UnreadableError: no file is a picture.
     """
     chosen = files[:: max(1, len(files) // MAX_PROBED)]
     found = [header for path in chosen if (header := try_header(path))]

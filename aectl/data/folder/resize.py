@@ -10,15 +10,11 @@ Size = tuple[int, int]
 
 
 def make_frames(picture: np.ndarray, size: Size, resize: Resize, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Images of one size from one picture: (1, C, *size), or (n, C, *size) patches.
+    """Images of one size from a picture (C, H, W) uint8: (1, C, *size), or `n` patches (n, C, *size).
 
     Arguments:
-        picture: (C, H, W) uint8.
-        size: height and width in pixels.
         resize: `crop`: scale to fill the frame and keep the centre; `fit`: scale to fit into the frame and repeat the
-            edges; `patches`: random positions, not scaled.
-        n: the number of patches.
-        rng: draws their positions.
+            edges; `patches`: positions drawn from `rng`, not scaled.
 
     Raises:
         ValueError: the picture is smaller than a patch.

@@ -71,12 +71,9 @@ class Folder:
         self.root = Path(root).expanduser()
         height, width = (size, size) if isinstance(size, int) else size or (None, None)
         self.size = (height, width) if height and width else None
-        self.channels = channels
-        self.resize = resize
-        self.patches = patches
+        self.channels, self.resize, self.patches = channels, resize, patches
         self.shares: dict[SplitName, float] = {"val": val, "test": test}
-        self.split_seed = split_seed
-        self.strict = strict
+        self.split_seed, self.strict = split_seed, strict
         self.cache = Path(cache).expanduser()
         self.settings = [self.size, channels, resize, patches, val, test, split_seed]
 
@@ -166,7 +163,6 @@ class Folder:
         return Entry(str(path), split, error=str(found).removeprefix(f"{path}: "))
 
     def _decoded(self, path: Path) -> np.ndarray | UserError:
-        """The images of one file, or its error."""
         rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(path.name.encode(), digest_size=8).digest()))
         try:
             picture = image_files.read_image(path, self.shape[0])
@@ -186,7 +182,6 @@ def map_parallel(work: Callable[[Path], T], paths: list[Path], what: str) -> Ite
 
 
 def digest(what: object) -> str:
-    """A hash of anything that JSON can represent."""
     return hashlib.blake2b(json.dumps(what).encode(), digest_size=12).hexdigest()
 
 
@@ -198,13 +193,9 @@ def file_digest(path: Path) -> str:
 
 
 def report_skipped(store: Store) -> None:
-    """Prints how many files were skipped, and why the first of them."""
     skipped = store.index.skipped
     if skipped:
         shown = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:SHOWN])
-        more = (
-            f"; and {len(skipped) - SHOWN} more, listed in {store.folder / 'index.json'}"
-            if len(skipped) > SHOWN
-            else ""
-        )
+        hidden = len(skipped) - SHOWN
+        more = f"; and {hidden} more, listed in {store.folder / 'index.json'}" if hidden > 0 else ""
         print(f"dataset: {len(skipped)} files skipped: {shown}{more}", file=sys.stderr)
