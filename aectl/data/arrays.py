@@ -19,11 +19,9 @@ from aectl.io.npz import load_npz
 from aectl.modalities.pixels import as_pixels
 from aectl.types import Fraction, Shape
 
-UBYTE = 8
-"""The code of unsigned bytes in an idx file."""
+UBYTE = 8  # the code of unsigned bytes in an idx file
 MAX_AXES = 8
-Part = tuple[np.ndarray, np.ndarray | None]
-"""Examples and their labels, if they have any."""
+Part = tuple[np.ndarray, np.ndarray | None]  # examples and their labels, if they have any
 
 
 class Arrays(ABC):

@@ -9,8 +9,7 @@ from aectl.modalities.pixels import WHITE
 from aectl.rng import seeded_rng
 
 Binarize = Literal["none", "threshold", "fixed", "dynamic"]
-CHUNK = 10_000
-"""Images drawn at a time, to bound the memory."""
+CHUNK = 10_000  # images drawn at a time, to bound the memory
 
 
 def binarize_images(x: Tensor, how: Binarize) -> Tensor:

@@ -16,15 +16,13 @@ from aectl.types import PositiveInt
 Batch = dict[str, Tensor]
 MAX_RESIDENT_BYTES = 64 * 2**20
 """Read from a mapped file before its pages are released; the kernel reads several times as much ahead."""
-MAX_GPU_SHARE = 0.5
-"""How much of a GPU's free memory a split may take."""
+MAX_GPU_SHARE = 0.5  # how much of a GPU's free memory a split may take
 
 
 class Data:
     """A data set and how it is batched.
 
     Arguments:
-        source: the data set.
         batch_size: examples a batch; the last batch of an epoch may be smaller.
         binarize: `none`; `threshold`: white above half; `fixed`: each pixel drawn once, its gray value the probability
             of white; `dynamic`: drawn anew in every training epoch, once for validation and test.

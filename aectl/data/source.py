@@ -34,11 +34,7 @@ class Source(Protocol):
     shape: Shape
 
     def prepare(self) -> None:
-        """Downloads or decodes what is missing, so that no run starts without its data; nothing by default.
-
-        Raises:
-            UserError: the data are missing and not available.
-        """
+        """Downloads or decodes what is missing, so that no run starts without; a UserError if it is not available."""
 
     def split(self, name: SplitName) -> Split:
         """The examples of one split; the splits are disjoint."""
@@ -46,10 +42,7 @@ class Source(Protocol):
 
 
 def hold_out_indices(n: int, share: float) -> tuple[Tensor, Tensor]:
-    """The indices 0 .. n - 1, shuffled, and a share of them held out.
-
-    The order is fixed: which examples validate must not depend on the seed of a training run.
-    """
+    """The indices 0 .. n - 1, shuffled, and a share held out; the order does not depend on the seed of a run."""
     order = torch.from_numpy(np.random.default_rng(0).permutation(n))
     cut = n - round(n * share)
     return order[:cut], order[cut:]

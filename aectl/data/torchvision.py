@@ -68,8 +68,7 @@ class Torchvision:
     def _message(self, error: Exception) -> str:
         folder = self.files[0].parent
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        missing = [file.name for file in self.files if not file.exists()]
-        if missing:
+        if missing := [file.name for file in self.files if not file.exists()]:
             return (
                 f"dataset: {self.name} is not in {folder} and could not be downloaded ({reason}); "
                 f"put {', '.join(missing)} into that folder, or use dataset=digits, which needs no files"
@@ -94,10 +93,7 @@ class Torchvision:
 
 
 def download(name: str, root: Path, files: list[Path]) -> None:
-    """Downloads a data set into a temporary folder and moves its files into place when all are complete.
-
-    Deletes what a download that was killed has left.
-    """
+    """Downloads a data set aside and moves complete files into place; deletes what a killed download left."""
     for stale in root.glob(f".{name}-*"):
         shutil.rmtree(stale, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:

@@ -23,21 +23,13 @@ if TYPE_CHECKING:
 Format = Literal["onnx", "torchscript", "torch_export"]
 SUFFIXES: dict[str, str] = {"onnx": ".onnx", "torchscript": ".pt", "torch_export": ".pt2"}
 CONFIG = "aectl_config.yaml"
-NUM_EXAMPLES = 16
-"""Test examples that a file is checked on."""
+NUM_EXAMPLES = 16  # test examples that a file is checked on
 LARGEST_DIFFERENCE = 1e-4
 Runner = Callable[..., Tensor]
 
 
 class Part(NamedTuple):
-    """What is exported.
-
-    Arguments:
-        module: what is computed.
-        inputs: an example of each input by its name, with a batch of two or more.
-        output: the name of the output.
-        any_size: whether height and width of the first input may change.
-    """
+    """A module to export, an example batch (B >= 2) of each input by name, and whether its sides may have any size."""
 
     module: nn.Module
     inputs: dict[str, Tensor]
@@ -61,8 +53,7 @@ class Exported(nn.Module):
 def export_parts(trained: "TrainedRun", format: Format, folder: Path) -> Iterator[tuple[Path, Part, float]]:
     """Writes the whole model, encoder and decoder; each file comes with how far it is from the checkpoint.
 
-    Raises:
-        UserError: a file computes something else on test examples; it is deleted.
+    A file that computes something else on test examples is deleted, and a UserError raised.
     """
     example = trained.make_example(next(iter(Batches(trained.run.data.split("test"), NUM_EXAMPLES, shuffle=False))))
     cond = example.cond if isinstance(trained.model, IsConditional) else None

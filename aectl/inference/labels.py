@@ -10,16 +10,11 @@ from aectl.errors import UserError
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import IsConditional
 
-Labels = Tensor | np.ndarray | Sequence[int] | int
-"""One class for all examples, or a class for each."""
+Labels = Tensor | np.ndarray | Sequence[int] | int  # one class for all examples, or a class for each
 
 
 def as_cond(model: Autoencoder, labels: Labels | None, n: int, device: torch.device) -> Tensor | None:
-    """Labels of `n` examples as `Example.cond`, (n,) int64; None for a model that takes none.
-
-    Raises:
-        UserError: the model needs labels and has none, or takes none and has some; or they are no classes of it.
-    """
+    """Labels of `n` examples as `Example.cond`, (n,) int64 or None; a UserError if the model takes no such labels."""
     name = type(model).__name__
     if not isinstance(model, IsConditional):
         if labels is None:

@@ -12,10 +12,8 @@ from aectl.inference.latents import Latents, decode_codes, encode_split
 if TYPE_CHECKING:
     from aectl.inference.trained_run import TrainedRun
 
-INTERPOLATION_POOL = 500
-"""Test examples that the two ends of an interpolation are chosen from."""
-REACH = 2.5
-"""How far a traversal goes to each side, in standard deviations."""
+INTERPOLATION_POOL = 500  # test examples that the two ends of an interpolation are chosen from
+REACH = 2.5  # how far a traversal goes to each side, in standard deviations
 
 
 class Plane(NamedTuple):
@@ -47,10 +45,7 @@ def decode_plane(trained: "TrainedRun", latents: Latents, side: int, cond: Tenso
 def traverse(
     trained: "TrainedRun", latents: Latents, most: int, steps: int, cond: Tensor | None
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yields each of the `most` active dimensions, its standard deviation, and outputs (steps, *shape) along it.
-
-    The other dimensions stay at the mean of all latents.
-    """
+    """Yields the `most` active dimensions, their deviations, and outputs (steps, *shape) along each from the mean."""
     mean, deviations = latents.codes.mean(0), latents.codes.std(0)
     for dimension in deviations.argsort(descending=True)[:most].tolist():
         codes = mean.repeat(steps, 1)

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from aectl.inference.trained_run import TrainedRun
 
 ENCODED_AT_ONCE = 250
-DECODED_AT_ONCE = 128
-"""Its maps still fit the cache of a CPU: 500 images at once take twice as long."""
+DECODED_AT_ONCE = 128  # its maps still fit the cache of a CPU: 500 images at once take twice as long
 
 
 class Latents(NamedTuple):

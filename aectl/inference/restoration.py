@@ -15,14 +15,11 @@ from aectl.types import format_shape
 if TYPE_CHECKING:
     from aectl.inference.trained_run import TrainedRun
 
-LARGEST_WHOLE = 1_500_000
-"""The most pixels that a model that takes any size is given at once."""
+LARGEST_WHOLE = 1_500_000  # the most pixels that a model that takes any size is given at once
 USUAL_TILE = 512
-OVERLAP = 32
-"""Pixels that tiles share: more than the receptive field of a net of usual depth reaches."""
+OVERLAP = 32  # pixels that tiles share: more than the receptive field of a net of usual depth reaches
 
-Apply = Callable[[np.ndarray], np.ndarray]
-"""(1, C, h, w) float32 in [0, 1] to (1, C', scale * h, scale * w)."""
+Apply = Callable[[np.ndarray], np.ndarray]  # (1, C, h, w) float32 in [0, 1] to (1, C', scale * h, scale * w)
 
 
 def require_images(trained: "TrainedRun") -> None:

@@ -113,11 +113,7 @@ class TrainedRun:
         return [path for path, _, _ in export_parts(self, format, Path(folder).expanduser())]
 
     def latent_model(self) -> HasLatent:
-        """The model as one with a single latent that can be decoded.
-
-        Raises:
-            UserError: it has none.
-        """
+        """The model as one with a single latent that can be decoded; a UserError if it has none."""
         if not isinstance(self.model, HasLatent):
             name = type(self.model).__name__
             raise UserError(f"model={name}: has no single latent to decode; expected a run of a model like ae or vae")

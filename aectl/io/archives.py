@@ -5,8 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-HARMLESS_BYTES = 256 * 2**20
-"""What any file may unpack to."""
+HARMLESS_BYTES = 256 * 2**20  # what any file may unpack to
 MAX_RATIO = 100
 """Times its own size that a larger file may unpack to: more than arrays and pictures need, less than a bomb."""
 PART_BYTES = 2**20

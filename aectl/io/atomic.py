@@ -13,12 +13,8 @@ from typing import Any
 def write_atomic(path: Path, save: Callable[[Path], Any], durable: bool = False, backup: Path | None = None) -> Path:
     """Lets `save` write a temporary file beside `path`, with its suffix, and renames that; makes the folder.
 
-    Arguments:
-        durable: flush the file to the disk before renaming it, so that a power cut leaves a whole one.
-        backup: the name under which the former file is kept.
-
-    Raises:
-        OSError: it could not be written; the former file is as it was.
+    `durable` flushes the file to the disk before renaming it, so that a power cut leaves a whole one; `backup` is the
+    name that the former file is kept under. After an OSError the former file is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)

@@ -11,8 +11,7 @@ from filelock import FileLock, Timeout
 from aectl.errors import UserError
 from aectl.io.atomic import write_text
 
-PATIENCE = 3.0
-"""Seconds to wait before saying so."""
+PATIENCE = 3.0  # seconds to wait before saying so
 
 
 @contextmanager

@@ -51,11 +51,7 @@ class Modality(ABC):
         """The metrics by name; the first one ranks examples and models."""
 
     def check(self, x: Tensor, where: str, name: str) -> None:
-        """Checks the values of the split `name`; `where` is the config key of the data set.
-
-        Raises:
-            UserError: a value is out of range, or of another type.
-        """
+        """Checks the values of the split `name`; a UserError that starts with the config key `where` for others."""
         pixels.check_range(x, where, name)
 
     def to_model(self, x: Tensor) -> Tensor:
@@ -101,9 +97,5 @@ class Modality(ABC):
         return torch.as_tensor(np.array(x) if isinstance(x, np.ndarray) else x)
 
     def read_file(self, path: Path) -> np.ndarray:
-        """One example as it is stored, of its own size.
-
-        Raises:
-            UserError: it cannot be read.
-        """
+        """One example as it is stored, of its own size; a UserError if it cannot be read."""
         raise UserError(f"{path}: {self.name} are not read from single files; expected a run on images")

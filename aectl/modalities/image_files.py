@@ -17,11 +17,9 @@ from aectl.modalities import pixels
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
 """The formats that are opened, whatever the suffix says: Pillow would run the program in an EPS by Ghostscript."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-MAX_PIXELS = 150_000_000
-"""More than any camera has."""
+MAX_PIXELS = 150_000_000  # more than any camera has
 MANY_PIXELS = 30_000_000
-MIN_BYTES_PER_PIXEL = 1 / 200
-"""Of a picture of many pixels; even a JPEG of a blank page has more."""
+MIN_BYTES_PER_PIXEL = 1 / 200  # of a picture of many pixels; even a JPEG of a blank page has more
 GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 MAX_16_BIT = 65_535
 

@@ -6,12 +6,9 @@ from torch import Tensor
 
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
-LUMINANCE, CONTRAST = 0.01**2, 0.03**2
-"""The constants of SSIM for a data range of 1."""
-MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""The exponent of each scale, finest first."""
-MS_SSIM_SIDE = 176
-"""The shortest side in pixels: at the fifth scale the window still fits."""
+LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # the constants of SSIM for a data range of 1
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # the exponent of each scale, finest first
+MS_SSIM_SIDE = 176  # the shortest side in pixels: at the fifth scale the window still fits
 
 
 def mse(output: Tensor, target: Tensor) -> Tensor:

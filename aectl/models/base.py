@@ -70,11 +70,7 @@ class Autoencoder(nn.Module, ABC):
         """(B, *input_shape) to one vector an example, (B, D)."""
 
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """New examples, (n, *shape); `temperature` multiplies the standard deviation of the prior.
-
-        Raises:
-            NotGenerativeError: the model has no prior.
-        """
+        """New examples (n, *shape), the prior's deviation times `temperature`; a NotGenerativeError without a prior."""
         raise NotGenerativeError(
             f"sampler=prior: {type(self).__name__} has no prior to sample from; "
             "use sampler=gaussian or sampler=mixture, which are fitted to its training latents"

@@ -14,8 +14,7 @@ from aectl.models.nets.base import check_is_image
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import PositiveInt, Shape
 
-INITIAL_RESIDUAL_SCALE = 0.01
-"""The factor on torch's initial weights of the last layer."""
+INITIAL_RESIDUAL_SCALE = 0.01  # the factor on torch's initial weights of the last layer
 
 
 class RedNet(Autoencoder):

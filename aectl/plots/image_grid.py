@@ -11,8 +11,7 @@ from aectl.io.atomic import write_atomic
 
 GAP = 2
 WHITE = 255
-COMPRESSION = 1
-"""The lowest level of zlib: four times as fast as the default, a tenth more bytes."""
+COMPRESSION = 1  # the lowest level of zlib: four times as fast as the default, a tenth more bytes
 
 
 def enlarge(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -25,11 +25,7 @@ class Task(nn.Module, ABC):
         """The task and its strength as part of a file name: `denoise-0.2`."""
 
     def input_shape(self, shape: Shape) -> Shape:
-        """The shape of one input when the target has `shape`.
-
-        Raises:
-            UserError: the task does not apply to data of this shape.
-        """
+        """The shape of one input when the target has `shape`; a UserError if the task does not apply to it."""
         return shape
 
     @abstractmethod

@@ -6,10 +6,8 @@ from aectl.errors import UserError
 from aectl.modalities import image_files
 from aectl.types import Shape
 
-MAX_PROBED = 500
-"""Files whose headers are read."""
-MAX_COMMON_SIDE = 256
-"""Pixels up to which a size that all pictures have in common is kept."""
+MAX_PROBED = 500  # files whose headers are read
+MAX_COMMON_SIDE = 256  # pixels up to which a size that all pictures have in common is kept
 DEFAULT_SIDE = 64
 
 

@@ -23,12 +23,9 @@ from aectl.io.progress import track
 from aectl.modalities import image_files
 from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape
 
-CHUNK = 1_000
-"""Files whose results wait in memory."""
-SHOWN = 3
-"""Skipped files that are named."""
-FORMAT = 1
-"""The version of the cache."""
+CHUNK = 1_000  # files whose results wait in memory
+SHOWN = 3  # skipped files that are named
+FORMAT = 1  # the version of the cache
 
 T = TypeVar("T")
 

@@ -18,8 +18,7 @@ from aectl.models.probability.distributions import normal
 from aectl.types import PositiveFloat, Shape
 
 Link = Literal["sigmoid", "identity"]
-HALF_A_GRAY_LEVEL = 0.5 / 255
-"""The nearest to black and white that `inverse` goes: the logits of 0 and 1 are infinite."""
+HALF_A_GRAY_LEVEL = 0.5 / 255  # the nearest to black and white that `inverse` goes: the logits of 0 and 1 are infinite
 
 
 class Likelihood(nn.Module, ABC):
