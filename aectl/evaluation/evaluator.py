@@ -25,10 +25,6 @@ from aectl.runs.run import Run
 from aectl.types import NonNegativeInt, PositiveInt
 
 
-def default_cache() -> str:
-    return f"{os.environ.get('AECTL_CACHE', '~/.cache/aectl')}/baselines"
-
-
 @dataclass(frozen=True)
 class EvalOptions:
     """What is measured, and on how many examples.
@@ -58,7 +54,7 @@ class EvalOptions:
     importance_samples: NonNegativeInt = 64
     likelihood_images: PositiveInt = 500
     samples: NonNegativeInt = 2000
-    cache: str = field(default_factory=default_cache)
+    cache: str = field(default_factory=lambda: f"{os.environ.get('AECTL_CACHE', '~/.cache/aectl')}/baselines")
 
     def __post_init__(self) -> None:
         check(vars(self), get_type_hints(EvalOptions, include_extras=True))

@@ -17,11 +17,7 @@ PLAIN_FIELDS = ("run", "checkpoint", "model", "parameters", "task", "dataset", "
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """A section that does not apply to a model.
-
-    Arguments:
-        note: the reason.
-    """
+    """Why a section does not apply to a model."""
 
     note: str
 

@@ -35,14 +35,7 @@ def decide_outcome(gain: MeanCI) -> Outcome:
 
 
 def describe_outcome(gain: MeanCI, examples: str, baseline: str, advice: str) -> str:
-    """The outcome in a sentence, with the difference in dB; with advice unless the model won.
-
-    Arguments:
-        gain: of the model over the baseline.
-        examples: how many of what: `359 images`.
-        baseline: the name of the best one.
-        advice: what to try next.
-    """
+    """The outcome over so many examples, such as `359 images`, in a sentence; with advice unless the model won."""
     interval = f"95 % interval {gain.low:+.2f} to {gain.high:+.2f}, paired over {examples}"
     outcome = decide_outcome(gain)
     if outcome == "beats":
