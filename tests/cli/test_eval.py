@@ -65,7 +65,7 @@ def scores(found: dict[str, Mean]) -> dict[str, str]:
 class TestFullReport:
     """The tables hold the numbers of metrics.json."""
 
-    def test_the_model_and_the_baselines(self, evaluated: Evaluated) -> None:
+    def test_scores_match_metrics_json(self, evaluated: Evaluated) -> None:
         report, (printed, *_) = evaluated.report, tables(evaluated.out)
         best = report["verdict"]["best_baseline"]
         alone = {"gain over baseline, dB": "", "images": "359", "setting": ""}
@@ -77,7 +77,7 @@ class TestFullReport:
             beside = {"gain over baseline, dB": lead, "images": str(found["n"]), "setting": found["setting"]}
             assert row == scores(found) | beside
 
-    def test_the_verdict_and_the_terms(self, evaluated: Evaluated) -> None:
+    def test_verdict_and_terms_match_metrics_json(self, evaluated: Evaluated) -> None:
         verdict, terms = evaluated.report["verdict"], evaluated.report["terms"]
         assert f"\n{verdict['sentence']}\n" in evaluated.out
         assert " · ".join(f"{name} {value:.3f}" for name, value in terms.items()) + " nats" in evaluated.out
@@ -87,7 +87,7 @@ class TestFullReport:
         assert verdict["outcome"] == "loses"
         assert f"{-verdict['lead_db']['mean']:.2f} dB" in verdict["sentence"]
 
-    def test_the_features(self, evaluated: Evaluated) -> None:
+    def test_accuracies_match_metrics_json(self, evaluated: Evaluated) -> None:
         found, (_, printed, *_) = evaluated.report["embeddings"], tables(evaluated.out)
         heads = {"k nearest neighbours": "knn", "linear probe": "probe"}
         assert list(printed) == ["latents", "PCA-16", "pixels"]
@@ -96,7 +96,7 @@ class TestFullReport:
         assert (found["note"] or "all 16 latent dimensions are active") in evaluated.out
         assert found["dead_share"] == (16 - found["active"]) / 16
 
-    def test_the_likelihood(self, evaluated: Evaluated) -> None:
+    def test_likelihood_matches_metrics_json(self, evaluated: Evaluated) -> None:
         found, (*_, printed, _) = evaluated.report["likelihood"], tables(evaluated.out)
         nll = {"mean": -found["nll"]["mean"], "low": -found["nll"]["high"], "high": -found["nll"]["low"]}
         assert printed == {
@@ -109,7 +109,7 @@ class TestFullReport:
         assert found["elbo"]["mean"] == pytest.approx(-found["nll"]["mean"] - found["kl"]["mean"])
         assert found["log_likelihood"]["mean"] > found["elbo"]["mean"]
 
-    def test_the_samples(self, evaluated: Evaluated) -> None:
+    def test_samples_match_metrics_json(self, evaluated: Evaluated) -> None:
         found, (*_, printed) = evaluated.report["samples"], tables(evaluated.out)
         names = ["samples of the prior", "real images (val)"]
         values = [[f"{value:.3f}" for value in found[name].values()] for name in names]

@@ -121,7 +121,7 @@ class TestBlackAndWhite:
 
 
 class TestNotAvailable:
-    def test_more_components_than_values(self, aectl: Aectl) -> None:
+    def test_pca_with_more_components_than_values_is_not_available(self, aectl: Aectl) -> None:
         run = run_folder(aectl("train", "model=ae", "net=mlp", "model.latent_dim=100", *QUICK))
         result = aectl("eval", run, *COMPARED)
         assert result.status == 0
@@ -131,7 +131,7 @@ class TestNotAvailable:
         assert re.search(rf"\| PCA-100 +\|( +- +\|){{5}} not available: {re.escape(said)} +\|", result.out)
         assert report["verdict"]["best_baseline"] == "mean image"
 
-    def test_a_linear_map_from_few_images(self, aectl: Aectl) -> None:
+    def test_a_linear_map_from_few_images_is_not_available(self, aectl: Aectl) -> None:
         run = run_folder(aectl("train", "model=rednet", "model.features=4", "task=super-res", *PHOTOS, *QUICK))
         result = aectl("eval", run, *COMPARED)
         baselines = report_of(run)["baselines"]
