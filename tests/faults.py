@@ -39,27 +39,27 @@ ROWS = (
         "a training of one player or two is stopped in a random step or at a random moment, by SIGKILL, SIGINT or "
         "SIGTERM, and resumed, again and again",
         "weights, optimizers, curves and all else end the same, bit by bit",
-        ("cli/test_resume.py::test_runs_killed_in_random_steps_end_in_the_same_bits",),
+        ("cli/test_resume.py::test_runs_killed_in_random_steps_and_resumed_end_in_the_same_bits",),
     ),
     Row(
         "the writer of a checkpoint is killed",
         "the new one is whole, or the former one is there",
-        ("training/test_checkpoint_io.py::test_killing_the_writer_leaves_a_whole_checkpoint",),
+        ("training/test_checkpoint_io.py::test_killed_writer_leaves_an_intact_checkpoint",),
     ),
     Row(
         "a bit of a checkpoint changes, or its end is missing",
         "noticed; the one before is taken, with a line",
         (
-            "training/test_checkpoint_io.py::test_every_changed_bit_is_noticed_or_changes_nothing",
-            "training/test_checkpoint_io.py::test_a_truncated_last_checkpoint_gives_way_to_the_one_before",
+            "training/test_checkpoint_io.py::test_every_flipped_bit_is_detected_or_harmless",
+            "training/test_checkpoint_io.py::test_previous_checkpoint_is_used_if_the_last_is_truncated",
         ),
     ),
     Row(
         "the disk is full while a checkpoint or a table is written, or too short before",
         "one line; the last good checkpoint stays, and the run goes on later",
         (
-            "training/test_checkpoint_io.py::test_a_full_disk_leaves_the_former_checkpoints_as_they_were",
-            "cli/test_stopping.py::test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later",
+            "training/test_checkpoint_io.py::test_full_disk_leaves_the_former_checkpoints_as_they_were",
+            "cli/test_stopping.py::test_full_disk_ends_in_one_line_and_the_run_resumes",
             "cli/test_out_of_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
             "cli/test_out_of_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
         ),

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 
 from aectl.config import to_plain
 from aectl.data.loader import Batches
@@ -102,7 +102,7 @@ class Training:
                 history,
                 Hyperparameters(hyperparameters(to_plain(run.cfg)), self.best, run.metrics),
                 ProgressBar(),
-                *(instantiate_node(node) for node in experiment.config.callbacks.values() if node),
+                *extra_callbacks(run),
                 self.saver,
             ],
             enable_progress_bar=False,
@@ -162,6 +162,11 @@ class Training:
             **more,
         }
         write_json(self.run.summary, summary)
+
+
+def extra_callbacks(run: Run) -> list[Callback]:
+    """The callbacks that the config names."""
+    return [instantiate_node(node) for node in run.cfg.callbacks.values() if node]
 
 
 def build_system(experiment: Experiment) -> System:

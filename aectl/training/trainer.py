@@ -1,4 +1,4 @@
-"""What the `trainer` config may say. Lightning, seconds of imports, is loaded when a trainer is made, not before."""
+"""The node `trainer` of a config. Lightning takes seconds to import, so it is imported when a trainer is made."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_duration(text: str) -> str:
-    """Raises a ValueError for what is not days, hours, minutes and seconds."""
+    """Raises a ValueError if the text is not days, hours, minutes and seconds."""
     if not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", text):
         raise ValueError("DD:HH:MM:SS, such as 00:00:05:00 for five minutes")
     return text
@@ -33,21 +33,21 @@ class TrainerConfig:
         num_nodes: how many machines.
         strategy: how Lightning distributes the training: `auto`, `ddp`, ...
         precision: `32-true`, the mixed precisions `bf16-mixed` and `16-mixed`, or `auto`: bf16-mixed where the device
-            has arithmetic for it, else 32-true.
-        compile: let torch compile the loss of a whole batch, which takes it some seconds; needs a C++ compiler.
-        channels_last: keep the channels of images and maps together in memory, as convolutions like it; a compiled
-            model arranges them itself.
+            computes in it, else 32-true.
+        compile: let torch compile the loss of a whole batch, which takes some seconds; needs a C++ compiler.
+        channels_last: keep the channels of images and maps together in memory, which is faster for convolutions; a
+            compiled model arranges them itself.
         max_epochs: passes over the training split.
-        max_time: stop after `DD:HH:MM:SS` at the end of the step, or null.
+        max_time: `DD:HH:MM:SS`, after which training stops at the end of the step, or null.
         gradient_clip_val: the largest norm of the gradient, or null.
-        accumulate_grad_batches: batches to an optimizer step.
+        accumulate_grad_batches: batches per optimizer step.
         check_val_every_n_epoch: epochs between validations.
-        limit_train_batches: batches an epoch, or null for all of them.
-        limit_val_batches: batches a validation, or null for all of them.
-        deterministic: take only algorithms that give the same numbers twice; `warn` where there is none.
-        detect_anomaly: find the operation that makes a NaN; slow.
-        on_nonfinite: what to do at a step with a loss or a gradient that is not finite, of which no weight sees
-            anything: `stop`; `skip` it; `rollback` to the weights of the best validation, with half the learning rate.
+        limit_train_batches: batches per epoch, or null for all of them.
+        limit_val_batches: batches per validation, or null for all of them.
+        deterministic: use only algorithms that give the same numbers twice; `warn` where there is none.
+        detect_anomaly: name the operation that produces a NaN; slow.
+        on_nonfinite: what to do if a loss or a gradient is not finite, which never reaches the weights: `stop`; `skip`
+            the step; `rollback` to the weights of the best validation, with half the learning rate.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class TrainerConfig:
         """The device to train on.
 
         Raises:
-            UserError: it is not there, or cannot compute in this precision.
+            UserError: this machine has none, or it cannot train in this precision.
         """
         from aectl.devices import pick
 
@@ -109,7 +109,7 @@ class TrainerConfig:
         return device
 
     def precision(self) -> tuple[str, str]:
-        """The precision to train in, and why it is not the faster one; nothing where it is."""
+        """The precision to train in and, if `auto` is not the faster one, why."""
         if self.flags["precision"] != "auto":
             return self.flags["precision"], ""
         from aectl.training.torch_internals import has_bfloat16

@@ -1,4 +1,4 @@
-"""A run that was stopped goes on as if it had not been, to the same bits."""
+"""`aectl train resume=`: a stopped run ends in the same bits as one that was not."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def campaigns() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["one", "two"])
-def test_runs_killed_in_random_steps_end_in_the_same_bits(
+def test_runs_killed_in_random_steps_and_resumed_end_in_the_same_bits(
     kind: str, campaigns: dict[str, Any], record_property: Callable[[str, object], None]
 ) -> None:
     """Weights, optimizers, schedules, early stopping, random state, steps, metrics.csv, curves and pictures."""
@@ -62,7 +62,7 @@ def done(aectl: Aectl, two_epochs: Path, tmp_path: Path) -> Aectl:
     return aectl
 
 
-def test_a_run_that_is_done_says_so_until_it_gets_more_epochs(done: Aectl) -> None:
+def test_finished_run_says_so_until_it_gets_more_epochs(done: Aectl) -> None:
     before = keep(Path("outputs/run"))
     result = done("train", "resume=outputs/run")
     assert result.status == 0
@@ -109,7 +109,7 @@ def test_more_epochs_stretch_the_schedule(done: Aectl, monkeypatch: pytest.Monke
         ("trainer.precision=64-true", "trainer.precision=64-true: the run is trained with 32-true"),
     ],
 )
-def test_what_would_make_it_another_run_is_refused(given: str, refusal: str, done: Aectl) -> None:
+def test_change_of_anything_else_is_refused(given: str, refusal: str, done: Aectl) -> None:
     before = Path("outputs/run/config.yaml").read_text()
     result = done("train", "resume=outputs/run", given)
     assert result.status == 2
@@ -119,7 +119,12 @@ def test_what_would_make_it_another_run_is_refused(given: str, refusal: str, don
     assert Path("outputs/run/config.yaml").read_text() == before
 
 
-def test_what_is_said_again_is_no_change(done: Aectl) -> None:
+def test_devices_may_change(done: Aectl) -> None:
+    devices = ("trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp")
+    assert "already finished" in done("train", "resume=outputs/run", *devices).out
+
+
+def test_repeating_the_config_is_no_change(done: Aectl) -> None:
     result = done("train", "resume=outputs/run", "model=vae", "net=mlp", "seed=0", "data.batch_size=100")
     assert "already finished" in result.out
 
@@ -131,7 +136,7 @@ def test_what_is_said_again_is_no_change(done: Aectl) -> None:
         (("resume=latest",), "resume=latest: no run in outputs/; train one first: aectl train"),
     ],
 )
-def test_there_has_to_be_a_run(given: tuple[str, ...], refusal: str, aectl: Aectl) -> None:
+def test_missing_run_is_refused(given: tuple[str, ...], refusal: str, aectl: Aectl) -> None:
     result = aectl("train", *given)
     assert result.status == 2
     assert refusal in result.err
@@ -145,19 +150,19 @@ def test_trackers_may_change_when_a_run_is_resumed(done: Aectl) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "hydra: 3", "", "- 1", "hydra: {runtime: {choices: [a]}}", "\0"])
-def test_a_damaged_record_of_the_choices_is_passed_over(text: str, done: Aectl) -> None:
+def test_damaged_record_of_the_choices_is_ignored(text: str, done: Aectl) -> None:
     Path("outputs/run/.hydra/hydra.yaml").write_text(text)
     assert stored_choices(Path("outputs/run")) == {}
     assert "already finished" in done("train", "resume=outputs/run").out
 
 
-def test_a_sweep_resumes_nothing(done: Aectl) -> None:
+def test_sweep_cannot_resume(done: Aectl) -> None:
     result = done("train", "-m", "resume=latest", "trainer.max_epochs=3,4")
     assert result.status == 2
     assert "leave out -m" in result.err
 
 
-def test_a_run_is_trained_by_one_process_at_a_time(done: Aectl) -> None:
+def test_run_is_trained_by_one_process_at_a_time(done: Aectl) -> None:
     with run_lock(Path("outputs/run")):
         result = done("train", "resume=latest", "trainer.max_epochs=3")
     assert result.status == 2
@@ -166,7 +171,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(done: Aectl) -> None:
         pass
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before_with_a_line(done: Aectl) -> None:
+def test_damaged_checkpoint_is_reported_and_the_previous_one_resumed(done: Aectl) -> None:
     last = Path("outputs/run/checkpoints/last.ckpt")
     last.write_bytes(last.read_bytes()[:5000])
     result = done("train", "resume=latest", "trainer.max_epochs=3")
@@ -178,7 +183,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_with_a_line(done: Aect
     assert differences(Path("whole"), Path("outputs/run")) != []  # its first epochs were planned for two in all
 
 
-def test_a_run_moved_elsewhere_keeps_its_best_score(done: Aectl) -> None:
+def test_moved_run_keeps_its_best_score(done: Aectl) -> None:
     best = summary("outputs/run")["best"]
     Path("outputs/run").rename("moved")
     path = Path("moved/checkpoints/last.ckpt")
@@ -191,7 +196,7 @@ def test_a_run_moved_elsewhere_keeps_its_best_score(done: Aectl) -> None:
     assert torch.load("moved/checkpoints/best.ckpt", weights_only=True)["epoch"] < 2
 
 
-def test_a_second_lock_on_a_run_is_refused_with_the_process_that_holds_it(tmp_path: Path) -> None:
+def test_second_lock_on_a_run_names_the_process_that_holds_it(tmp_path: Path) -> None:
     with (
         run_lock(tmp_path),
         pytest.raises(UserError, match=f"process {os.getpid()} is already training it"),

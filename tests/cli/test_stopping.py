@@ -1,4 +1,4 @@
-"""Ctrl-C, signals, time limits and full disks: the run is saved, and the rest of it is the same."""
+"""Ctrl-C, signals, time limits and full disks: the run is saved, and resumes to the same bits."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from tests.support.kill_and_resume import differences
 from tests.support.short_runs import BATCHES, SMALL, epochs, on_step, position, press, summary
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_saves_and_prints_how_to_resume(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         on_step(patch, BATCHES + 4, press())
         result = aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=outputs/run")
@@ -39,7 +39,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(aectl: Aectl, monkeypatch: pytest.Mo
     assert differences(Path("whole"), Path("outputs/run")) == []
 
 
-def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
+def test_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:
     code = (
         "import os, signal\nfrom aectl.training.interrupts import StopSignals\n"
         "with StopSignals() as signals:\n    os.kill(os.getpid(), signal.SIGINT)\n"
@@ -68,7 +68,7 @@ def test_ctrl_c_ends_a_sweep(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> N
     assert aectl("train", f"resume={next(Path('sweep').glob('0-*'))}").status == 0
 
 
-def test_accumulated_gradients_are_not_lost(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_waits_for_the_end_of_an_accumulated_step(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     halves = (*SMALL, "trainer.max_epochs=2", "trainer.accumulate_grad_batches=4", "trainer.check_val_every_n_epoch=2")
     with monkeypatch.context() as patch:
         on_step(patch, 6, press())
@@ -79,7 +79,7 @@ def test_accumulated_gradients_are_not_lost(aectl: Aectl, monkeypatch: pytest.Mo
     assert differences(Path("whole"), Path("run")) == []
 
 
-def test_a_time_limit_saves_and_the_rest_is_the_same(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_stopped_by_a_time_limit_resumes_to_the_same_bits(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         on_step(patch, 2 * BATCHES + 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
         result = aectl(
@@ -95,9 +95,7 @@ def test_a_time_limit_saves_and_the_rest_is_the_same(aectl: Aectl, monkeypatch: 
     assert differences(Path("whole"), Path("outputs/run")) == []
 
 
-def test_a_time_limit_in_the_first_epoch_leaves_weights_to_work_with(
-    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_limit_in_the_first_epoch_leaves_a_best_checkpoint(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         on_step(patch, 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
         aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.max_time=00:01:00:00", "hydra.run.dir=run")
@@ -109,7 +107,7 @@ def test_a_time_limit_in_the_first_epoch_leaves_weights_to_work_with(
 
 
 @pytest.mark.parametrize("writer", [(RunSaver, "save"), (MetricsTable, "on_train_epoch_end")])
-def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(
+def test_full_disk_ends_in_one_line_and_the_run_resumes(
     writer: tuple[type, str], aectl: Aectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner, name = writer
@@ -138,7 +136,7 @@ def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(
     assert differences(Path("whole"), Path("run")) == []
 
 
-def test_other_errors_of_the_system_are_not_called_a_full_disk(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_system_errors_are_not_reported_as_a_full_disk(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -148,7 +146,7 @@ def test_other_errors_of_the_system_are_not_called_a_full_disk(aectl: Aectl, mon
     assert summary("run")["status"] == "interrupted"
 
 
-def test_killed_after_its_last_checkpoint_a_run_is_done_in_its_summary_too(aectl: Aectl) -> None:
+def test_run_killed_after_its_last_checkpoint_is_finished(aectl: Aectl) -> None:
     save = RunSaver.save
 
     def last_words(self: RunSaver, trainer: Trainer, batches: int = 0, done: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a training leaves behind, and that it is the same twice."""
+"""`aectl train`: what it writes, reproducibility, sweeps."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def history(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_run_is_a_folder_with_all_that_it_was(aectl: Aectl) -> None:
+def test_run_folder_has_config_metrics_log_and_checkpoints(aectl: Aectl) -> None:
     result = aectl("train", "model=vae", "task=denoise", "seed=3", *SMALL, *QUICK)
     run = run_folder(result)
     assert run.parts[:3] == ("outputs", "denoise", "vae-digits")
@@ -62,9 +62,7 @@ def test_a_run_is_a_folder_with_all_that_it_was(aectl: Aectl) -> None:
 
 
 @pytest.mark.parametrize("choices", [("model=vae", "task=denoise"), ("model=ae", "net=conv", "task=super-res")])
-def test_the_same_seed_gives_the_same_numbers_twice_and_another_seed_others(
-    choices: tuple[str, ...], aectl: Aectl
-) -> None:
+def test_same_seed_gives_the_same_numbers_and_another_seed_others(choices: tuple[str, ...], aectl: Aectl) -> None:
     short = ("trainer.max_epochs=2", "trainer.limit_train_batches=5")
     first, second, other = (
         run_folder(aectl("train", *choices, *short, f"seed={seed}", f"outputs={name}"))
@@ -75,7 +73,7 @@ def test_the_same_seed_gives_the_same_numbers_twice_and_another_seed_others(
     assert not all(torch.equal(value, weights(other)[name]) for name, value in weights(first).items())
 
 
-def test_a_seed_gives_the_numbers_that_it_gave_in_version_0_1(aectl: Aectl) -> None:
+def test_seed_gives_the_numbers_of_version_0_1(aectl: Aectl) -> None:
     overrides = yaml.safe_load((RUN_0_1 / ".hydra" / "overrides.yaml").read_text())
     rows = history(run_folder(aectl("train", *overrides)))
     with (RUN_0_1 / "uninterrupted.csv").open(newline="") as file:
@@ -84,7 +82,7 @@ def test_a_seed_gives_the_numbers_that_it_gave_in_version_0_1(aectl: Aectl) -> N
                 assert float(row[name]) == pytest.approx(float(value), rel=1e-6), name
 
 
-def test_training_learns(aectl: Aectl) -> None:
+def test_validation_loss_falls(aectl: Aectl) -> None:
     rows = history(run_folder(aectl("train", "model=vae", *SMALL, "trainer.max_epochs=5")))
     losses = [float(row["val/loss"]) for row in rows]
     assert losses == sorted(losses, reverse=True)
@@ -103,7 +101,7 @@ def test_beta_warms_up_in_training_and_not_in_validation(aectl: Aectl) -> None:
         assert value["val/loss"] == pytest.approx(value["val/nll"] + 4 * value["val/kl"], rel=1e-3)
 
 
-def test_the_learning_rate_follows_its_schedule(aectl: Aectl) -> None:
+def test_learning_rate_follows_its_schedule(aectl: Aectl) -> None:
     rates = {}
     for name in ("cosine", "constant"):
         rows = history(run_folder(aectl("train", f"schedule={name}", *SMALL, "trainer.max_epochs=6")))
@@ -143,7 +141,7 @@ def test_no_two_runs_share_a_folder(tmp_path: Path) -> None:
     assert [fresh_folder(wanted).name for _ in range(3)] == [wanted.name, f"{wanted.name}-2", f"{wanted.name}-3"]
 
 
-def test_trainings_that_start_at_once_get_a_folder_each(tmp_path: Path) -> None:
+def test_simultaneous_trainings_get_a_folder_each(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aectl", "train", *SMALL, *QUICK, f"outputs={tmp_path}"]
     jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     folders = {re.search(r"cpu · (\S+)/\n", job.communicate(timeout=120)[0])[1] for job in jobs}  # type: ignore[index]
@@ -154,7 +152,7 @@ def test_trainings_that_start_at_once_get_a_folder_each(tmp_path: Path) -> None:
 class TestSweep:
     """`aectl train -m`."""
 
-    def test_every_job_has_a_folder_and_the_table_names_them_best_first(self, aectl: Aectl) -> None:
+    def test_every_job_has_a_folder_and_the_table_lists_them_best_first(self, aectl: Aectl) -> None:
         result = aectl("train", "model=ae,vae", "model.latent_dim=2,8", "net=mlp", "trainer.max_epochs=2", "-m")
         assert result.status == 0
         folders = re.findall(r"outputs/sweeps/\S+", result.out.split("best first")[1])
@@ -167,7 +165,7 @@ class TestSweep:
             "reconstruct-vae-digits",
         }
 
-    def test_a_job_that_fails_is_reported_and_the_others_go_on(self, aectl: Aectl) -> None:
+    def test_failed_job_is_reported_and_the_others_continue(self, aectl: Aectl) -> None:
         result = aectl("train", "-m", "model.latent_dim=-1,4", *SMALL, *QUICK)
         assert result.status == 1
         assert (
@@ -177,18 +175,18 @@ class TestSweep:
         assert result.out.index("failed") > result.out.index("best first")
         assert len(list(Path("outputs").rglob("best.ckpt"))) == 1
 
-    def test_a_typo_in_a_sweep_starts_no_job(self, aectl: Aectl, tmp_path: Path) -> None:
+    def test_typo_in_a_sweep_starts_no_job(self, aectl: Aectl, tmp_path: Path) -> None:
         result = aectl("train", "-m", "model=ae,vea")
         assert result.status == 2
         assert "model=vea: no such model" in result.err
         assert not list(tmp_path.iterdir())
 
-    def test_a_preset_sweeps_without_a_flag(self, aectl: Aectl) -> None:
+    def test_preset_sweeps_without_a_flag(self, aectl: Aectl) -> None:
         result = aectl("train", "sweep=seeds", *SMALL, *QUICK)
         assert result.status == 0
         assert "5 jobs, best first" in result.out
 
-    def test_sweeps_of_the_same_second_do_not_share_a_folder(self, tmp_path: Path) -> None:
+    def test_simultaneous_sweeps_get_a_folder_each(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "aectl", "train", "-m", "seed=1", *SMALL, *QUICK, f"outputs={tmp_path}"]
         jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
         for job in jobs:
@@ -197,7 +195,7 @@ class TestSweep:
         assert len(list((tmp_path / "sweeps").iterdir())) == 2
 
 
-def test_a_run_that_ends_before_its_time_has_pictures(aectl: Aectl) -> None:
+def test_run_without_a_last_validation_has_pictures(aectl: Aectl) -> None:
     run = run_folder(aectl("train", *SMALL, "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"))
     events = EventAccumulator(str(run)).Reload()
     assert "input, output, target" in events.Tags()["images"]

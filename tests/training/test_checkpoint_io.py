@@ -1,4 +1,4 @@
-"""Checkpoints are whole or not there, whatever happens to the process, the disk or the bytes."""
+"""Checkpoints are intact or absent, whatever happens to the process, the disk or the bytes."""
 
 import errno
 import io
@@ -42,14 +42,14 @@ def epoch_of(folder: Path) -> int:
     return found.state["epoch"]
 
 
-def test_the_last_and_the_one_before_are_kept(folder: Path) -> None:
+def test_last_and_previous_checkpoint_are_kept(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"last.ckpt", "previous.ckpt"}
     for name, number in (("last", 5), ("previous", 4)):
         contents = DurableIO().load_checkpoint(folder / f"{name}.ckpt")
         assert torch.equal(contents["state_dict"]["w"], checkpoint(number)["state_dict"]["w"])
 
 
-def test_killing_the_writer_leaves_a_whole_checkpoint(
+def test_killed_writer_leaves_an_intact_checkpoint(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     record_property("tried", KILLS)
@@ -85,7 +85,7 @@ def test_killing_the_writer_leaves_a_whole_checkpoint(
 
 
 @pytest.mark.parametrize("room", [0, 100, 100_000, 1_200_000])
-def test_a_full_disk_leaves_the_former_checkpoints_as_they_were(
+def test_full_disk_leaves_the_former_checkpoints_as_they_were(
     room: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = Path.open
@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_the_former_checkpoints_as_they_were(
     assert epoch_of(folder) == 5
 
 
-def test_a_disk_without_links_keeps_the_former_one_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_previous_checkpoint_is_kept_on_a_disk_without_links(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any) -> None:
         raise OSError(errno.EPERM, "no links here")
 
@@ -122,7 +122,7 @@ def test_a_disk_without_links_keeps_the_former_one_too(folder: Path, monkeypatch
     assert epoch_of(folder) == 5
 
 
-def test_an_error_of_the_contents_is_not_one_of_the_disk(folder: Path) -> None:
+def test_error_of_the_contents_is_not_reported_as_one_of_the_disk(folder: Path) -> None:
     class Unwritable:
         def __reduce__(self) -> Any:
             raise ValueError("cannot be written")
@@ -132,7 +132,7 @@ def test_an_error_of_the_contents_is_not_one_of_the_disk(folder: Path) -> None:
     assert epoch_of(folder) == 5
 
 
-def test_every_changed_bit_is_noticed_or_changes_nothing(
+def test_every_flipped_bit_is_detected_or_harmless(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     path = tmp_path / "last.ckpt"
@@ -155,7 +155,7 @@ def test_every_changed_bit_is_noticed_or_changes_nothing(
     assert noticed > 50
 
 
-def test_weights_marked_as_a_folder_are_noticed_for_torch_would_leave_them_to_chance(tmp_path: Path) -> None:
+def test_weights_marked_as_a_folder_are_detected(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     DurableIO().save_checkpoint(checkpoint(1, size=50), path)
     content = bytearray(path.read_bytes())
@@ -168,7 +168,7 @@ def test_weights_marked_as_a_folder_are_noticed_for_torch_would_leave_them_to_ch
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_a_truncated_last_checkpoint_gives_way_to_the_one_before(share: float, folder: Path) -> None:
+def test_previous_checkpoint_is_used_if_the_last_is_truncated(share: float, folder: Path) -> None:
     last = folder / "last.ckpt"
     last.write_bytes(last.read_bytes()[: int(share * last.stat().st_size)])
     found, remarks = newest_intact(folder)
@@ -182,7 +182,7 @@ def test_a_truncated_last_checkpoint_gives_way_to_the_one_before(share: float, f
     assert epoch_of(folder) == 4, "a damaged file must not push out the good one"
 
 
-def test_nothing_whole_is_refused_and_nothing_at_all_is_a_new_beginning(folder: Path) -> None:
+def test_damaged_checkpoints_are_refused_and_none_at_all_starts_over(folder: Path) -> None:
     for path in folder.iterdir():
         path.write_bytes(path.read_bytes()[:1000])
     words = r"last\.ckpt is truncated.*previous\.ckpt is truncated.*expected an intact checkpoint to resume from"
@@ -193,7 +193,7 @@ def test_nothing_whole_is_refused_and_nothing_at_all_is_a_new_beginning(folder: 
     assert newest_intact(folder)[0] is None
 
 
-def test_a_foreign_checkpoint_is_told_from_a_damaged_one(folder: Path) -> None:
+def test_foreign_checkpoint_is_told_from_a_damaged_one(folder: Path) -> None:
     torch.save({"state_dict": {}, "epoch": 3}, folder / "last.ckpt")
     assert find_damage(folder / "last.ckpt") is None
     found, remarks = newest_intact(folder)

@@ -8,7 +8,7 @@ from aectl.training.epoch_means import EpochMeans
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 1000])
-def test_each_step_weighs_as_much_as_it_has_examples(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+def test_steps_are_weighted_by_their_examples(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr(epoch_means, "AT_ONCE", at_once)
     losses, sizes = torch.rand(7), [4, 4, 4, 4, 4, 4, 1]
     found = EpochMeans()
@@ -20,7 +20,7 @@ def test_each_step_weighs_as_much_as_it_has_examples(monkeypatch: pytest.MonkeyP
     assert found.compute() == {}
 
 
-def test_terms_of_two_players_are_kept_apart() -> None:
+def test_terms_of_two_players_are_averaged_apart() -> None:
     found = EpochMeans()
     for step in range(4):
         found.update({"autoencoder/loss": torch.tensor(1.0 + step)}, 2)
@@ -28,7 +28,7 @@ def test_terms_of_two_players_are_kept_apart() -> None:
     assert found.compute() == {"autoencoder/loss": 2.5, "critic/loss": 10.0, "critic/gap": -1.0}
 
 
-def test_a_graph_is_not_kept() -> None:
+def test_autograd_graph_is_not_kept() -> None:
     found = EpochMeans()
     found.update({"loss": torch.ones((), requires_grad=True) * 3}, 1)
     assert not found._waiting[0][1].requires_grad

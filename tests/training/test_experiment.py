@@ -1,5 +1,6 @@
-"""What a training is made of is read and built once, and starts from the random state that its seed says."""
+"""Data and model of a training are read and built once."""
 
+import csv
 import functools
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from aectl.models.vae import VAE
 from aectl.training.experiment import Experiment
 from aectl.training.system import System
 from tests.conftest import QUICK, Aectl
+from tests.support.kill_and_resume import differences
+from tests.support.short_runs import on_step, press
 from tests.support.toy_conditional import ConditionalVAE
 
 SMALL = ("net=mlp", "net.hidden=[8]", *QUICK)
@@ -113,3 +116,23 @@ def test_data_set_without_labels_is_refused_for_a_model_that_needs_them(aectl: A
         "aectl train: model.num_classes: the data set has no labels; expected one with labels for this model\n"
     )
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("kind", ["vectors", "labels"])
+def test_vectors_and_labels_train_and_resume_to_the_same_bits(
+    kind: str, aectl: Aectl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = np.random.default_rng(0).random((100, 5), dtype=np.float32)
+    np.savez(tmp_path / "vectors.npz", x_train=data[:80], x_test=data[80:])
+    given = {"vectors": ("dataset=npz", f"dataset.path={tmp_path / 'vectors.npz'}"), "labels": CONDITIONAL}[kind]
+    call = ("train", *given, "net=mlp", "net.hidden=[8]", "data.batch_size=16", "trainer.max_epochs=4")
+    assert aectl(*call, "hydra.run.dir=whole").status == 0
+    with monkeypatch.context() as patch:
+        on_step(patch, 7, press())
+        assert aectl(*call, "hydra.run.dir=run").status == 130
+    result = aectl("train", "resume=run", "trust=true")
+    assert result.status == 0, result.err
+    assert differences(Path("whole"), Path("run")) == []
+    with Path("run/metrics.csv").open(newline="") as file:
+        losses = [float(row["val/loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]

@@ -1,4 +1,4 @@
-"""trainer=fast: compiled, in bfloat16, and what it does where it cannot be."""
+"""trainer=fast: compilation, bfloat16 and channels last, and what happens without them."""
 
 import json
 import shutil
@@ -25,13 +25,13 @@ def double(x: torch.Tensor) -> torch.Tensor:
 
 
 @COMPILER
-def test_what_is_compiled_gives_the_same() -> None:
+def test_compiled_function_gives_the_same_result() -> None:
     compiled = Compiled(double, CPU)
     assert torch.equal(compiled(torch.arange(3.0)), torch.tensor([0.0, 2.0, 4.0]))
     assert compiled.fast
 
 
-def test_without_a_compiler_it_is_called_as_it_is(
+def test_function_is_called_uncompiled_without_a_compiler(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
@@ -41,7 +41,7 @@ def test_without_a_compiler_it_is_called_as_it_is(
     assert "no C++ compiler" in said
 
 
-def test_what_the_compiler_stumbles_over_is_said_once(
+def test_compile_error_is_reported_once_and_training_continues(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*args: object) -> None:
@@ -73,7 +73,7 @@ def test_error_of_the_function_itself_is_raised_at_its_first_call(
 
 
 @pytest.mark.parametrize(("there", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_bfloat16_is_used_where_the_device_has_it(
+def test_bfloat16_is_used_if_the_device_has_it(
     aectl: Aectl, monkeypatch: pytest.MonkeyPatch, there: bool, precision: str
 ) -> None:
     used: list[str] = []
@@ -89,7 +89,7 @@ def test_bfloat16_is_used_where_the_device_has_it(
 
 
 @COMPILER
-def test_it_ends_at_the_same_validation_loss(aectl: Aectl) -> None:
+def test_fast_training_ends_at_the_same_validation_loss(aectl: Aectl) -> None:
     losses = {}
     for trainer in (("trainer=cpu",), FAST):
         result = aectl("train", "net=mlp", "likelihood=bernoulli", "trainer.max_epochs=20", *trainer)
@@ -99,7 +99,7 @@ def test_it_ends_at_the_same_validation_loss(aectl: Aectl) -> None:
     assert fast == pytest.approx(plain, rel=0.01)
 
 
-def test_a_loss_is_taken_in_single_precision_whatever_the_nets_compute_in(runs: dict[str, Path]) -> None:
+def test_loss_is_computed_in_single_precision_under_autocast(runs: dict[str, Path]) -> None:
     for name in ("vae", "rednet"):
         model = open_run(runs[name]).load(CPU)
         x = torch.rand(64, *model.shape)
@@ -111,7 +111,7 @@ def test_a_loss_is_taken_in_single_precision_whatever_the_nets_compute_in(runs: 
         assert terms["loss"] == pytest.approx(float(exact), rel=0.05)
 
 
-def test_images_lie_channels_last_where_nothing_is_compiled(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_channels_last_if_nothing_is_compiled(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     from aectl.models.vae import VAE
 

@@ -1,4 +1,4 @@
-"""What is said of models whose ailment is known, and of healthy ones, which is nothing."""
+"""Health checks report models with a known problem, and no others."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +59,7 @@ def codes(scales: list[float], n: int = 1000) -> Tensor:
         ([1.0], False),
     ],
 )
-def test_a_posterior_has_collapsed_when_next_to_no_mean_varies(scales: list[float], collapsed: bool) -> None:
+def test_posterior_has_collapsed_if_almost_no_mean_varies(scales: list[float], collapsed: bool) -> None:
     said = posterior_collapse(codes(scales) + 3)
     assert (said is not None) == collapsed
     if said:
@@ -79,12 +79,12 @@ def test_a_posterior_has_collapsed_when_next_to_no_mean_varies(scales: list[floa
         ([0.0] * 8, "dead code: 8 of 8 latent dimensions (100%) are the same for every input; lower optimizer.lr"),
     ],
 )
-def test_codes_are_dead_when_most_units_never_vary(scales: list[float], words: str | None) -> None:
+def test_codes_are_dead_if_most_dimensions_never_vary(scales: list[float], words: str | None) -> None:
     said = dead_codes(unit_variances(codes(scales)))
     assert said is None if words is None else words in cast(str, said)
 
 
-def test_entries_of_a_codebook_that_nobody_chooses_are_dead() -> None:
+def test_codebook_entries_that_are_never_chosen_are_dead() -> None:
     shares = torch.bincount(torch.tensor([0, 0, 3, 5]), minlength=8) / 4
     assert "5 of 8" in cast(str, dead_codes(shares))
     assert dead_codes(torch.full((8,), 1 / 8)) is None
@@ -95,12 +95,12 @@ class TestOutputs:
 
     GRAY = torch.rand(32, *SHAPE, generator=torch.Generator().manual_seed(0))
 
-    def test_gray_that_comes_out_black_and_white_is_saturated(self) -> None:
+    def test_gray_pixels_that_come_out_black_and_white_are_saturated(self) -> None:
         assert "100% of the gray pixels" in cast(str, saturated_outputs(self.GRAY.round(), self.GRAY))
         assert saturated_outputs(torch.zeros_like(self.GRAY), self.GRAY)
         assert saturated_outputs((40 * (self.GRAY - 0.4)).sigmoid().round(decimals=4), self.GRAY) is None
 
-    def test_black_and_white_targets_are_no_reason_to_call_outputs_saturated(self) -> None:
+    def test_outputs_of_black_and_white_targets_are_not_saturated(self) -> None:
         binary = self.GRAY.round()
         assert saturated_outputs(binary, binary) is None
         mostly = binary.flatten()
@@ -111,19 +111,19 @@ class TestOutputs:
         for output in (self.GRAY, 0.5 + 0.3 * (self.GRAY - 0.5), self.GRAY.mean(0).expand_as(self.GRAY)):
             assert saturated_outputs(output, self.GRAY) is None
 
-    def test_the_mean_image_for_every_input_is_constant(self) -> None:
+    def test_mean_image_for_every_input_is_constant(self) -> None:
         mean = self.GRAY.mean(0).expand_as(self.GRAY)
         assert "the same for every input (its variance is 0.0%" in cast(str, constant_output(mean, self.GRAY))
         assert constant_output(mean + 0.05 * (self.GRAY - mean), self.GRAY)
         assert constant_output(mean + 0.15 * (self.GRAY - mean), self.GRAY) is None
 
-    def test_targets_that_are_all_alike_are_nobodys_fault(self) -> None:
+    def test_constant_targets_are_not_reported(self) -> None:
         alike = self.GRAY[:1].expand_as(self.GRAY)
         assert constant_output(alike, alike) is None
 
 
 @pytest.mark.parametrize(("loss", "wins"), [(0.0, True), (0.03, True), (0.06, False), (0.69, False), (3.0, False)])
-def test_a_discriminator_wins_when_it_is_next_to_never_wrong(loss: float, wins: bool) -> None:
+def test_discriminator_is_saturated_if_it_is_almost_never_wrong(loss: float, wins: bool) -> None:
     said = saturated_discriminator("discriminator", loss)
     assert (said is not None) == wins
     line = f"discriminator is saturated (loss {loss:.2g}, chance 0.69): no useful gradient; give it a smaller net"
@@ -190,7 +190,7 @@ def thawed(model: AE) -> AE:
         (lambda: linear_ae(SHAPE, 5), "dead code: 5 of 5 latent dimensions"),
     ],
 )
-def test_each_ailment_is_said_once_and_after_three_validations(
+def test_each_problem_is_reported_once_after_three_validations(
     model: Any, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained(thawed(model()), 2, tmp_path)
@@ -201,7 +201,7 @@ def test_each_ailment_is_said_once_and_after_three_validations(
     assert words in line
 
 
-def test_a_decoder_that_ignores_a_living_code_is_said_to_give_one_picture(
+def test_decoder_that_ignores_an_active_code_is_reported_as_constant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = linear_ae(SHAPE, 5)
@@ -222,14 +222,14 @@ def test_a_decoder_that_ignores_a_living_code_is_said_to_give_one_picture(
         ("critic", 0.01, False),  # of Wasserstein's distance: near 0 is what it should be
     ],
 )
-def test_a_discriminator_that_always_wins_is_said_once(
+def test_saturated_discriminator_is_reported_once(
     name: str, loss: float, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained(Adversarial(name, loss), 5, tmp_path, lr=1e-3)
     assert capsys.readouterr().err.count(f"{name} is saturated (loss 0.01, chance 0.69): no useful gradient") == said
 
 
-def test_what_was_said_is_not_said_again_when_a_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resumed_run_does_not_repeat_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = trained(thawed(linear_ae(SHAPE, 5)), 3, tmp_path)
     capsys.readouterr()
     after = HealthCheck(patience=3, n=64)
@@ -243,14 +243,14 @@ def test_what_was_said_is_not_said_again_when_a_run_goes_on(tmp_path: Path, caps
     assert capsys.readouterr().err == "aectl train: epoch 5: black and white\n"
 
 
-def test_a_symptom_that_comes_and_goes_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_problem_that_comes_and_goes_is_not_reported(capsys: pytest.CaptureFixture[str]) -> None:
     check = HealthCheck(patience=2, n=64)
     for line in ("ill", None, "ill", None, "ill"):
         check._report(cast(Trainer, SimpleNamespace(current_epoch=0)), "code", line)
     assert capsys.readouterr().err == ""
 
 
-def test_looking_does_not_change_the_training(tmp_path: Path) -> None:
+def test_health_check_does_not_change_the_training(tmp_path: Path) -> None:
     def weights(patience: int) -> list[Tensor]:
         torch.manual_seed(0)
         model = AE(SHAPE, SHAPE, 3, MLP([8]), identity())
@@ -266,7 +266,7 @@ def test_looking_does_not_change_the_training(tmp_path: Path) -> None:
 class TestTrain:
     """`aectl train`."""
 
-    def test_a_collapse_is_said_in_the_log_too_and_can_be_silenced(self, aectl: Aectl) -> None:
+    def test_collapse_is_logged_too_and_can_be_silenced(self, aectl: Aectl) -> None:
         collapse = (*SMALL, "model.beta=1000", "trainer.max_epochs=5")
         result = aectl("train", *collapse)
         words = "16 of 16 latent dimensions (100%) equal the prior"
@@ -274,7 +274,7 @@ class TestTrain:
         assert words in (run_folder(result) / "train.log").read_text()
         assert words not in aectl("train", *collapse, "callbacks.diagnosis=null").err
 
-    def test_a_healthy_training_is_told_nothing(self, aectl: Aectl) -> None:
+    def test_healthy_training_gets_no_report(self, aectl: Aectl) -> None:
         for model in ("ae", "vae", "beta_vae"):
             result = aectl("train", f"model={model}", *SMALL, "trainer.max_epochs=5")
             assert "aectl train:" not in result.err

@@ -1,4 +1,4 @@
-"""Numbers that are not finite: what of them reaches the weights, which is nothing, and what is said."""
+"""Losses and gradients that are not finite never reach the weights, and are reported."""
 
 import copy
 import csv
@@ -197,7 +197,7 @@ WAYS_IDS = ["adam", "fused", "fused, told on the device", "rmsprop"]
 @pytest.mark.parametrize(("make", "on_device"), WAYS, ids=WAYS_IDS)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("clip", [None, 1.0])
-def test_a_bad_step_changes_no_bit_of_weights_and_moments_and_the_next_one_is_taken(
+def test_nonfinite_step_changes_no_bit_of_weights_or_optimizer_and_the_next_step_is_taken(
     fault: Fault, make: Make, on_device: bool, clip: float | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states = fit(Solo({3: fault}), tmp_path, make=make, on_device=on_device, clip=clip).states
@@ -211,7 +211,7 @@ def test_a_bad_step_changes_no_bit_of_weights_and_moments_and_the_next_one_is_ta
 
 @pytest.mark.parametrize(("make", "on_device"), WAYS, ids=WAYS_IDS)
 @pytest.mark.parametrize(("turn", "player"), [(4, "autoencoder"), (5, "critic")])
-def test_each_of_two_players_is_kept_from_its_own_bad_step_alone(
+def test_nonfinite_step_of_one_player_does_not_skip_the_other(
     turn: int, player: str, make: Make, on_device: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states = fit(Duel({turn: nan_loss}), tmp_path, make=make, on_device=on_device).states
@@ -224,7 +224,7 @@ def test_each_of_two_players_is_kept_from_its_own_bad_step_alone(
 
 @pytest.mark.parametrize(("make", "on_device"), WAYS, ids=WAYS_IDS)
 @pytest.mark.parametrize("kind", [Solo, Duel])
-def test_where_all_is_finite_nothing_is_changed_by_the_guard_and_nothing_said(
+def test_guard_changes_and_reports_nothing_if_all_is_finite(
     kind: type[Solo], make: Make, on_device: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Blind(NonFiniteGuard):
@@ -241,7 +241,7 @@ def test_where_all_is_finite_nothing_is_changed_by_the_guard_and_nothing_said(
 
 @pytest.mark.parametrize(("make", "on_device"), WAYS, ids=WAYS_IDS)
 @pytest.mark.parametrize("kind", [Solo, Duel])
-def test_stop_ends_with_the_weights_from_before_in_a_checkpoint(
+def test_stop_saves_the_weights_from_before_the_step(
     kind: type[Solo], make: Make, on_device: bool, tmp_path: Path
 ) -> None:
     undisturbed = fit(kind(), tmp_path, make=make, on_device=on_device).states
@@ -257,7 +257,7 @@ def test_stop_ends_with_the_weights_from_before_in_a_checkpoint(
 
 @pytest.mark.parametrize(("make", "on_device"), WAYS, ids=WAYS_IDS)
 @pytest.mark.parametrize("kind", [Solo, Duel])
-def test_rollback_goes_back_to_the_best_validation_and_halves_the_rate(
+def test_rollback_restores_the_best_validation_and_halves_the_rate(
     kind: type[Solo], make: Make, on_device: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     players = len(kind().players)
@@ -274,7 +274,7 @@ def test_rollback_goes_back_to_the_best_validation_and_halves_the_rate(
     assert capsys.readouterr().err.count("restored the weights of the best validation") == 1
 
 
-def test_rollback_before_any_validation_goes_back_to_the_beginning(
+def test_rollback_without_validation_restores_the_first_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watch = fit(Solo({2: nan_loss}), tmp_path, "rollback")
@@ -285,7 +285,9 @@ def test_rollback_before_any_validation_goes_back_to_the_beginning(
 
 @pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("policy", ["skip", "rollback"])
-def test_what_does_not_come_right_stops(policy: OnNonFinite, on_device: bool, tmp_path: Path) -> None:
+def test_training_stops_if_skipping_or_rolling_back_does_not_help(
+    policy: OnNonFinite, on_device: bool, tmp_path: Path
+) -> None:
     before = [p.detach().clone() for p in Solo().parameters()]
     model = Solo(dict.fromkeys(range(1000), nan_loss))
     with pytest.raises(NonFiniteError, match=f"on_nonfinite={policy}: .* for the {MOST_IN_A_ROW + 1}th time in a row"):
@@ -293,7 +295,7 @@ def test_what_does_not_come_right_stops(policy: OnNonFinite, on_device: bool, tm
     assert equal([p.detach() for p in model.parameters()], before)
 
 
-def test_steps_that_are_bad_now_and_then_do_not_stop_a_run_that_skips_them(tmp_path: Path) -> None:
+def test_occasional_nonfinite_steps_do_not_stop_a_run_that_skips_them(tmp_path: Path) -> None:
     model = Solo(dict.fromkeys(range(0, 60, 2), nan_loss))
     states = fit(model, tmp_path, "skip", epochs=10).states
     assert len(states) == 10 * BATCHES + 1
@@ -301,7 +303,7 @@ def test_steps_that_are_bad_now_and_then_do_not_stop_a_run_that_skips_them(tmp_p
     assert kept == [bool(step % 2) for step in range(59)]
 
 
-def test_infinity_in_a_pixel_is_traced_to_the_data(tmp_path: Path) -> None:
+def test_infinite_pixel_is_reported_as_a_fault_of_the_data(tmp_path: Path) -> None:
     x = batches().split.x.clone()
     x[9, 0, 1, 2] = INF
     model = Solo()
@@ -310,7 +312,7 @@ def test_infinity_in_a_pixel_is_traced_to_the_data(tmp_path: Path) -> None:
     assert all(p.isfinite().all() for p in model.parameters())
 
 
-def test_a_rate_that_is_far_too_high_is_caught_before_any_weight_is_nan(tmp_path: Path) -> None:
+def test_far_too_high_rate_is_caught_before_any_weight_is_nan(tmp_path: Path) -> None:
     model = Solo()
     with pytest.raises(NonFiniteError, match=r"try optimizer\.lr=0\.001, trainer\.gradient_clip_val=1"):
         fit(model, tmp_path, "stop", Adam(1e25, [0.9, 0.999], 0.0, players={}, fused=False))
@@ -324,7 +326,7 @@ def test_accumulated_gradients_are_dropped_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step:UserWarning")  # of the steps that it drops
-def test_a_gradient_that_half_precision_cannot_hold_is_left_to_its_scaler(tmp_path: Path) -> None:
+def test_overflow_in_half_precision_is_left_to_the_gradient_scaler(tmp_path: Path) -> None:
     def half() -> MixedPrecision:
         return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**126))  # type: ignore[attr-defined]
 
@@ -342,7 +344,7 @@ class TestOverview:
     TERMS = {"loss": torch.tensor(1.0), "nll": torch.tensor(1.0), "kl": torch.tensor(0.0)}  # noqa: RUF012
 
     @pytest.mark.parametrize("value", [NAN, INF, -INF])
-    def test_the_cause_is_named_before_what_follows_from_it(self, value: float) -> None:
+    def test_first_cause_is_named(self, value: float) -> None:
         wrong, fine = torch.tensor(value), torch.ones(3)
         gradients = [torch.ones(2, 2), torch.tensor([1.0, value])]
         terms = {**self.TERMS, "loss": wrong, "kl": wrong}
@@ -357,7 +359,7 @@ class TestOverview:
         assert blamed(summarize(fine, fine, only_loss, gradients).tolist()) == [f"loss={value}"]
 
     @pytest.mark.parametrize("value", [NAN, INF, -INF])
-    def test_one_bad_number_anywhere_is_found(self, value: float) -> None:
+    def test_single_nonfinite_number_is_found(self, value: float) -> None:
         gradient = torch.randn(1000, generator=torch.Generator().manual_seed(0))
         assert all_finite(self.TERMS, [gradient])
         for place in range(1000):
@@ -366,20 +368,20 @@ class TestOverview:
             assert not all_finite(self.TERMS, [wrong])
             assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [wrong])) == 1
 
-    def test_infinities_of_both_signs_do_not_cancel(self) -> None:
+    def test_infinities_of_opposite_sign_do_not_cancel(self) -> None:
         assert not all_finite(self.TERMS, [torch.tensor([INF, -INF])])
 
-    def test_large_gradients_are_sound_as_long_as_their_squares_are(self) -> None:
+    def test_large_gradients_are_fine_if_their_squares_are_finite(self) -> None:
         assert all_finite(self.TERMS, [torch.full((10,), 1e15)])
         assert not all_finite(self.TERMS, [torch.full((10,), 1e25)])
         assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [torch.full((10,), 1e15)])) == 0
         assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [torch.full((10,), 1e25)])) == 1
 
-    def test_bad_data_alone_is_no_reason_to_drop_a_step(self) -> None:
+    def test_nonfinite_data_alone_does_not_skip_a_step(self) -> None:
         assert has_nonfinite(summarize(torch.tensor(INF), self.X, self.TERMS, [torch.ones(2)])) == 0
 
 
-def test_advice_is_what_has_not_been_done_yet() -> None:
+def test_remedies_leave_out_what_is_set_already() -> None:
     assert suggest_remedy(["nll=nan"], 1e-3, None, "bf16-mixed") == (
         "try optimizer.lr=0.0001, trainer.gradient_clip_val=1, trainer.precision=32-true; "
         "trainer.detect_anomaly=true names the operation"
@@ -387,7 +389,7 @@ def test_advice_is_what_has_not_been_done_yet() -> None:
     assert suggest_remedy(["nll=nan"], 50.0, 0.5, "32-true").startswith("try optimizer.lr=0.001; ")
 
 
-def test_means_of_training_leave_out_the_steps_that_were_dropped_and_those_of_validation_do_not() -> None:
+def test_training_means_leave_out_nonfinite_steps_and_validation_means_do_not() -> None:
     for only_finite, expected in ((True, 5.0), (False, NAN)):
         means = EpochMeans(only_finite)
         for value, n in ((4.0, 2), (NAN, 7), (6.0, 2)):
@@ -417,7 +419,7 @@ class TestTrain:
 
     ONE_VALIDATION = "trainer.limit_val_batches=1"
 
-    def test_stop_is_one_line_and_status_1_and_keeps_the_former_checkpoints(
+    def test_stop_prints_one_line_exits_with_1_and_keeps_the_checkpoints(
         self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.broken(monkeypatch, steps={50})
@@ -441,13 +443,13 @@ class TestTrain:
         assert all(value.isfinite().all() for each in kept.values() for value in each["state_dict"].values())
         assert aectl("encode", str(run / "checkpoints" / "stopped.ckpt"), "output=codes.csv").status == 0
 
-    def test_a_rate_that_is_far_too_high_says_so(self, aectl: Aectl) -> None:
+    def test_far_too_high_rate_is_reported_with_a_lower_one(self, aectl: Aectl) -> None:
         result = aectl("train", *SMALL, "optimizer.lr=1e18", "trainer.max_epochs=1")
         assert result.status == 1
         assert "step 2 of 41, player autoencoder" in result.err
         assert "try optimizer.lr=0.001, trainer.gradient_clip_val=1" in result.err
 
-    def test_skip_trains_to_the_end_and_counts(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_skip_counts_the_skipped_steps(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken(monkeypatch, steps={5, 50, 51})
         result = aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.on_nonfinite=skip")
         run = run_folder(result)
@@ -458,18 +460,14 @@ class TestTrain:
         with (run / "metrics.csv").open(newline="") as file:
             assert all(math.isfinite(float(value)) for row in csv.DictReader(file) for value in row.values())
 
-    def test_a_run_that_goes_on_knows_how_many_steps_were_skipped(
-        self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_resumed_run_counts_the_steps_skipped_before(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken(monkeypatch, steps={5, 50})
         with monkeypatch.context() as patch:
             on_step(patch, 20, press())
             run = run_folder(aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.on_nonfinite=skip"))
         assert "2 of 82 steps were skipped" in aectl("train", f"resume={run}").err
 
-    def test_a_run_that_goes_on_rolls_back_to_its_best_validation(
-        self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_resumed_run_rolls_back_to_its_best_validation(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken(monkeypatch, steps={60})
         with monkeypatch.context() as patch:
             on_step(patch, 50, press())
@@ -487,15 +485,13 @@ class TestTrain:
         (weights,) = returns
         assert all(torch.equal(weights[name], value) for name, value in best.items())
 
-    def test_a_sweep_goes_on_after_a_job_that_was_stopped(self, aectl: Aectl) -> None:
+    def test_sweep_continues_after_a_job_that_was_stopped(self, aectl: Aectl) -> None:
         result = aectl("train", "-m", "optimizer.lr=1e18,1e-3", *SMALL, "trainer.max_epochs=1")
         assert result.status == 1
         assert "job 0 failed: trainer.on_nonfinite=stop" in result.err
         assert len(list(Path("outputs").rglob("best.ckpt"))) == 1
 
-    def test_a_validation_that_is_not_finite_is_never_the_best(
-        self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_nonfinite_validation_is_never_the_best(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken(monkeypatch, steps=set(), validations={0, 2})
         result = aectl("train", *SMALL, "trainer.max_epochs=3", self.ONE_VALIDATION)
         run = run_folder(result)
@@ -504,7 +500,7 @@ class TestTrain:
         assert math.isfinite(json.loads((run / "summary.json").read_text())["best"])
         assert result.err.count("val/nll=nan, val/kl=nan in the validation of epoch 1: best.ckpt is never chosen") == 1
 
-    def test_a_run_without_a_finite_validation_has_failed(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_run_without_a_finite_validation_has_failed(self, aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken(monkeypatch, steps=set(), validations={0, 1})
         result = aectl("train", *SMALL, "trainer.max_epochs=2", self.ONE_VALIDATION)
         run = run_folder(result)
@@ -514,7 +510,7 @@ class TestTrain:
         assert (run / "checkpoints" / "last.ckpt").is_file()
         assert json.loads((run / "summary.json").read_text())["status"] == "failed"
 
-    def test_the_policy_is_one_of_three(self, aectl: Aectl) -> None:
+    def test_unknown_policy_is_refused(self, aectl: Aectl) -> None:
         result = aectl("train", *SMALL, "trainer.on_nonfinite=ignore")
         assert result.status == 2
         assert "trainer.on_nonfinite=ignore: expected 'stop', 'skip' or 'rollback'" in result.err

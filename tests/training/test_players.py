@@ -45,7 +45,7 @@ def trained(model: Solo, batch_size: int, accumulate: int, clip: float | None = 
 
 @pytest.mark.parametrize("clip", [None, 0.1])
 @pytest.mark.parametrize("model", [Solo, Strangers])
-def test_accumulated_batches_make_the_step_of_one_large_batch(model: type[Solo], clip: float | None) -> None:
+def test_accumulated_batches_give_the_step_of_one_large_batch(model: type[Solo], clip: float | None) -> None:
     whole = trained(model(), 4, 1, clip)
     for batch_size, accumulate in ((2, 2), (1, 4)):
         parts = trained(model(), batch_size, accumulate, clip)
@@ -82,7 +82,7 @@ def rates(run: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_a_player_can_have_settings_of_its_own(optimizer: str, aectl: Aectl) -> None:
+def test_player_can_have_its_own_settings(optimizer: str, aectl: Aectl) -> None:
     shared = (*ADVERSARIAL, *QUICK, f"optimizer={optimizer}", "optimizer.lr=0.01")
     assert rates(run_folder(aectl("train", *shared))) == [0.01, 0.01]
     run = run_folder(aectl("train", *shared, "optimizer.players.critic.lr=0.002"))
@@ -120,7 +120,7 @@ def test_settings_of_players_are_checked_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_gradient_that_is_not_finite_leads_to_the_rate_of_its_player(aectl: Aectl) -> None:
+def test_nonfinite_gradient_is_reported_with_the_rate_of_its_player(aectl: Aectl) -> None:
     result = aectl("train", *ADVERSARIAL, "optimizer.players.autoencoder.lr=1e18", "trainer.max_epochs=1")
     assert result.status == 1
     assert "the gradient of critic.weight (its norm is inf) at epoch 1, step 1 of 41, player critic" in result.err

@@ -91,7 +91,7 @@ class Screen(io.StringIO):
         return bar
 
 
-def test_outside_a_terminal_a_plain_line_comes_every_ten_seconds_and_at_the_end(
+def test_plain_line_is_printed_every_ten_seconds_and_at_the_end_outside_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen = Screen(monkeypatch, terminal=False)
@@ -103,38 +103,38 @@ def test_outside_a_terminal_a_plain_line_comes_every_ten_seconds_and_at_the_end(
     assert found == [*of_a_batch, mean_of_the_epoch]
 
 
-def test_the_speed_is_given_in_examples_of_the_modality(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speed_is_given_in_examples_of_the_modality(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, terminal=False, shape=(2,))
     screen.watch()
     assert all(" 16 vectors/s" in line for line in screen.getvalue().splitlines())
 
 
-def test_a_plain_line_has_the_validation_loss_as_soon_as_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_line_has_the_validation_loss_once_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, terminal=False)
     screen.watch()
     assert ["val 7.5" in line for line in screen.getvalue().splitlines()] == [False, True, True, True]
 
 
-def test_the_last_plain_line_has_nothing_left_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_plain_line_has_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, terminal=False)
     screen.watch()
     assert screen.getvalue().endswith("  0 s left\n")
 
 
-def test_a_quick_run_outside_a_terminal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_run_outside_a_terminal_prints_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aectl.training.progress.PLAIN_SECONDS", 1000.0)
     screen = Screen(monkeypatch, terminal=False)
     screen.watch()
     assert screen.getvalue().count("\n") == 1
 
 
-def test_outside_a_terminal_nothing_moves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_control_characters_are_printed_outside_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, terminal=False)
     screen.watch()
     assert not re.search(r"[\x1b\r]", screen.getvalue())
 
 
-def test_in_a_terminal_one_bar_covers_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_bar_covers_the_whole_run_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, terminal=True)
     (task,) = screen.watch().bar.tasks
     assert (task.completed, task.total) == (10, 10)
@@ -144,7 +144,7 @@ def test_in_a_terminal_one_bar_covers_the_whole_run(monkeypatch: pytest.MonkeyPa
     assert re.fullmatch(r"epoch 2/2 ━+ 100%  loss 8  val 7\.5 16 images/s 00:00", last.strip())
 
 
-def test_a_run_that_fails_gives_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_run_shows_the_cursor_again(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, terminal=True)
     with pytest.raises(RuntimeError, match="out of memory"):
         screen.watch(Failing)

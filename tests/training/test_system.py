@@ -1,4 +1,4 @@
-"""Turns, schedule, clipping and validation under Lightning, on toy models whose every step is known."""
+"""Steps of each player, schedules, clipping and validation, on toy models whose every step is known."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -134,7 +134,7 @@ def distance(before: dict[str, Tensor], after: dict[str, Tensor], player: str) -
     return torch.cat(steps).norm().item()
 
 
-def test_each_player_moves_in_its_turn_and_in_no_other() -> None:
+def test_each_player_changes_its_own_weights_only() -> None:
     model = Duel()
     fit(system(model), epochs=2)
     assert [player for player, _ in model.turns] == ["autoencoder", "critic"] * BATCHES * 2
@@ -145,7 +145,7 @@ def test_each_player_moves_in_its_turn_and_in_no_other() -> None:
 
 
 @pytest.mark.parametrize("kind", [Solo, Duel])
-def test_each_step_goes_down_the_gradient_of_its_own_turn(kind: type[Solo]) -> None:
+def test_each_step_follows_the_gradient_of_its_player(kind: type[Solo]) -> None:
     model, replay = kind(), kind()
     fit(system(model, lr=1e-3), epochs=2)
     for example, (player, before), (_, after) in zip(model.seen, model.turns, model.turns[1:], strict=False):
@@ -158,7 +158,7 @@ def test_each_step_goes_down_the_gradient_of_its_own_turn(kind: type[Solo]) -> N
             torch.testing.assert_close(step, -1e-3 * part.weight.grad, atol=1e-6, rtol=1e-3)
 
 
-def test_one_player_moves_with_every_batch() -> None:
+def test_single_player_steps_once_a_batch() -> None:
     model = Solo()
     fit(system(model), epochs=2)
     assert len(model.turns) == 2 * BATCHES
@@ -187,7 +187,7 @@ def test_schedule_scales_the_learning_rate(kind: type[Solo]) -> None:
 
 @pytest.mark.parametrize("clip", [0.5, 1e-3])
 @pytest.mark.parametrize("kind", [Solo, Duel])
-def test_clip_limits_the_norm_of_a_players_gradient(kind: type[Solo], clip: float) -> None:
+def test_clipping_limits_the_gradient_norm_of_each_player(kind: type[Solo], clip: float) -> None:
     model = kind()
     fit(system(model, lr=0.1, clip=clip))
     for (player, before), (_, after) in pairwise(model.turns):
@@ -196,7 +196,7 @@ def test_clip_limits_the_norm_of_a_players_gradient(kind: type[Solo], clip: floa
 
 
 @pytest.mark.parametrize("kind", [Solo, Duel])
-def test_a_small_gradient_is_not_clipped(kind: type[Solo]) -> None:
+def test_small_gradient_is_not_clipped(kind: type[Solo]) -> None:
     ends = []
     for clip in (None, 1e6):
         torch.manual_seed(0)
@@ -206,7 +206,7 @@ def test_a_small_gradient_is_not_clipped(kind: type[Solo]) -> None:
     assert not moved(*ends)
 
 
-def test_validation_gives_the_same_loss_whatever_was_drawn_before() -> None:
+def test_validation_loss_does_not_depend_on_the_random_state() -> None:
     model = VAE(SHAPE, SHAPE, 2, 1.0, 0, MLP(hidden=[8]), Gaussian(scale=0.1, learn_scale=True))
     task = Denoise(sigma=0.3, mean=0.0, clip=True)
     losses = []
@@ -217,20 +217,20 @@ def test_validation_gives_the_same_loss_whatever_was_drawn_before() -> None:
     assert validate(system(model, task, seed=100)) != losses[0]
 
 
-def test_validation_leaves_the_draws_of_training_as_they_were() -> None:
+def test_validation_does_not_change_the_random_state() -> None:
     wrapped = system(Solo(), Denoise(sigma=0.3, mean=0.0, clip=True))
     before = torch.get_rng_state()
     validate(wrapped)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_validation_loss_is_the_mean_over_examples_and_not_over_batches() -> None:
+def test_validation_loss_is_the_mean_over_examples_not_over_batches() -> None:
     model = Solo()
     x = batches().split.x.flatten(1) / 255
     assert validate(system(model)) == pytest.approx(model.score(x).item(), rel=1e-5)
 
 
-def test_bytes_become_floats_in_the_pixel_range() -> None:
+def test_uint8_images_become_floats_in_the_unit_range() -> None:
     model, split = Solo(), batches().split
     fit(system(model))
     seen = torch.cat([example.target for example in model.seen])
@@ -240,7 +240,7 @@ def test_bytes_become_floats_in_the_pixel_range() -> None:
     assert torch.equal(torch.cat([example.cond for example in model.seen]), split.y)
 
 
-def test_model_is_told_each_epoch_before_it_trains() -> None:
+def test_model_is_told_the_epoch_before_it_starts() -> None:
     model = Solo()
     fit(system(model), epochs=3)
     assert model.epochs == [0, 1, 2]
