@@ -60,8 +60,8 @@ ROWS = (
         (
             "training/test_checkpoint_io.py::test_full_disk_leaves_the_former_checkpoints_as_they_were",
             "cli/test_stopping.py::test_full_disk_ends_in_one_line_and_the_run_resumes",
-            "cli/test_out_of_memory.py::TestDisk::test_a_disk_that_is_short_is_said_and_trained_on",
-            "cli/test_out_of_memory.py::TestDisk::test_a_disk_without_room_for_one_is_refused",
+            "cli/test_out_of_memory.py::TestDisk::test_low_disk_space_is_a_warning",
+            "cli/test_out_of_memory.py::TestDisk::test_disk_without_space_for_one_checkpoint_is_an_error",
         ),
     ),
     Row(
