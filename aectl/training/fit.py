@@ -59,7 +59,7 @@ def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
 
 def report_surprises(experiment: Experiment, batches: Batches) -> None:
     """Says where the training is not what its config lets one expect."""
-    if why := experiment.settings.precision()[1]:
+    if why := experiment.settings.resolve_precision()[1]:
         print(f"trainer.precision=auto: training in float32: {why}", file=sys.stderr)
     if (n := len(batches.split.x)) < batches.batch_size:
         print(f"{n} training examples are fewer than data.batch_size={batches.batch_size}: an epoch is one batch")
@@ -177,9 +177,9 @@ def build_system(experiment: Experiment) -> System:
         task=experiment.task,
         optimizers=experiment.optimizers,
         schedule=instantiate_node(config.schedule),
-        clip=settings.clip,
+        clip=settings.gradient_clip_val,
         seed=config.seed,
         compile=experiment.data.batch_size if settings.compile else 0,
         channels_last=settings.channels_last,
-        accumulate=settings.accumulate,
+        accumulate=settings.accumulate_grad_batches,
     )

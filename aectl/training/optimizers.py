@@ -1,6 +1,7 @@
 """Optimizers as configs name them: settings that make a torch optimizer for some parameters. Know only torch."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
@@ -16,6 +17,7 @@ OfPlayers = dict[str, dict[str, Any]]
 """Settings of single players of a model in place of the shared ones: `{"discriminator": {"lr": 1e-4}}`."""
 
 
+@dataclass(frozen=True)
 class Adam:
     """Adam with decoupled weight decay.
 
@@ -31,25 +33,18 @@ class Adam:
         fused: all of a step in one kernel; the same up to rounding, and faster.
     """
 
-    def __init__(
-        self,
-        lr: PositiveFloat,
-        betas: Annotated[list[Fraction], Len(2, 2)],
-        weight_decay: NonNegativeFloat,
-        players: OfPlayers,
-        fused: bool = False,
-    ) -> None:
-        self.lr = lr
-        self.betas = betas
-        self.weight_decay = weight_decay
-        self.fused = fused
-        self.players = players
+    lr: PositiveFloat
+    betas: Annotated[list[Fraction], Len(2, 2)]
+    weight_decay: NonNegativeFloat
+    players: OfPlayers
+    fused: bool = False
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         betas = self.betas[0], self.betas[1]
         return UncapturedAdamW(parameters, self.lr, betas, weight_decay=self.weight_decay, fused=self.fused)
 
 
+@dataclass(frozen=True)
 class RMSprop:
     """The gradient over a running root mean square of itself.
 
@@ -62,10 +57,9 @@ class RMSprop:
         players: settings of single players, each with an optimizer of its own.
     """
 
-    def __init__(self, lr: PositiveFloat, alpha: Fraction, players: OfPlayers) -> None:
-        self.lr = lr
-        self.alpha = alpha
-        self.players = players
+    lr: PositiveFloat
+    alpha: Fraction
+    players: OfPlayers
 
     def __call__(self, parameters: list[Parameter]) -> Optimizer:
         return torch.optim.RMSprop(parameters, self.lr, self.alpha)

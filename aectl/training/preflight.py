@@ -72,7 +72,7 @@ def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, Make
     try:
         check({"optimizer": {"players": {player: nodes[player] for player in own}}}, {})
     except BadValueError as error:
-        raise UserError(f"{error}, as optimizer.{error.key.rpartition('.')[2]} does") from error
+        raise UserError(f"{error}, as for optimizer.{error.key.rpartition('.')[2]}") from error
     return {player: instantiate_node(node) for player, node in nodes.items()}
 
 

@@ -1,6 +1,7 @@
 """Learning rate schedules: functions from the fraction of a run that is done to a factor. Imports nothing heavy."""
 
 import math
+from dataclasses import dataclass
 
 from aectl.types import Fraction
 
@@ -12,6 +13,7 @@ class Constant:
         return 1.0
 
 
+@dataclass(frozen=True)
 class Cosine:
     r"""Rises linearly during the warm-up, then falls along half a cosine.
 
@@ -28,9 +30,8 @@ class Cosine:
         floor: the factor at the end.
     """
 
-    def __init__(self, warmup: Fraction, floor: Fraction) -> None:
-        self.warmup = warmup
-        self.floor = floor
+    warmup: Fraction
+    floor: Fraction
 
     def __call__(self, progress: float) -> float:
         if progress < self.warmup:

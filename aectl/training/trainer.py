@@ -1,6 +1,7 @@
 """The node `trainer` of a config. Lightning takes seconds to import, so it is imported when a trainer is made."""
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator
@@ -22,8 +23,11 @@ def check_duration(text: str) -> str:
 
 Duration = Annotated[str, AfterValidator(check_duration)]
 OnNonFinite = Literal["stop", "skip", "rollback"]
+NOT_LIGHTNINGS = ("gradient_clip_val", "compile", "channels_last", "on_nonfinite")
+"""The keys that are not passed on to Lightning: `System` and callbacks do what they say."""
 
 
+@dataclass(frozen=True)
 class TrainerConfig:
     """How long and on what to train; most keys are Lightning's own.
 
@@ -50,47 +54,23 @@ class TrainerConfig:
             the step; `rollback` to the weights of the best validation, with half the learning rate.
     """
 
-    def __init__(
-        self,
-        accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"],
-        devices: PositiveInt,
-        num_nodes: PositiveInt,
-        strategy: str,
-        precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"],
-        max_epochs: PositiveInt,
-        max_time: Duration | None,
-        gradient_clip_val: PositiveFloat | None,
-        accumulate_grad_batches: PositiveInt,
-        check_val_every_n_epoch: PositiveInt,
-        limit_train_batches: PositiveInt | None,
-        limit_val_batches: PositiveInt | None,
-        deterministic: bool | Literal["warn"],
-        detect_anomaly: bool,
-        compile: bool = False,
-        channels_last: bool = False,
-        on_nonfinite: OnNonFinite = "stop",
-    ) -> None:
-        self.clip = gradient_clip_val
-        self.accumulate = accumulate_grad_batches
-        self.compile = compile
-        self.channels_last = channels_last
-        self.on_nonfinite = on_nonfinite
-        self.accelerator = accelerator
-        self.flags: dict[str, Any] = {
-            "accelerator": accelerator,
-            "devices": devices,
-            "num_nodes": num_nodes,
-            "strategy": strategy,
-            "precision": precision,
-            "max_epochs": max_epochs,
-            "max_time": max_time,
-            "accumulate_grad_batches": accumulate_grad_batches,
-            "check_val_every_n_epoch": check_val_every_n_epoch,
-            "limit_train_batches": limit_train_batches,
-            "limit_val_batches": limit_val_batches,
-            "deterministic": deterministic,
-            "detect_anomaly": detect_anomaly,
-        }
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: PositiveInt
+    num_nodes: PositiveInt
+    strategy: str
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"]
+    max_epochs: PositiveInt
+    max_time: Duration | None
+    gradient_clip_val: PositiveFloat | None
+    accumulate_grad_batches: PositiveInt
+    check_val_every_n_epoch: PositiveInt
+    limit_train_batches: PositiveInt | None
+    limit_val_batches: PositiveInt | None
+    deterministic: bool | Literal["warn"]
+    detect_anomaly: bool
+    compile: bool = False
+    channels_last: bool = False
+    on_nonfinite: OnNonFinite = "stop"
 
     def device(self) -> "torch.device":
         """The device to train on.
@@ -101,17 +81,17 @@ class TrainerConfig:
         from aectl.devices import pick
 
         device = pick(self.accelerator, key="trainer.accelerator")
-        if device.type == "cpu" and self.flags["precision"] == "16-mixed":
+        if device.type == "cpu" and self.precision == "16-mixed":
             raise UserError(
                 "trainer.precision=16-mixed: the CPU has no float16 arithmetic to train in; "
                 "expected a GPU, or use trainer.precision=bf16-mixed"
             )
         return device
 
-    def precision(self) -> tuple[str, str]:
+    def resolve_precision(self) -> tuple[str, str]:
         """The precision to train in and, if `auto` is not the faster one, why."""
-        if self.flags["precision"] != "auto":
-            return self.flags["precision"], ""
+        if self.precision != "auto":
+            return self.precision, ""
         from aectl.training.torch_internals import has_bfloat16
 
         device = self.device()
@@ -126,5 +106,6 @@ class TrainerConfig:
         """
         from pytorch_lightning import Trainer
 
+        own = {key: value for key, value in vars(self).items() if key not in NOT_LIGHTNINGS}
         several = {"accumulate_grad_batches": 1} if num_players > 1 else {}
-        return Trainer(**{**self.flags, "precision": self.precision()[0], **several, **flags})
+        return Trainer(**{**own, "precision": self.resolve_precision()[0], **several, **flags})

@@ -80,7 +80,7 @@ def test_bfloat16_is_used_if_the_device_has_it(
     make = TrainerConfig.make
     monkeypatch.setattr(torch_internals, "has_bfloat16", lambda _: there)
     monkeypatch.setattr(
-        TrainerConfig, "make", lambda self, **flags: used.append(self.precision()[0]) or make(self, **flags)
+        TrainerConfig, "make", lambda self, **flags: used.append(self.resolve_precision()[0]) or make(self, **flags)
     )
     result = aectl("train", "net=mlp", *QUICK, *FAST, "trainer.compile=false")
     assert result.status == 0, result.err

@@ -50,7 +50,7 @@ def test_gradients_of_several_players_are_not_accumulated_by_lightning() -> None
     several = settings("trainer.accumulate_grad_batches=4")
     assert several.make(num_players=1, logger=False).accumulate_grad_batches == 4
     assert several.make(num_players=2, logger=False).accumulate_grad_batches == 1
-    assert several.accumulate == 4
+    assert several.accumulate_grad_batches == 4
 
 
 def test_other_settings_reach_lightning() -> None:
