@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from aectl.training.checkpoint_io import RESUME_STATE
 from aectl.training.system import System
 
 SMALL = ("net=mlp", "net.hidden=[16]", "data.batch_size=100", "~callbacks.projector", "~callbacks.pictures")
@@ -47,5 +48,5 @@ def summary(run: str) -> dict[str, Any]:
 
 def position(run: str) -> tuple[int, int]:
     """The epoch that is being trained, and the batches of it that are done."""
-    stored = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)["place"]
+    stored = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)[RESUME_STATE]
     return stored["epoch"], stored["batches"]

@@ -15,7 +15,7 @@ import torch
 
 from aectl.errors import UserError
 from aectl.runs.checkpoint import read_checkpoint
-from aectl.training.checkpoint_io import DurableIO
+from aectl.training.checkpoint_io import RESUME_STATE, DurableIO
 from aectl.training.resume import clean_up, find_damage, newest_intact
 from tests.faults import FACTOR
 
@@ -25,7 +25,7 @@ BITS = 400 * FACTOR
 
 def checkpoint(number: int, size: int = 300_000) -> dict[str, Any]:
     """One that says in every number which it is."""
-    return {"state_dict": {"w": torch.full((size,), float(number))}, "place": {"epoch": number}}
+    return {"state_dict": {"w": torch.full((size,), float(number))}, RESUME_STATE: {"epoch": number}}
 
 
 @pytest.fixture
@@ -141,8 +141,8 @@ def test_every_flipped_bit_is_detected_or_harmless(
     bits = random.Random(0).sample(range(8 * len(whole)), min(BITS, 8 * len(whole)))
     record_property("tried", len(bits))
     noticed = 0
-    for place, bit in (divmod(index, 8) for index in bits):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+    for byte, bit in (divmod(index, 8) for index in bits):
+        path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1 << bit]) + whole[byte + 1 :])
         try:
             found, _ = newest_intact(tmp_path)
         except UserError:
@@ -150,7 +150,7 @@ def test_every_flipped_bit_is_detected_or_harmless(
             continue
         assert found
         contents = DurableIO().load_checkpoint(found.path)
-        assert contents["place"] == found.state == {"epoch": 1}
+        assert contents[RESUME_STATE] == found.state == {"epoch": 1}
         assert torch.equal(contents["state_dict"]["w"], torch.ones(50))
     assert noticed > 50
 

@@ -362,9 +362,9 @@ class TestOverview:
     def test_single_nonfinite_number_is_found(self, value: float) -> None:
         gradient = torch.randn(1000, generator=torch.Generator().manual_seed(0))
         assert all_finite(self.TERMS, [gradient])
-        for place in range(1000):
+        for index in range(1000):
             wrong = gradient.clone()
-            wrong[place] = value
+            wrong[index] = value
             assert not all_finite(self.TERMS, [wrong])
             assert has_nonfinite(summarize(self.X, self.X, self.TERMS, [wrong])) == 1
 
@@ -476,8 +476,8 @@ class TestTrain:
         returns: list[dict[str, Tensor]] = []
         restore = Snapshot.restore
 
-        def watched(moment: Snapshot, trainer: Trainer) -> None:
-            restore(moment, trainer)
+        def watched(snapshot: Snapshot, trainer: Trainer) -> None:
+            restore(snapshot, trainer)
             returns.append(copy.deepcopy(trainer.lightning_module.state_dict()))
 
         monkeypatch.setattr(Snapshot, "restore", watched)
