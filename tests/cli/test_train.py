@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import subprocess
 import sys
@@ -99,6 +100,15 @@ def test_beta_warms_up_in_training_and_not_in_validation(aectl: Aectl) -> None:
         value = {name: float(number) for name, number in row.items()}
         assert value["train/loss"] == pytest.approx(value["train/nll"] + beta * value["train/kl"], rel=1e-3)
         assert value["val/loss"] == pytest.approx(value["val/nll"] + 4 * value["val/kl"], rel=1e-3)
+
+
+def test_lesson_loss_is_the_loss_without_its_constant_part(aectl: Aectl) -> None:
+    lesson = ("+callbacks.lesson._target_=aectl.training.lesson_loss.LessonLoss", "+callbacks.lesson.per_pixel=true")
+    fixed = ("likelihood=gaussian", "likelihood.learn_scale=false", "likelihood.scale=0.5")
+    (row,) = history(run_folder(aectl("train", "model=ae", *lesson, *fixed, *SMALL, *QUICK)))
+    constant = math.log(0.5) + 0.5 * math.log(2 * math.pi)  # of each pixel
+    for split in ("train", "val"):
+        assert float(row[f"{split}/lesson"]) == pytest.approx(float(row[f"{split}/loss"]) / 64 - constant, rel=1e-4)
 
 
 def test_learning_rate_follows_its_schedule(aectl: Aectl) -> None:

@@ -85,7 +85,7 @@ def test_bfloat16_is_used_if_the_device_has_it(
     result = aectl("train", "net=mlp", *QUICK, *FAST, "trainer.compile=false")
     assert result.status == 0, result.err
     assert used == [precision]
-    assert ("trained in float32: cpu has no bfloat16" in result.err) != there
+    assert ("training in float32: cpu has no bfloat16" in result.err) != there
 
 
 @COMPILER
