@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from aectl.trackers.base import Hyperparameter, Tracker
+
+FIRST = ("model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size")
+"""The columns that the HPARAMS tab begins with."""
 
 
 class TensorBoard(Tracker):
@@ -33,12 +37,10 @@ class TensorBoard(Tracker):
         rename_projector_files(self.folder)
 
     def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:
-        from torch.utils.tensorboard.summary import hparams
-
         if metrics:  # SummaryWriter.add_hparams would make a second run of it
             for name, value in metrics.items():
                 self.writer.add_scalar(name, value)
-            for summary in hparams(dict(values), dict(metrics)):
+            for summary in hparams_summaries(values, metrics):
                 self.writer._get_file_writer().add_summary(summary)
 
     def flush(self) -> None:
@@ -49,6 +51,29 @@ class TensorBoard(Tracker):
 
     def view_command(self, outputs: str) -> str:
         return f"tensorboard --logdir {outputs}"
+
+
+def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> list[Any]:
+    """What the HPARAMS tab reads: a description of its columns, and the start and end of a session.
+
+    TensorBoard sorts columns by their names, which are numbered for that, and shows their display names. The columns
+    of all runs are those of the first one, so it has one even for a first column that it has no value for.
+    """
+    from tensorboard.plugins.hparams.api_pb2 import DATA_TYPE_FLOAT64, HParamInfo
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+    from torch.utils.tensorboard.summary import hparams
+
+    names = {name: f"{index} {name}" for index, name in enumerate(FIRST)}
+    columns, *session = hparams({names.get(name, name): value for name, value in values.items()}, dict(metrics))
+    plugin = columns.value[0].metadata.plugin_data
+    data = HParamsPluginData.FromString(plugin.content)
+    infos = data.experiment.hparam_infos
+    infos.extend(HParamInfo(name=names[name], type=DATA_TYPE_FLOAT64) for name in FIRST if name not in values)
+    shown = {sorting: name for name, sorting in names.items()}
+    for info in infos:
+        info.display_name = shown.get(info.name, "")
+    plugin.content = data.SerializeToString()
+    return [columns, *session]
 
 
 def rename_projector_files(run: Path) -> None:

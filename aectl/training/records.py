@@ -15,9 +15,6 @@ from aectl.training.checkpointing import BestCheckpoint
 from aectl.training.tracking import logger_of
 from aectl.training.validation_metrics import SCORES
 
-FIRST_COLUMNS = (*("model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size"),)
-"""The hyperparameters that tables of runs begin with."""
-
 
 class ConfigInCheckpoint(Callback):
     """Puts the config, as plain YAML text, into every checkpoint, so that a lone file can be opened.
@@ -111,14 +108,13 @@ class Hyperparameters(Callback):
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Hyperparameter]:
-    """The keys of a plain config that a user sets, flat: `model.beta`, `optimizer.lr`, ...; the most telling first."""
+    """The keys of a plain config that a user sets, flat: `model.beta`, `optimizer.lr`, ..."""
     flat: dict[str, Hyperparameter] = {**config["names"], "seed": config["seed"]}
     for group, node in config.items():
         if isinstance(node, dict) and "_target_" in node:
             kept = {f"{group}.{key}": value for key, value in node.items() if is_hyperparameter(key, value)}
             flat |= {key: str(value) if isinstance(value, list | bool) else value for key, value in kept.items()}
-    first = [name for name in FIRST_COLUMNS if name in flat]
-    return {name: flat[name] for name in dict.fromkeys([*first, *flat])}
+    return flat
 
 
 def is_hyperparameter(key: str, value: Any) -> bool:

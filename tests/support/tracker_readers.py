@@ -39,7 +39,7 @@ def read_tensorboard(folder: Path) -> Tracked:
     }
     stored = HParamsPluginData.FromString(events.PluginTagToContent("hparams")["_hparams_/session_start_info"])
     values = {
-        name: value.string_value or f"{value.number_value:g}"
+        name.partition(" ")[2] or name: value.string_value or f"{value.number_value:g}"
         for name, value in stored.session_start_info.hparams.items()
     }
     final = {tag: f"{curve[-1][1]:g}" for tag, curve in curves.items() if tag.startswith("best/")}

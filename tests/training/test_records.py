@@ -141,11 +141,6 @@ def test_hyperparameters_are_the_keys_a_user_sets_and_what_was_chosen(run: Run) 
     assert {type(value) for value in flat.values()} <= {str, int, float, bool}
 
 
-def test_tables_of_runs_begin_with_the_hyperparameters_that_tell_most(run: Run) -> None:
-    first = ["model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size"]
-    assert list(hyperparameters(to_plain(run.cfg)))[:7] == first
-
-
 def test_best_metrics_are_those_of_the_epoch_with_the_best_score(tmp_path: Path) -> None:
     history = MetricsTable(tmp_path / "metrics.csv")
     end_of_epoch(history, 0, **{"val/loss": 3.0, "val/psnr": 10.0})
