@@ -1,4 +1,4 @@
-"""What every tracker is to the rest of aectl. Knows nothing of Lightning or of any service."""
+"""The interface of a tracker. Knows nothing of Lightning or of any service."""
 
 import importlib.util
 from abc import ABC, abstractmethod
@@ -17,24 +17,24 @@ BEST = "best/"
 
 
 class Tracker(ABC):
-    """Where the curves, pictures, latents and hyperparameters of a run go, besides the files that every run keeps.
+    """Receives the curves, pictures, latents and hyperparameters of a run.
 
-    A constructor takes what the config says and touches nothing; `start` opens files and connections.
+    The constructor takes the keys of the config and opens nothing; `start` opens files and connections.
     """
 
     @abstractmethod
     def start(self, folder: Path, name: str, last_step: int) -> None:
-        """Begins to track a run, or takes back what was logged after the step that it resumes from.
+        """Starts tracking. For a resumed run, what was logged after the step that it resumes from is removed first.
 
         Arguments:
             folder: the run's folder.
-            name: how to call the run.
+            name: of the run.
             last_step: the last step to keep; -1 for a new run.
         """
 
     @abstractmethod
     def log_scalars(self, values: Mapping[str, float], step: int) -> None:
-        """A point on each of these curves."""
+        """One point of each named curve."""
 
     @abstractmethod
     def log_image(self, name: str, picture: Tensor, step: int) -> None:
@@ -42,25 +42,25 @@ class Tracker(ABC):
 
     @abstractmethod
     def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
-        """The latents of examples, (N, D), with their classes and pictures, (N, C, H, W) uint8, if any."""
+        """Latents of examples (N, D), with their classes and their pictures (N, C, H, W) uint8 if they have any."""
 
     @abstractmethod
     def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:
-        """The hyperparameters; called when training starts, and when it is done, with the metrics of the best epoch."""
+        """Called without metrics when training starts, and with those of the best epoch when it is done."""
 
     def flush(self) -> None:  # noqa: B027 - most buffer nothing
-        """Writes out what is buffered; called before every checkpoint."""
+        """Writes what is buffered; called before every checkpoint."""
 
     def close(self, status: str) -> None:  # noqa: B027
-        """Ends the tracking of a run that is now `done`, `interrupted` or `failed`."""
+        """Ends tracking; the status of the run is `done`, `interrupted` or `failed`."""
 
     def view_command(self, outputs: str) -> str | None:
-        """What to type to look at what was tracked, if there is such a command."""
+        """The command that shows what was tracked, if there is one."""
         return None
 
 
 def require_package(name: str) -> None:
-    """Raises a UserError where the package of a service, which has the name of its tracker, is not installed."""
+    """Raises a UserError if the package of a tracker's service is not installed."""
     if importlib.util.find_spec(name) is None:
         raise UserError(f"tracker={name} needs {name}, which is not installed: pip install 'aectl[{name}]'")
 
@@ -71,7 +71,7 @@ def channels_last(picture: Tensor) -> np.ndarray:
 
 
 def latent_rows(latents: Tensor, labels: list[str] | None) -> list[list[Any]]:
-    """A header and a row for each latent: its label, where there are any, and its numbers."""
+    """A header, and a row for each latent: its label if there are labels, and its values."""
     header = [*(["label"] if labels else []), *(f"z{i}" for i in range(latents.shape[1]))]
     rows = latents.cpu().tolist()
     return [header, *([label, *row] for label, row in zip(labels, rows, strict=True))] if labels else [header, *rows]

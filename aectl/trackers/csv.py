@@ -1,4 +1,4 @@
-"""Curves, pictures, latents and hyperparameters as plain files."""
+"""CSV files, and pictures as PNG."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ COLUMNS = ("step", "name", "value")
 
 
 class CSV(Tracker):
-    """Writes `curves.csv`, `hyperparameters.csv`, `latents.csv` and PNG pictures into the folder `csv` of the run."""
+    """Writes `curves.csv`, `hyperparameters.csv`, `latents.csv` and pictures into the run's folder `csv`."""
 
     def start(self, folder: Path, name: str, last_step: int) -> None:
         self.folder = folder / "csv"
@@ -40,7 +40,7 @@ class CSV(Tracker):
 
 
 def read_rows(path: Path) -> list[list[str]]:
-    """The whole rows of a file of curves, if there is one; the last may be torn where a run was killed."""
+    """The complete rows of `curves.csv`, if it exists; a killed run may leave half a line at its end."""
     if not path.exists():
         return []
     whole = path.read_text().rpartition("\n")[0]

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 STATUSES = {"done": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 AT_ONCE = 1_000
-"""Metrics that MLflow takes in one request."""
+"""The most metrics that MLflow accepts in a request."""
 STEP = re.compile(r"%step%(\d+)%|\+step\+(\d+)\+")
-"""The step in the name of a picture's file, as MLflow writes it."""
+"""The step in the file name that MLflow gives a picture."""
 
 
 class MLflow(Tracker):
-    """Logs to an MLflow server, or to a local database where there is none.
+    """Logs to an MLflow tracking server or, without one, to a local SQLite database.
 
-    A run's folder holds the id of its MLflow run in `mlflow.id`. MLflow cannot take anything back, so a resumed run
-    becomes a new MLflow run, with what was logged up to there, and the former one is deleted, as MLflow does it: it can
-    be restored.
+    The file `mlflow.id` in a run's folder holds the id of its MLflow run. MLflow cannot remove single points, so a
+    resumed run continues as a new MLflow run, with a copy of what was logged up to that step; the former one is
+    deleted, and can be restored until MLflow's garbage collection.
 
     Arguments:
-        uri: of a tracking server; null for MLFLOW_TRACKING_URI or, where that is not set, the local database.
-        database: the file of the local database; pictures and latents go into the folder `mlartifacts` beside it.
+        uri: of the tracking server; null for MLFLOW_TRACKING_URI or, if that is not set, the local database.
+        database: file of the local database; pictures and latents go to the folder `mlartifacts` next to it.
         experiment: the experiment that the runs belong to.
     """
 
@@ -68,7 +68,7 @@ class MLflow(Tracker):
         self.client.log_batch(self.run, [Metric(name, value, now, step) for name, value in values.items()])
 
     def log_image(self, name: str, picture: Tensor, step: int) -> None:
-        key = name.replace(",", "")  # which MLflow does not take
+        key = name.replace(",", "")  # MLflow does not accept commas
         self.client.log_image(self.run, channels_last(picture), key=key, step=step, synchronous=True)
 
     def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
@@ -92,7 +92,7 @@ class MLflow(Tracker):
 
 
 def find_run(client: "MlflowClient", path: Path) -> "Run | None":
-    """The MLflow run whose id a file holds, if there are both."""
+    """The MLflow run whose id is in a file; None if either does not exist."""
     from mlflow.exceptions import MlflowException
 
     try:

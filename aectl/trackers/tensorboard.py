@@ -1,4 +1,4 @@
-"""Curves, pictures, HPARAMS tab and Projector for TensorBoard, in the run's own folder."""
+"""Event files for TensorBoard."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from torch import Tensor
 from aectl.trackers.base import Hyperparameter, Tracker
 
 FIRST = ("model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size")
-"""The columns that the HPARAMS tab begins with."""
+"""The first columns of the HPARAMS tab."""
 
 
 class TensorBoard(Tracker):
-    """Writes one events file a session into the run's folder."""
+    """Writes curves, pictures, the HPARAMS tab and the Projector's files into the run's folder."""
 
     def start(self, folder: Path, name: str, last_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -54,10 +54,10 @@ class TensorBoard(Tracker):
 
 
 def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> list[Any]:
-    """What the HPARAMS tab reads: a description of its columns, and the start and end of a session.
+    """The summaries that the HPARAMS tab reads: its columns, and the start and end of a session.
 
-    TensorBoard sorts columns by their names, which are numbered for that, and shows their display names. The columns
-    of all runs are those of the first one, so it has one even for a first column that it has no value for.
+    TensorBoard sorts columns by name and shows display names, so the first ones have numbers in their names. It takes
+    the columns for all runs from the first run, so every run declares the first ones, with or without a value.
     """
     from tensorboard.plugins.hparams.api_pb2 import DATA_TYPE_FLOAT64, HParamInfo
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -85,7 +85,7 @@ def rename_projector_files(run: Path) -> None:
 
 
 def sprites(images: Tensor) -> Tensor:
-    """(N, C, H, W) uint8 as torch takes them for the Projector: in [0, 1], padded to squares."""
+    """(N, C, H, W) uint8 as `add_embedding` takes them: in [0, 1] and square."""
     height, width = images.shape[-2:]
     side = max(height, width)
     return torch.nn.functional.pad(images, (0, side - width, 0, side - height)) / 255

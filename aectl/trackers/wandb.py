@@ -11,15 +11,15 @@ from aectl.trackers.base import Hyperparameter, Tracker, channels_last, latent_r
 
 
 class WandB(Tracker):
-    """Logs to Weights & Biases, or to files in the folder `wandb` of the run until `wandb sync` sends them.
+    """Logs to Weights & Biases or, offline, to files in the run's folder `wandb` for `wandb sync`.
 
-    A run's folder holds its id in `wandb.id`, by which a resumed run goes on. Weights & Biases takes nothing back:
-    steps that are trained again are points that come again.
+    The file `wandb.id` in a run's folder holds its id there, which a resumed run continues. Weights & Biases cannot
+    remove points: steps that are trained again appear twice.
 
     Arguments:
         project: the project that the runs belong to.
-        entity: the user or team, or null for the default one.
-        mode: `online`, or `offline` to keep all on this machine.
+        entity: user or team; null for the default one.
+        mode: `online`, or `offline` to write files only.
     """
 
     def __init__(self, project: str, entity: str | None, mode: Literal["online", "offline"]) -> None:

@@ -1,4 +1,4 @@
-"""What trackers show besides curves: pictures during training, and the latents when it is done."""
+"""Pictures during training and latents at its end, for the trackers."""
 
 from typing import cast
 
@@ -15,11 +15,11 @@ from aectl.types import PositiveInt
 
 
 class Previews(Callback):
-    """Logs rows of input, output and target, and samples of a generative model, every few epochs.
+    """Logs a picture of inputs, outputs and targets, and one of samples of a generative model, every few epochs.
 
     Arguments:
-        every_n_epochs: epochs between pictures; they are also logged when training ends.
-        n: examples in a picture.
+        every_n_epochs: epochs between pictures; the last epoch always has them.
+        n: examples per picture.
     """
 
     def __init__(self, every_n_epochs: PositiveInt, n: PositiveInt) -> None:
@@ -40,7 +40,7 @@ class Previews(Callback):
         if not logger.trackers:
             return
         self.drawn = trainer.global_step
-        step = trainer.global_step // len(trainer.optimizers)  # as the curves count: once a batch, not once a player
+        step = trainer.global_step // len(trainer.optimizers)  # it counts the steps of every player
         system.model.eval()
         batch = first_examples(trainer, system, self.n)
         with torch.inference_mode(), seeded_rng(system.seed, system.device):
@@ -58,10 +58,10 @@ class Previews(Callback):
 
 
 class Projector(Callback):
-    """Logs the latents of validation examples with their classes and pictures, as TensorBoard's Projector shows them.
+    """Logs the latents of validation examples with their classes and pictures, for TensorBoard's Projector.
 
     Arguments:
-        n: examples, at most.
+        n: the most examples.
     """
 
     def __init__(self, n: PositiveInt) -> None:
@@ -89,7 +89,7 @@ def validation_batches(trainer: Trainer) -> Batches:
 
 
 def first_examples(trainer: Trainer, system: System, n: int) -> Batch:
-    """The first `n` validation examples, on the model's device, as the model gets them."""
+    """The first `n` validation examples as the model takes them, on its device."""
     split = validation_batches(trainer)
     batch = split.take(torch.arange(min(n, len(split.split.x))))
     batch = {name: value.to(system.device) for name, value in batch.items()}

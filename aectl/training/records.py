@@ -1,4 +1,4 @@
-"""What a run keeps besides its weights: its config, the metrics of every epoch, the hyperparameters."""
+"""What a run records besides its weights: its config, the metrics of every epoch, its hyperparameters."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ class MetricsTable(Callback):
         self._write([*read_rows(self.path), row])
 
     def truncate(self, epoch: int) -> None:
-        """Drops the rows of this epoch and those after it, which will be trained again."""
+        """Removes the rows of this epoch and later ones, which will be trained again."""
         rows = read_rows(self.path)
         if len(kept := [row for row in rows if int(row["epoch"]) < epoch]) < len(rows):
             self._write(kept)
@@ -61,7 +61,7 @@ class MetricsTable(Callback):
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a CSV file, none if it is not there yet."""
+    """The rows of a CSV file; none if it does not exist."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -69,12 +69,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
-    """The validation metrics of the best epoch, from `metrics.csv`; none before the first.
+    """The validation loss and scores of the best epoch; empty before the first validation.
 
     Arguments:
-        path: the file.
-        monitor: the metric by which the best epoch was chosen.
-        best: its value there.
+        path: `metrics.csv`.
+        monitor: the metric that chooses the best epoch.
+        best: its value in that epoch.
     """
     rows = ({name: float(value) for name, value in row.items() if value} for row in read_rows(path))
     row = next((row for row in rows if row.get(monitor) == best), {})
@@ -82,12 +82,12 @@ def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
 
 
 class Hyperparameters(Callback):
-    """Logs the hyperparameters when training starts, and again with the metrics of the best epoch when it is done.
+    """Logs the hyperparameters when training starts, and with the metrics of the best epoch when it is done.
 
     Arguments:
         values: the hyperparameters, flat.
-        best: knows the best score.
-        metrics: the file with the metrics of every epoch.
+        best: holds the best score.
+        metrics: `metrics.csv`.
     """
 
     def __init__(self, values: dict[str, Hyperparameter], best: BestCheckpoint, metrics: Path) -> None:
@@ -108,7 +108,7 @@ class Hyperparameters(Callback):
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Hyperparameter]:
-    """The keys of a plain config that a user sets, flat: `model.beta`, `optimizer.lr`, ..."""
+    """The keys of a plain config that a user sets: `model.beta`, `optimizer.lr`, ..."""
     flat: dict[str, Hyperparameter] = {**config["names"], "seed": config["seed"]}
     for group, node in config.items():
         if isinstance(node, dict) and "_target_" in node:
@@ -118,6 +118,6 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Hyperparameter]:
 
 
 def is_hyperparameter(key: str, value: Any) -> bool:
-    """Whether a user sets it: it is no node, no list of files, and nothing that data set and task decide."""
+    """Whether a user sets it: not a node, a list of files, or derived from data set and task."""
     of_files = isinstance(value, list) and any(isinstance(item, str) for item in value)
     return not (key.startswith("_") or key in DERIVED or value is None or isinstance(value, dict) or of_files)

@@ -1,4 +1,4 @@
-"""Lightning's door to the trackers."""
+"""The Lightning logger that forwards to trackers."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,22 +12,27 @@ from aectl.trackers.base import Tracker
 
 
 def start_trackers(trackers: list[Tracker], run: Run, last_step: int) -> "TrackerLogger":
-    """A logger of these trackers, from which everything after `last_step` is taken back.
+    """Starts the trackers of a run and returns their logger.
+
+    Arguments:
+        trackers: not started yet.
+        run: what is tracked.
+        last_step: the last logged step to keep, of a resumed run; -1 for a new run.
 
     Raises:
-        UserError: the service of one does not answer.
+        UserError: a tracker cannot start.
     """
     for tracker in trackers:
         try:
             tracker.start(run.folder, f"{run.title} {run.folder.name}", last_step)
         except Exception as error:
             name = type(tracker).__name__.lower()
-            raise UserError(f"tracker={name}: {shorten(error)}; to train without it: tracker=none") from error
+            raise UserError(f"tracker={name}: {shorten(error)}; check its settings, or use tracker=none") from error
     return TrackerLogger(trackers)
 
 
 class TrackerLogger(Logger):
-    """Forwards what Lightning and the callbacks log; a tracker that fails is left out from then on, with a line.
+    """Forwards what Lightning and the callbacks log; a tracker that fails is dropped with a message.
 
     Arguments:
         trackers: started ones.
@@ -40,10 +45,10 @@ class TrackerLogger(Logger):
         self.trackers = trackers
 
     def each(self, action: Callable[[Tracker], object]) -> None:
-        """Does something with every tracker.
+        """Calls `action` with every tracker.
 
         Raises:
-            OSError: as on a full disk, which stops the training; a lost connection does not.
+            OSError: the disk is full, for example; a lost connection only drops the tracker.
         """
         for tracker in list(self.trackers):
             try:
@@ -58,7 +63,7 @@ class TrackerLogger(Logger):
         self.each(lambda tracker: tracker.log_scalars(metrics, cast(int, step)))
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the callback Hyperparameters knows which are worth it."""
+        """Does nothing: the callback `Hyperparameters` logs them."""
 
     def save(self) -> None:
         self.each(lambda tracker: tracker.flush())

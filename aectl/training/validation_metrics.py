@@ -1,4 +1,4 @@
-"""How well a model reconstructs validation examples, beside the loss."""
+"""PSNR and SSIM of reconstructions in validation."""
 
 import torch
 from torch import Tensor
@@ -11,24 +11,24 @@ SCORES = ("psnr", "ssim")
 MOST_SCORED = 1_000
 FEWEST_SCORED = 32
 SCORED_FRACTION = 0.05
-"""Of as many examples as an epoch trains on; with it, scores take under 2 % of an epoch's time."""
+"""Of the number of training examples in an epoch, so that scores take under 2 % of its time."""
 
 
 class ReconstructionScores:
-    """Scores the first batches of each validation: PSNR, and of images SSIM."""
+    """Scores the first batches of every validation: PSNR, and SSIM if the examples are images."""
 
     def __init__(self) -> None:
         self.start(0)
 
     def start(self, num_trained: float) -> None:
-        """Begins the validation of an epoch that trained on so many examples; infinity where there is no training."""
+        """Starts a validation after an epoch of this many training examples; infinity without training."""
         self.left = int(min(MOST_SCORED, max(FEWEST_SCORED, SCORED_FRACTION * num_trained)))
         self.is_first = True
 
     def loss_and_scores(self, model: Autoencoder, example: Example) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
-        """The terms of the loss, the mean scores of the first examples, and how many these are.
+        """The terms of the loss, the mean scores, and the number of examples that were scored.
 
-        Only the first batch is scored in part, where it is larger than what is to be scored.
+        Batches are scored as a whole, until one would exceed the limit; only a first batch above it is scored in part.
         """
         size = len(example.target)
         n = size if size <= self.left else self.left * self.is_first
@@ -44,7 +44,7 @@ class ReconstructionScores:
 
 
 def mean_scores(output: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """The mean of each score over a batch, in full precision whatever the model is trained in."""
+    """The mean of each score over a batch, in full precision also under autocast."""
     metrics = modality_for(target.shape[1:]).metrics
     with torch.autocast(target.device.type, enabled=False):
         output = output.clamp(0, 1)

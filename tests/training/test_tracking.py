@@ -46,7 +46,7 @@ def test_a_tracker_that_does_not_start_is_an_error_of_the_user(tmp_path: Path) -
             raise ConnectionError("refused")
 
     run = cast(Run, SimpleNamespace(folder=tmp_path, title="vae"))
-    with pytest.raises(UserError, match="tracker=unreachable: refused; to train without it: tracker=none"):
+    with pytest.raises(UserError, match="tracker=unreachable: refused; check its settings, or use tracker=none"):
         start_trackers([Unreachable()], run, last_step=-1)
 
 
