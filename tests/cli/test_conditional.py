@@ -102,7 +102,7 @@ def test_latents_are_plotted_as_class_0_unless_another_is_given(aectl: Aectl, ru
     [
         (["sample"], "label: model=ConditionalVAE is conditional; give the class of the examples, 0 to 9"),
         (["sample", "label=10"], "label=10: not a class of this run; expected 0 to 9"),
-        (["sample", "label=-1"], "label=-1: expected greater than or equal to 0"),
+        (["sample", "label=-1"], "label=-1: expected a number greater than or equal to 0"),
         (["predict", "input=a.png"], "label: model=ConditionalVAE is conditional"),
         (["encode", "input=a.png"], "label: model=ConditionalVAE is conditional"),
         (["encode", "label=3"], "label=3: a split has labels of its own"),
