@@ -14,6 +14,7 @@ from aectl.errors import UserError, one_line
 from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.checkpoint import check_entries, read_checkpoint
 from aectl.runs.run import Run
+from aectl.runs.stored_config import safe_config
 from aectl.training.checkpoint_io import LAST, PREVIOUS, RESUME_STATE
 
 
@@ -89,9 +90,9 @@ def find_resume_point(run: Run, batches: int) -> ResumePoint | None:
     if found is None:
         print("no checkpoint yet: starting over in the same folder")
         return None
-    unchanged = (run.folder / "config.yaml").read_text() == run.config_text
+    stored = safe_config((run.folder / "config.yaml").read_text(), str(run.folder), trust=True)
     epochs = found.state["epoch"]
-    if epochs >= run.cfg.trainer.max_epochs or (unchanged and found.state["done"]):
+    if epochs >= run.cfg.trainer.max_epochs or (stored == run.cfg and found.state["done"]):
         longer = f"{run.resume_command} trainer.max_epochs=..."
         print(f"{run.folder}/ already finished ({epochs} epochs); to train longer: {longer}")
         raise SystemExit(0)

@@ -85,6 +85,7 @@ def test_a_run_of_an_earlier_version_is_resumed_to_what_it_would_have_become(aec
     assert "callbacks used to create the checkpoint" not in result.err
     resumed, expected = read_rows(run / "metrics.csv"), read_rows(run / "uninterrupted.csv")
     assert len(resumed) == len(expected) == 2
+    assert list(run.glob("events.out.tfevents.*")), "a run from before there were other trackers has TensorBoard"
     for row, former in zip(resumed, expected, strict=True):
         for name, value in former.items():
             assert float(row[name]) == pytest.approx(float(value), rel=1e-6), name

@@ -113,6 +113,19 @@ def test_a_run_is_resumed_with_other_trackers(given: str, aectl: Aectl, monkeypa
     assert {step for step, _ in read_csv(Path("run")).curves["val/loss"]} == {12}
 
 
+def test_a_finished_run_from_before_there_were_trackers_is_still_finished(aectl: Aectl) -> None:
+    patience = (
+        "callbacks=early_stopping",
+        "callbacks.early_stopping.patience=1",
+        "callbacks.early_stopping.min_delta=1e9",
+    )
+    assert aectl("train", *SMALL, *patience, "trainer.max_epochs=9", "hydra.run.dir=run").status == 0
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    del config["tracker"]
+    Path("run/config.yaml").write_text(yaml.safe_dump(config))
+    assert "already finished (2 epochs)" in aectl("train", "resume=run").out
+
+
 def test_a_missing_package_ends_the_program_before_there_is_a_run(
     aectl: Aectl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
