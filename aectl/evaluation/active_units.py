@@ -4,8 +4,7 @@ from torch import Tensor
 
 ACTIVE_VARIANCE = 0.01
 DEAD_SHARE = 1e-4
-COLLAPSED_SHARE = 0.05
-"""A posterior with at most this share of active dimensions has collapsed: 0 of 16, 3 of 64."""
+COLLAPSED_SHARE = 0.05  # a posterior with at most this share of active dimensions has collapsed: 0 of 16, 3 of 64
 
 
 def active_units(codes: Tensor, generative: bool) -> int:
@@ -38,11 +37,7 @@ def has_collapsed(units: int, active: int) -> bool:
 def describe_inactive(units: int, active: int, generative: bool, has_beta: bool) -> str:
     """What the inactive dimensions mean and what to change; empty if all are active.
 
-    Arguments:
-        units: the dimensions of the code.
-        active: those that vary with the input.
-        generative: whether the model has a prior that a dimension can equal.
-        has_beta: whether the model has the keys `model.beta` and `model.warmup_epochs`.
+    `has_beta` is whether the model has the keys `model.beta` and `model.warmup_epochs`.
     """
     if active == units:
         return ""

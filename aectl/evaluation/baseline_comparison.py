@@ -20,30 +20,21 @@ from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.tasks.baselines.base import Baseline, Pairs, State
 
-FIT_VALUES = 2**27
-"""The most numbers in the training inputs or targets of a fit: half a gigabyte."""
+FIT_VALUES = 2**27  # the most numbers in the training inputs or targets of a fit: half a gigabyte
 BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """A baseline and its scores.
-
-    Arguments:
-        baseline: the method.
-        scores: those of each example that it was run on, the first ones of the split.
-        setting: what it was fitted to, in words.
-        error: why it has no scores.
-    """
+    """A baseline and its scores."""
 
     baseline: Baseline
-    scores: Scores | None = None
-    setting: str = ""
-    error: str | None = None
+    scores: Scores | None = None  # of each example that it was run on, the first ones of the split
+    setting: str = ""  # what it was fitted to, in words
+    error: str | None = None  # why it has no scores
 
     @property
     def n(self) -> int:
-        """The examples that it was run on."""
         return 0 if self.scores is None else len(self.scores["psnr"])
 
     def margin(self, model: Scores) -> MeanCI | None:
@@ -51,7 +42,6 @@ class BaselineRow:
         return None if self.scores is None else mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
 
     def to_dict(self, model: Scores) -> dict[str, Any]:
-        """Its mean scores and the model's gain over it, or why it has none."""
         if self.scores is None:
             return {"error": self.error}
         scores = {name: asdict(mean) for name, mean in mean_scores(self.scores).items()}
@@ -61,19 +51,12 @@ class BaselineRow:
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """The baselines of a task, on a data set.
+    """The baselines of a task, on a data set."""
 
-    Arguments:
-        train_run: the run on the data set that it was trained on, which the baselines are fitted to.
-        test_run: the run on the data set that it is tested on.
-        cache: where fits and scores are kept.
-        slow_images: slow baselines are run only on this many examples, the first ones of the split.
-    """
-
-    train_run: TrainedRun
-    test_run: TrainedRun
-    cache: Cache
-    slow_images: int
+    train_run: TrainedRun  # on the data set that it was trained on, which the baselines are fitted to
+    test_run: TrainedRun  # on the data set that it is tested on
+    cache: Cache  # keeps fits and scores
+    slow_images: int  # slow baselines are run only on this many examples, the first ones of the split
 
     def rows(self, batches: Batches, latent_size: int) -> list[BaselineRow]:
         """Every baseline on the batches; one that is not available is a row that says why."""

@@ -16,11 +16,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Cache:
-    """A folder of .npz files, each named by a hash of its key; deleting any of them only costs time.
-
-    Arguments:
-        folder: where they are kept.
-    """
+    """A folder of .npz files, each named by a hash of its key; deleting any of them only costs time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +42,6 @@ class Cache:
 
 
 def read_arrays(path: Path) -> Arrays | None:
-    """The arrays of a file; None if it is missing or damaged."""
     try:
         return load_npz(path)
     except ValueError:
@@ -54,7 +49,6 @@ def read_arrays(path: Path) -> Arrays | None:
 
 
 def json_default(value: Any) -> str:
-    """A value that JSON does not know, as text; an array by its fingerprint."""
     return fingerprint(value) if isinstance(value, np.ndarray) else str(value)
 
 

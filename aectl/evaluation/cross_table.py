@@ -6,17 +6,12 @@ from typing import Any
 
 from aectl.evaluation.report import Report
 
-VARIED = ("split", "seed", "binarize", "batch_size")
-"""Keys of the protocol that a column names if they differ."""
+VARIED = ("split", "seed", "binarize", "batch_size")  # keys of the protocol that a column names if they differ
 
 
 @dataclass(frozen=True)
 class CrossTable:
-    """Reports as a table: a row for each run, a column for everything that it was tested on.
-
-    Arguments:
-        reports: in the order of the evaluations.
-    """
+    """Reports as a table: a row for each run, a column for everything that it was tested on."""
 
     reports: Sequence[Report]
 
@@ -26,7 +21,6 @@ class CrossTable:
 
     @property
     def rows(self) -> dict[str, dict[str, Report]]:
-        """For each run its reports by column."""
         rows: dict[str, dict[str, Report]] = {}
         for report in self.reports:
             row = rows.setdefault(f"{report.trained_on} · {report.model} · {report.run}", {})
@@ -39,7 +33,6 @@ class CrossTable:
         return " · ".join([report.task, report.dataset, *(f"{key} {report.protocol[key]}" for key in varied)])
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Plain values for JSON, one entry a report."""
         return [
             {
                 "run": report.run,

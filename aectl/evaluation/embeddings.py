@@ -19,33 +19,22 @@ from aectl.io.progress import track
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasBeta, IsConditional
 
-IMAGES = 10_000
-"""The most training examples that the classifiers learn from, and examples that they are tested on."""
+IMAGES = 10_000  # the most training examples that the classifiers learn from, and examples that they are tested on
 NEIGHBOURS = 5
 GIVEN_CLASS = "accuracy of classifiers left out: the encoder is given the class"
 
-Accuracies = dict[str, np.ndarray]
-"""For each classifier, whether it was right on each example, (N,)."""
+Accuracies = dict[str, np.ndarray]  # for each classifier, whether it was right on each example, (N,)
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """What the latents are worth as features.
+    """What the latents are worth as features; without accuracies for a conditional model, or fewer than two classes."""
 
-    Arguments:
-        accuracy: of each classifier on the latents, on PCA and on the inputs; empty with fewer than two classes, or for
-            a conditional model.
-        units: the dimensions of a code.
-        active: those that vary with the input.
-        note: what the inactive ones mean and what to try, or why there is no accuracy; else empty.
-        protocol: how this was measured.
-    """
-
-    accuracy: dict[str, dict[str, MeanCI]]
-    units: int
-    active: int
-    note: str
-    protocol: dict[str, Any]
+    accuracy: dict[str, dict[str, MeanCI]]  # on latents, PCA and inputs, of each classifier
+    units: int  # the dimensions of a code
+    active: int  # those that vary with the input
+    note: str  # what the inactive ones mean and what to try, or why there is no accuracy; else empty
+    protocol: dict[str, Any]  # how this was measured
 
     def to_dict(self) -> dict[str, Any]:
         plain = asdict(self)
@@ -54,7 +43,6 @@ class Embeddings:
 
 
 def score_embeddings(trained: TrainedRun, split: SplitName, cache: Cache) -> Embeddings:
-    """Scores the latents of a split."""
     test, generative = encode_split(trained, split, IMAGES), trained.model.generative
     active, units = active_units(test.codes, generative), test.codes.shape[1]
     protocol = embedding_protocol(trained)
@@ -66,7 +54,6 @@ def score_embeddings(trained: TrainedRun, split: SplitName, cache: Cache) -> Emb
 
 
 def has_bottleneck(model: Autoencoder) -> bool:
-    """Whether the code is smaller than the input."""
     return model.latent_size < math.prod(model.input_shape)
 
 
@@ -76,10 +63,8 @@ def accuracies(trained: TrainedRun, split: SplitName, test: Latents, cache: Cach
     assert train.y is not None and test.y is not None
     if len(train.y.unique()) < 2:
         return {}
-    named = {
-        "latents": (train.codes.numpy(), test.codes.numpy()),
-        **competing_features(trained, split, test.codes.shape[1]),
-    }
+    named = {"latents": (train.codes.numpy(), test.codes.numpy())}
+    named |= competing_features(trained, split, test.codes.shape[1])
     classes = [fingerprint(y.numpy()) for y in (train.y, test.y)]
     accuracy = {}
     for name, (x, x_test) in track(named.items(), "embeddings"):
@@ -122,7 +107,6 @@ def classify(x: np.ndarray, x_test: np.ndarray, train: Latents, test: Latents) -
 
 
 def embedding_protocol(trained: TrainedRun) -> dict[str, Any]:
-    """How embeddings are scored."""
     return {
         "train": min(IMAGES, len(trained.run.data.split("train").x)),
         "knn": f"{NEIGHBOURS} nearest neighbours, Euclidean",

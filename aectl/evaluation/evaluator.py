@@ -14,20 +14,20 @@ from aectl.evaluation.cache import Cache
 from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
 from aectl.evaluation.example_figure import draw_examples
 from aectl.evaluation.log_likelihood import LogLikelihood, estimate
-from aectl.evaluation.protocol import describe_protocol, describe_run, library_versions
+from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.evaluation.scores import Scores, score_model
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome, suggest_improvement
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import HasKL, HasLatent
-from aectl.runs.run import Run
+from aectl.runs.run import Run, num_parameters
 from aectl.types import NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """What is measured, and on how many examples.
+    """What is measured, and on how many examples; a UserError for a value of the wrong type or out of range.
 
     Arguments:
         split: `test`, `val` or `train`.
@@ -40,9 +40,6 @@ class EvalOptions:
         likelihood_images: estimate the likelihood of this many examples.
         samples: draw this many to compare with held-out examples; 0 leaves them out.
         cache: the folder that keeps fits and scores of baselines.
-
-    Raises:
-        UserError: a value has the wrong type or is out of range.
     """
 
     split: SplitName = "test"
@@ -80,8 +77,14 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
     best = best_baseline(rows, scores)
     restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
     figure = draw_examples(trained, batches, scores, options.pictures, restored)
+    run = trained.run
     return Report(
-        **describe_run(trained),
+        run=str(run.folder),
+        checkpoint=run.checkpoint.name,
+        model=run.cfg.names.model,
+        parameters=num_parameters(trained.model),
+        task=run.task.label,
+        dataset=run.cfg.names.dataset,
         trained_on=trained_on,
         modality=trained.modality,
         protocol=describe_protocol(trained, trained_on, options.split, batches, options.slow_images),
@@ -98,7 +101,6 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
 
 
 def judge(trained: TrainedRun, trained_on: str, scores: Scores, best: BaselineRow) -> Verdict:
-    """The comparison of the model with the best baseline."""
     gain, name, run = best.margin(scores), best.baseline.name, trained.run
     assert gain is not None
     advice = suggest_improvement(trained.model, run.task.restores, trained_on, run.cfg.names.dataset)
@@ -107,16 +109,13 @@ def judge(trained: TrainedRun, trained_on: str, scores: Scores, best: BaselineRo
 
 
 def embeddings_section(trained: TrainedRun, options: EvalOptions, cache: Cache) -> Embeddings | NotApplicable:
-    """The latents as features, of a model whose code is smaller than its input."""
     model = trained.model
     if has_bottleneck(model):
         return score_embeddings(trained, options.split, cache)
-    values = math.prod(model.input_shape)
-    return NotApplicable(f"no bottleneck: {model.latent_size:,} numbers for {values:,} values")
+    return NotApplicable(f"no bottleneck: {model.latent_size:,} numbers for {math.prod(model.input_shape):,} values")
 
 
 def likelihood_section(trained: TrainedRun, options: EvalOptions, batches: Batches) -> LogLikelihood | NotApplicable:
-    """The likelihood under a model with a bound on it."""
     model, name = trained.model, type(trained.model).__name__
     if not isinstance(model, HasKL):
         return NotApplicable(f"not available: {name} has no KL, so no bound on log p(x)")
@@ -126,7 +125,6 @@ def likelihood_section(trained: TrainedRun, options: EvalOptions, batches: Batch
 
 
 def samples_section(trained: TrainedRun, options: EvalOptions) -> SampleQuality | NotApplicable:
-    """The samples of a model that can make some."""
     if not (trained.model.generative or isinstance(trained.model, HasLatent)):
         return NotApplicable(f"not available: {type(trained.model).__name__} has no latent to sample")
     return score_samples(trained, options.split, options.samples)

@@ -10,8 +10,7 @@ from aectl.modalities import Images
 from aectl.plots import figures
 from aectl.tasks.baselines.base import Baseline, State
 
-MOST = 20
-"""The most columns of each kind, so that the figure fits on a page."""
+MOST = 20  # columns of each kind, so that the figure fits on a page
 
 
 def choose_examples(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
@@ -56,8 +55,7 @@ def gather_examples(trained: TrainedRun, batches: Batches, indices: list[int]) -
     parts = []
     for example_index in indices:
         index, row = divmod(example_index, batches.batch_size)
-        first = index * batches.batch_size
-        batch = batches.take(torch.arange(first, min(first + batches.batch_size, len(batches.split.x))))
+        batch = batches.take(torch.arange(len(batches.split.x)).split(batches.batch_size)[index])
         example = trained.make_example(batch, index)
         cond = None if example.cond is None else example.cond[row : row + 1]
         output = trained.model.reconstruct(example.input[row : row + 1], cond)

@@ -21,27 +21,16 @@ GRAY_LEVELS = 256
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """The likelihood of examples under a model.
+    """The likelihood of examples under a model, means in nats per example."""
 
-    Arguments:
-        elbo: the evidence lower bound, -nll - kl, a mean in nats per example.
-        nll: the reconstruction term, a mean in nats per example.
-        kl: the divergence from the prior, a mean in nats per example.
-        log_likelihood: log p(x) by importance sampling, a mean in nats per example.
-        samples: the importance samples of each example.
-        n: the examples.
-        bits_per_dim: -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density.
-        note: a warning if the numbers are no likelihood, else empty.
-    """
-
-    elbo: MeanCI
-    nll: MeanCI
-    kl: MeanCI
-    log_likelihood: MeanCI
-    samples: int
-    n: int
-    bits_per_dim: MeanCI
-    note: str
+    elbo: MeanCI  # the evidence lower bound, -nll - kl
+    nll: MeanCI  # the reconstruction term
+    kl: MeanCI  # the divergence from the prior
+    log_likelihood: MeanCI  # log p(x) by importance sampling
+    samples: int  # the importance samples of each example
+    n: int  # the examples
+    bits_per_dim: MeanCI  # -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density
+    note: str  # a warning if the numbers are no likelihood, else empty
 
     @property
     def kl_bits(self) -> float:

@@ -9,11 +9,9 @@ from aectl.config import to_plain
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
 from aectl.inference.trained_run import TrainedRun
-from aectl.runs.run import num_parameters
 
 LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
-VAL_IMAGES = 200
-"""Validation examples that a filter's setting is chosen on."""
+VAL_IMAGES = 200  # validation examples that a filter's setting is chosen on
 CONVENTIONS = {
     "range": "images in [0, 1], outputs cut to it",
     "psnr": "mean over the images of 10 log10(1 / MSE), in dB",
@@ -25,24 +23,11 @@ CONVENTIONS = {
 }
 
 
-def describe_run(trained: TrainedRun) -> dict[str, Any]:
-    """What is measured."""
-    run = trained.run
-    return {
-        "run": str(run.folder),
-        "checkpoint": run.checkpoint.name,
-        "model": run.cfg.names.model,
-        "parameters": num_parameters(trained.model),
-        "task": run.task.label,
-        "dataset": run.cfg.names.dataset,
-    }
-
-
 def describe_protocol(
     trained: TrainedRun, fitted_on: str, split: SplitName, batches: Batches, slow_images: int
 ) -> dict[str, Any]:
-    """How it is measured."""
-    run, n = trained.run, len(batches.split.x)
+    run, n, examples = trained.run, len(batches.split.x), trained.modality.name
+    left_out = () if examples == "images" else ("ssim", "ms_ssim")
     return {
         "split": split,
         "n": n,
@@ -52,20 +37,10 @@ def describe_protocol(
         "binarize": run.data.binarize,
         "baselines_fitted_on": fitted_on,
         "slow_baselines_run_on": min(slow_images, n),
-        **describe_conventions(trained.modality.name),
-    }
-
-
-def describe_conventions(examples: str) -> dict[str, str]:
-    """The definitions of the numbers for examples of this kind."""
-    if examples == "images":
-        return CONVENTIONS
-    return {
-        name: text.replace("images", examples) for name, text in CONVENTIONS.items() if name not in ("ssim", "ms_ssim")
+        **{name: text.replace("images", examples) for name, text in CONVENTIONS.items() if name not in left_out},
     }
 
 
 def library_versions() -> dict[str, str]:
-    """The versions of whatever computes a number here."""
     ours = {"aectl": __version__, "python": platform.python_version()}
     return {**ours, **{library: version(library) for library in LIBRARIES}}

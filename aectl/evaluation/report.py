@@ -71,11 +71,9 @@ class Report:
 
     @property
     def scores(self) -> dict[str, MeanCI]:
-        """The mean of each metric with its 95 % interval."""
         return mean_scores(self.example_scores)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
         sections = {"embeddings": self.embeddings, "likelihood": self.likelihood, "samples": self.samples}
         return {
             **{name: getattr(self, name) for name in PLAIN_FIELDS},

@@ -2,20 +2,16 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from aectl.data.source import SplitName
 from aectl.evaluation.baseline_comparison import FIT_VALUES
 from aectl.inference.sampling import default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import IsConditional
-
-if TYPE_CHECKING:
-    from sklearn.decomposition import PCA
 
 COMPONENTS = 64
 NEIGHBOURS = 5
@@ -25,40 +21,24 @@ SOURCES = {"prior": "the prior", "gaussian": "a Gaussian fitted to the training 
 
 @dataclass(frozen=True)
 class SampleScores:
-    """Samples compared with as many held-out examples, on principal components of the training examples.
+    """Samples compared with as many held-out examples, on principal components of the training examples."""
 
-    Arguments:
-        frechet: the Frechet distance; 0 is the same mean and covariance. Comparable only for the same data set.
-        precision: the share of samples that lie where the data does.
-        recall: the share of the data that lies where the samples do.
-        density: how densely the data lies around the samples; 1 for the data itself.
-        coverage: the share of the data that has a sample near it.
-        nearest: the median root mean square distance of a sample to its nearest training example.
-        copies: the share of samples nearer to a training example than half the median distance of held-out ones.
-    """
-
-    frechet: float
-    precision: float
-    recall: float
-    density: float
-    coverage: float
-    nearest: float
-    copies: float
+    frechet: float  # 0 is the same mean and covariance; comparable only for the same data set
+    precision: float  # the share of samples that lie where the data does
+    recall: float  # the share of the data that lies where the samples do
+    density: float  # how densely the data lies around the samples; 1 for the data itself
+    coverage: float  # the share of the data that has a sample near it
+    nearest: float  # the median root mean square distance of a sample to its nearest training example
+    copies: float  # the share of samples nearer to a training example than half the median distance of held-out ones
 
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """The scores of samples and, to compare with, of real examples.
+    """The scores of samples and, to compare with, of real examples."""
 
-    Arguments:
-        n: the samples, and the held-out examples that they are compared with.
-        note: what the numbers can be compared with.
-        scores: of the samples, then of real examples.
-    """
-
-    n: int
-    note: str
-    scores: dict[str, SampleScores]
+    n: int  # the samples, and the held-out examples that they are compared with
+    note: str  # what the numbers can be compared with
+    scores: dict[str, SampleScores]  # of the samples, then of real examples
 
     def to_dict(self) -> dict[str, Any]:
         return {"n": self.n, "note": self.note, **{name: asdict(scores) for name, scores in self.scores.items()}}
@@ -67,9 +47,10 @@ class SampleQuality:
 def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQuality:
     """Scores samples against the first `n` examples of a split; a conditional model is given the classes of these."""
     held_out = flat_examples(trained, split, n)
-    features = Features.of(flat_examples(trained, "train", FIT_VALUES), held_out)
+    features = Features(flat_examples(trained, "train", FIT_VALUES), held_out)
     sampler = default_sampler(trained.model)
-    classes = held_out_classes(trained, split, len(held_out))
+    y = trained.run.data.split(split).y if isinstance(trained.model, IsConditional) else None
+    classes = None if y is None else y[: len(held_out)].to(trained.device)
     drawn = generate(trained, len(held_out), sampler, cond=classes).flatten(1).numpy()
     real: SplitName = "val" if split != "val" else "test"
     examples = trained.modality.name
@@ -90,34 +71,21 @@ def flat_examples(trained: TrainedRun, split: SplitName, n: int) -> np.ndarray:
     return trained.modality.to_model(trained.run.data.split(split).x[:most]).flatten(1).numpy()
 
 
-def held_out_classes(trained: TrainedRun, split: SplitName, n: int) -> Tensor | None:
-    """The classes of the first `n` examples of a split, for a conditional model."""
-    y = trained.run.data.split(split).y
-    return y[:n].to(trained.device) if isinstance(trained.model, IsConditional) and y is not None else None
-
-
-@dataclass(frozen=True)
 class Features:
     """Principal components of the training examples: features that need no download.
 
     Arguments:
-        pca: fitted on the training examples.
         train: the training examples as rows, (N, values).
-        held_out: features of held-out examples, (M, D).
-        distance: the median distance of a held-out example to its nearest training example.
+        held_out: held-out examples as rows, (M, values).
     """
 
-    pca: "PCA"
-    train: np.ndarray
-    held_out: np.ndarray
-    distance: float
-
-    @classmethod
-    def of(cls, train: np.ndarray, held_out: np.ndarray) -> "Features":
+    def __init__(self, train: np.ndarray, held_out: np.ndarray) -> None:
         from sklearn.decomposition import PCA
 
-        pca = PCA(min(COMPONENTS, *train.shape), random_state=0).fit(train)
-        return cls(pca, train, pca.transform(held_out), float(np.median(nearest_neighbours(train, held_out)[0])))
+        self.train = train
+        self.pca = PCA(min(COMPONENTS, *train.shape), random_state=0).fit(train)
+        self.held_out = self.pca.transform(held_out)  # (M, D)
+        self.distance = float(np.median(nearest_neighbours(train, held_out)[0]))
 
     def score(self, images: np.ndarray) -> SampleScores:
         """The scores of examples as rows, (M, values)."""

@@ -16,8 +16,7 @@ from aectl.rng import seeded_rng
 
 CONFIDENCE = 0.95
 
-Scores = dict[str, np.ndarray]
-"""For each metric the value of every example, (N,)."""
+Scores = dict[str, np.ndarray]  # for each metric the value of every example, (N,)
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,14 @@ class MeanCI:
         return (self.high - self.low) / 2
 
     def negative(self) -> "MeanCI":
-        """The mean of the negated values."""
         return MeanCI(-self.mean, -self.high, -self.low)
 
 
 @torch.inference_mode()
 def score_model(trained: TrainedRun, batches: Batches) -> tuple[dict[str, float], Scores]:
-    """The loss and its terms, means in nats per example, and the scores of every output.
+    """The loss and its terms, mean nats per example, and the scores of every output; a UserError if not finite.
 
     The corruption of a batch depends only on the seed and its index.
-
-    Raises:
-        UserError: an output is not finite.
     """
     totals: dict[str, float] = {}
     parts = []
@@ -70,7 +65,6 @@ def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:
 
 
 def concatenate_scores(parts: list[Scores]) -> Scores:
-    """The scores of several batches as those of one."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -84,5 +78,4 @@ def mean_ci(values: np.ndarray) -> MeanCI:
 
 
 def mean_scores(scores: Scores) -> dict[str, MeanCI]:
-    """The mean of each metric with its interval."""
     return {name: mean_ci(values) for name, values in scores.items()}

@@ -12,8 +12,6 @@ from aectl.evaluation.scores import MeanCI, mean_scores
 from aectl.io.tables import is_terminal, make_table, print_line, print_table
 
 COLOURS = {"beats": "green", "ties": "yellow", "loses": "red"}
-GAIN = "gain over baseline, dB"
-SETTING = "setting"
 SAMPLE_ROWS = {
     "Frechet distance": "frechet",
     "precision": "precision",
@@ -44,7 +42,6 @@ def print_report(report: Report, full: bool = False) -> None:
 
 
 def print_cross_table(table: CrossTable) -> None:
-    """Prints the PSNR of each run on each data set, and of the best baseline there."""
     title = "PSNR in dB: trained on, by tested on (in brackets the best baseline)"
     made = make_table(title, ["trained on", *table.columns])
     for name, reports in table.rows.items():
@@ -53,7 +50,6 @@ def print_cross_table(table: CrossTable) -> None:
 
 
 def psnr_cell(report: Report | None) -> str:
-    """The PSNR of the model and, in brackets, of the best baseline."""
     if report is None:
         return ""
     psnr = f"{report.scores['psnr'].mean:.2f}"
@@ -64,15 +60,13 @@ def psnr_cell(report: Report | None) -> str:
 
 
 def format_ci(value: MeanCI, digits: int, sign: str = "") -> str:
-    """The mean and the half width of its interval."""
     return f"{value.mean:{sign}.{digits}f} ±{value.half_width:.{digits}f}"
 
 
 def comparison_table(report: Report) -> Table:
-    """The model, and each baseline with the gain of the model over it."""
-    settings = [SETTING] if any(row.setting or row.error for row in report.baselines) else []
+    settings = ["setting"] if any(row.setting or row.error for row in report.baselines) else []
     labels = [metric.label for metric in report.modality.metrics.values()]
-    n, heads = f"{report.protocol['n']:,}", ["", *labels, GAIN, report.modality.name, *settings]
+    n, heads = f"{report.protocol['n']:,}", ["", *labels, "gain over baseline, dB", report.modality.name, *settings]
     made = make_table(f"{report.task} · {report.dataset}, n = {n}, seed {report.protocol['seed']}", heads, settings)
     cells = [f"{report.model} (this run)", *score_cells(report, report.scores), "", n]
     made.add_row(*cells, style="bold", end_section=is_terminal())
@@ -96,64 +90,45 @@ def score_cells(report: Report, scores: dict[str, MeanCI]) -> list[str]:
 
 def print_embeddings(found: Embeddings, full: bool) -> None:
     active = found.note or f"all {found.units} latent dimensions are active"
-    if full:
-        if found.accuracy:
-            print_table(embeddings_table(found))
-        print_line(active)
-    elif found.accuracy:
-        probes = ", ".join(f"{name} {accuracy['probe'].mean:.3f}" for name, accuracy in found.accuracy.items())
-        print_line(f"latents: linear probe on {probes}; {active}")
-    else:
-        print_line(f"latents: {active}")
-
-
-def embeddings_table(found: Embeddings) -> Table:
-    """The accuracy of each classifier on each kind of features."""
-    made = make_table("latents as features: accuracy", ["features", "k nearest neighbours", "linear probe"])
-    for name, accuracy in found.accuracy.items():
-        made.add_row(name, *(format_ci(accuracy[kind], 3) for kind in ("knn", "probe")))
-    return made
+    if full and found.accuracy:
+        made = make_table("latents as features: accuracy", ["features", "k nearest neighbours", "linear probe"])
+        for name, accuracy in found.accuracy.items():
+            made.add_row(name, *(format_ci(accuracy[kind], 3) for kind in ("knn", "probe")))
+        print_table(made)
+    probes = ", ".join(f"{name} {accuracy['probe'].mean:.3f}" for name, accuracy in found.accuracy.items())
+    scored = f"linear probe on {probes}; " if probes else ""
+    print_line(active if full else f"latents: {scored}{active}")
 
 
 def print_likelihood(found: LogLikelihood, examples: str, full: bool) -> None:
-    if full:
-        print_table(likelihood_table(found, examples))
-        if found.note:
-            print_line(found.note)
-    else:
+    if not full:
         print_line(
             f"likelihood: log p(x) {format_ci(found.log_likelihood, 2)} nats, ELBO {format_ci(found.elbo, 2)}, "
             f"{format_ci(found.bits_per_dim, 4)} bits per dimension, {found.n:,} {examples}"
             + (f". {found.note}" if found.note else "")
         )
-
-
-def likelihood_table(found: LogLikelihood, examples: str) -> Table:
-    """Each quantity in nats and, where it is usual, in bits."""
+        return
     made = make_table(f"likelihood of {found.n:,} {examples}", [f"per {examples[:-1]}", "nats", "bits"])
     made.add_row("ELBO", format_ci(found.elbo, 2), "")
     made.add_row("reconstruction, -nll", format_ci(found.nll.negative(), 2), "")
     made.add_row("KL from the prior", format_ci(found.kl, 2), f"{found.kl_bits:.2f}")
     made.add_row(f"log p(x), {found.samples} importance samples", format_ci(found.log_likelihood, 2), "")
     made.add_row("bits per dimension", "", format_ci(found.bits_per_dim, 4))
-    return made
+    print_table(made)
+    if found.note:
+        print_line(found.note)
 
 
 def print_samples(found: SampleQuality, examples: str, full: bool) -> None:
-    if full:
-        print_table(samples_table(found, examples))
-        print_line(found.note)
-    else:
+    if not full:
         drawn, real = found.scores.values()
         names = {"Frechet distance": "frechet", "precision": "precision", "recall": "recall"}
         scores = [f"{head} {getattr(drawn, name):.3f} ({getattr(real, name):.3f})" for head, name in names.items()]
         print_line(f"samples: {', '.join(scores)}; in brackets real {examples}")
-
-
-def samples_table(found: SampleQuality, examples: str) -> Table:
-    """The scores of samples, and beside them those of real examples."""
+        return
     made = make_table(f"samples against {found.n:,} held-out {examples}", ["", *found.scores])
     for head, name in SAMPLE_ROWS.items():
-        cells = (f"{getattr(scores, name):.3f}" for scores in found.scores.values())
+        cells = (f"{getattr(each, name):.3f}" for each in found.scores.values())
         made.add_row(head.format(example=examples[:-1]), *cells)
-    return made
+    print_table(made)
+    print_line(found.note)

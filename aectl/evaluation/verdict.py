@@ -12,19 +12,12 @@ Outcome = Literal["beats", "ties", "loses"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of a model with the best baseline.
-
-    Arguments:
-        best_baseline: its name.
-        outcome: what the model does to it.
-        lead_db: the model's gain over it in dB of PSNR, paired over the examples that both have.
-        sentence: the same in words.
-    """
+    """The comparison of a model with the best baseline."""
 
     best_baseline: str
     outcome: Outcome
-    lead_db: MeanCI
-    sentence: str
+    lead_db: MeanCI  # the model's gain over it in dB of PSNR, paired over the examples that both have
+    sentence: str  # the same in words
 
 
 def decide_outcome(gain: MeanCI) -> Outcome:
@@ -46,12 +39,10 @@ def describe_outcome(gain: MeanCI, examples: str, baseline: str, advice: str) ->
 
 
 def suggest_improvement(model: Autoencoder, restores: bool, trained_on: str, tested_on: str) -> str:
-    """What to try next with a model that did not beat the best baseline."""
     if trained_on != tested_on:
         return f"It was trained only on {trained_on}: to do better here, train on this data set (dataset={tested_on})."
     longer = "train for longer (trainer.max_epochs=), or make the net larger"
-    images = len(model.shape) == 3
-    if not (restores and images and isinstance(model, HasLatent)):
+    if not (restores and len(model.shape) == 3 and isinstance(model, HasLatent)):
         return f"Try to {longer}."
     if len(model.latent_shape) == 1:
         return (

@@ -188,7 +188,7 @@ class TestNearest:
 
 class TestScores:
     def features(self, rng: np.random.Generator, train: int = 400, held_out: int = 200) -> Features:
-        return Features.of(*(rng.random((n, 100)).astype(np.float32) for n in (train, held_out)))
+        return Features(*(rng.random((n, 100)).astype(np.float32) for n in (train, held_out)))
 
     def test_other_real_images_are_close_and_not_copies(self, rng: np.random.Generator) -> None:
         features = self.features(rng)
@@ -223,7 +223,7 @@ class TestScores:
 
     def test_noise_is_far_from_images(self, rng: np.random.Generator) -> None:
         train, held_out, real = (rng.normal(size=(n, 3)) @ np.eye(3, 100) for n in (400, 200, 200))
-        features = Features.of(train, held_out)
+        features = Features(train, held_out)
         close, far = features.score(real), features.score(rng.normal(size=(200, 100)))
         assert far.nearest > 5 * close.nearest
         assert far.frechet > 5 * close.frechet
@@ -242,6 +242,6 @@ class TestScores:
     def test_there_are_64_components_or_as_many_as_the_data_allows(
         self, train: int, values: int, components: int, rng: np.random.Generator
     ) -> None:
-        features = Features.of(rng.random((train, values)), rng.random((30, values)))
+        features = Features(rng.random((train, values)), rng.random((30, values)))
         assert features.held_out.shape == (30, components)
         assert isinstance(features.score(rng.random((30, values))), SampleScores)
