@@ -41,7 +41,6 @@ def restore(
     """
     require_images(trained)
     model = trained.model
-    scale = model.scale
     height, width = picture.shape[1:]
     if model.any_size:
         tile = tile or (USUAL_TILE if height * width > LARGEST_WHOLE else max(height, width))
@@ -55,7 +54,7 @@ def restore(
     def apply(images: np.ndarray) -> np.ndarray:
         return model.reconstruct(torch.from_numpy(images).to(trained.device), cond).cpu().numpy()
 
-    return apply_tiled(picture, apply, sides, overlap, scale)
+    return apply_tiled(picture, apply, sides, overlap, model.scale)
 
 
 def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap: int, scale: int) -> np.ndarray:
@@ -64,7 +63,8 @@ def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap:
     Where tiles overlap, each result is weighted by the distance to the edge of its tile, so that there is no seam. Only
     one row of tiles is held in floating point. An image smaller than a tile is padded with its mirror image.
     """
-    padded = pad_to_tile(image, tile)
+    missing = [max(0, side - length) for length, side in zip(image.shape[1:], tile, strict=True)]
+    padded = np.pad(image, [(0, 0), (0, missing[0]), (0, missing[1])], mode="symmetric")
     starts = [tile_starts(length, side, overlap) for length, side in zip(padded.shape[1:], tile, strict=True)]
     weights = [
         np.repeat(blend_weights(length, side, of_axis), scale, axis=1)
@@ -97,11 +97,6 @@ def tile_rows(
         done = scale * (following - top)
         yield pixels.to_uint8(torch.from_numpy(buffer[:, :done])).numpy()
         buffer = np.concatenate([buffer[:, done:], np.zeros_like(buffer[:, :done])], axis=1)
-
-
-def pad_to_tile(image: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-    missing = [max(0, side - length) for length, side in zip(image.shape[1:], tile, strict=True)]
-    return np.pad(image, [(0, 0), (0, missing[0]), (0, missing[1])], mode="symmetric")
 
 
 def tile_starts(length: int, side: int, overlap: int) -> list[int]:

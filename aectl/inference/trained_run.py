@@ -48,11 +48,9 @@ class TrainedRun:
 
     @property
     def modality(self) -> Modality:
-        """What its outputs are."""
         return modality_for(self.model.shape)
 
     def with_seed(self, seed: int) -> Self:
-        """The same run with other draws."""
         return replace(self, seed=seed)
 
     def make_example(self, batch: dict[str, Tensor], index: int = 0) -> Example:
@@ -124,6 +122,5 @@ class TrainedRun:
         return as_cond(self.model, labels, n, self.device)
 
     def _inputs(self, x: Any, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
-        """Examples of any kind, and their labels, as the model takes them, on the device."""
         batch = modality_for(self.model.input_shape).to_batch(x, self.model.any_size)
         return batch.to(self.device), self.as_cond(labels, len(batch))

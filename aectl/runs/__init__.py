@@ -8,15 +8,12 @@ if TYPE_CHECKING:
 
 
 def open(path: str | Path, outputs: str = "outputs", trust: bool = False) -> "Run":
-    """The run in a folder, of a checkpoint file, or the `latest` one below `outputs`, its checkpoint read and verified.
+    """A run, its checkpoint read and verified; a UserError if there is none, or its files are damaged or unsafe.
 
     Arguments:
         path: a run's folder, a checkpoint file, or `latest`.
         outputs: where `latest` is looked for.
         trust: build whatever classes its config names, which runs the code of whoever wrote it.
-
-    Raises:
-        UserError: there is no such run, it has no checkpoint yet, or its files are damaged or unsafe.
     """
     from aectl.runs.opening import open_checkpoint, open_folder
 

@@ -18,37 +18,27 @@ from aectl.errors import UserError, shorten
 from aectl.io.archives import list_entries
 from aectl.runs.upgrades import upgrade_weights
 
-MAX_PICKLE = 16 * 2**20
-"""Bytes of the pickle beside the tensors."""
-WIDTHS = {
+MAX_PICKLE = 16 * 2**20  # bytes of the pickle beside the tensors
+WIDTHS = {  # bytes per number of each of torch's storage types
     **dict.fromkeys(("Double", "Long", "ComplexFloat"), 8),
     **dict.fromkeys(("Float", "Int"), 4),
     **dict.fromkeys(("Half", "BFloat16", "Short"), 2),
     **dict.fromkeys(("Char", "Byte", "Bool"), 1),
 }
-"""Bytes per number of each of torch's storage types."""
-TENSORS = re.compile(
+TENSORS = re.compile(  # the globals that weights, optimizers and counters need
     rf"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch ({'|'.join(WIDTHS)})Storage"
 )
-"""The globals that weights, optimizers and counters need."""
-MAX_REPEATED_TUPLES = 16
-"""Tuples used again inside others: hashing twenty levels of them takes a million steps, sixty take for ever."""
+MAX_REPEATED_TUPLES = 16  # used again inside others: hashing twenty levels takes a million steps, sixty take for ever
 PUTS, GETS = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
 GLOBALS, OTHER_GLOBALS = ("GLOBAL", "INST"), ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4")
-MS_DOS_FOLDER = 0x10
-"""The bit of an entry's attributes that marks a folder."""
-REGISTRATIONS = 4
-"""How often a parameter may be registered; weight normalization does so more than once."""
+MS_DOS_FOLDER = 0x10  # the bit of an entry's attributes that marks a folder
+REGISTRATIONS = 4  # how often a parameter may be registered; weight normalization does so more than once
 
 Weights = dict[str, Tensor]
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint file, read again if a running training replaces the file meanwhile.
-
-    Raises:
-        UserError: the file is damaged, unsafe, or no checkpoint.
-    """
+    """The contents of a checkpoint file, read again if it is replaced meanwhile; a UserError if damaged or unsafe."""
     while True:
         before = file_identity(path)
         try:
@@ -110,11 +100,7 @@ def check_entries(found: list[zipfile.ZipInfo]) -> None:
 
 
 def scan_pickle(content: bytes) -> dict[str, int]:
-    """The storages that a pickle of tensors and plain values claims, by name in bytes; runs none of it.
-
-    Raises:
-        ValueError: it holds anything else.
-    """
+    """The storages that a pickle claims, by name in bytes; runs nothing; a ValueError if it holds more than weights."""
     memo: dict[int, tuple[str, Any]] = {}
     pushed: list[tuple[str, Any]] = []  # the name and argument of each operation that pushes
     found: dict[str, int] = {}
@@ -151,21 +137,14 @@ def check_tensors(weights: dict[Any, Any], path: Path) -> None:
 
 
 def model_weights(contents: dict[str, Any]) -> Weights:
-    """The weights of the model itself, under its own names for them."""
-    prefix = "model."
     weights = contents["state_dict"].items()
-    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
+    return {name.removeprefix("model."): value for name, value in weights if name.startswith("model.")}
 
 
 def match_state_dict(build: Callable[[], nn.Module], contents: dict[str, Any]) -> Weights:
-    """The weights of a model, under its own names for them; it is built without memory to compare names and shapes.
+    """The weights of a model, under its own names for them; a ValueError if they belong to another one.
 
-    Arguments:
-        build: makes the model; stopped once it has far more parameters than there are weights.
-        contents: of the checkpoint.
-
-    Raises:
-        ValueError: the weights belong to another model.
+    It is built without memory to compare names and shapes; `build` is stopped once it makes far too many parameters.
     """
     weights = model_weights(contents)
     left = REGISTRATIONS * len(weights)

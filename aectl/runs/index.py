@@ -6,20 +6,11 @@ from pathlib import Path
 
 from aectl.errors import UserError
 
-BEST = Path("checkpoints", "best.ckpt")
-"""Where the weights of the best validation lie in a run."""
+BEST = Path("checkpoints", "best.ckpt")  # where the weights of the best validation lie in a run
 
 
 def latest_run(outputs: Path, trained: bool = True) -> Path:
-    """The run below `outputs` that was started last.
-
-    Arguments:
-        outputs: the folder to search.
-        trained: pass over runs without a best checkpoint; a run to be resumed needs none.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The run below `outputs` started last, of those with a best checkpoint if `trained`; a UserError if none."""
     configs = (path for path in outputs.rglob("config.yaml") if path.is_file() and path.parent.name != ".hydra")
     config = newest_file(path for path in configs if not trained or (path.parent / BEST).is_file())
     if config is None:

@@ -44,7 +44,6 @@ class Run:
 
     @classmethod
     def to_train(cls, folder: Path, cfg: Config) -> "Run":
-        """A run whose weights are still to be trained."""
         return cls(folder, cfg, folder / BEST)
 
     def write_config(self) -> None:
@@ -63,11 +62,7 @@ class Run:
         return self.folder / "metrics.csv"
 
     def output_path(self, *parts: str) -> Path:
-        """Where in the folder a verb writes its files.
-
-        Raises:
-            UserError: a link in the folder leads out of it.
-        """
+        """Where in the folder a verb writes its files; a UserError if a link in the folder leads out of it."""
         path = self.folder.joinpath(*parts)
         if not path.resolve().is_relative_to(self.folder.resolve()):
             raise UserError(f"run={self.folder}: {path} leads out of the run, to {path.resolve()}; remove the link")
@@ -104,11 +99,7 @@ class Run:
         return instantiate_node(self.cfg.model)
 
     def load(self, device: torch.device) -> Autoencoder:
-        """The trained model, in evaluation mode on the device.
-
-        Raises:
-            UserError: the checkpoint is damaged, or belongs to another model.
-        """
+        """The trained model, in evaluation mode on the device; a UserError if its weights do not fit its config."""
         with name_version_on_error(self.checkpoint, self.contents):
             try:
                 weights = match_state_dict(self.build, self.contents)
@@ -136,23 +127,18 @@ def instantiate_node(node: DictConfig | dict[str, Any], **given: Any) -> Any:
 
 
 def count_classes(data: Data) -> int:
-    """The number of classes of a data set, for a conditional model.
-
-    Raises:
-        UserError: it has no labels.
-    """
+    """The number of classes of a data set, for a conditional model; a UserError if it has no labels."""
     data.source.prepare()
     if data.num_classes is None:
         raise UserError("model.num_classes: the data set has no labels; expected one with labels for this model")
     return data.num_classes
 
 
-DERIVED: dict[str, Callable[[Data, Task], Any]] = {
+DERIVED: dict[str, Callable[[Data, Task], Any]] = {  # the keys of a model that are filled in from data set and task
     "shape": lambda data, _: list(data.source.shape),
     "input_shape": lambda data, task: list(task.input_shape(data.source.shape)),
     "num_classes": lambda data, _: count_classes(data),
 }
-"""The keys of a model that are filled in from data set and task."""
 
 
 def require_values(cfg: Config) -> None:
@@ -165,8 +151,7 @@ def complete_config(cfg: Config, data: Data, task: Task) -> Config:
     """The config resolved, with the keys of the model that follow from data set and task."""
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    asked = {*cfg.model}
-    for key in (key for key in DERIVED if key in asked):
+    for key in [key for key in DERIVED if key in {*cfg.model}]:
         cfg.model[key] = DERIVED[key](data, task)
     OmegaConf.resolve(cfg)
     return cfg

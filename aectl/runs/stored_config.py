@@ -21,24 +21,16 @@ from aectl.errors import UserError, shorten
 from aectl.io.archives import read_text
 from aectl.runs.upgrades import ADDED_GROUPS, upgrade_config
 
-PARTS = ("model", "task", "dataset", "data")
-"""What opening a run builds; every stored config has them."""
+PARTS = ("model", "task", "dataset", "data")  # what opening a run builds; every stored config has them
 MAX_DEPTH = 20
-MAX_LENGTH = 100_000
-"""Characters; a config has some two thousand."""
-MAX_VALUES = 2**24
-"""Of one example: a thousand images of 128 x 128, or one of 4096 x 4096."""
-NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
-"""The name of a choice, which names folders as well."""
+MAX_LENGTH = 100_000  # characters; a config has some two thousand
+MAX_VALUES = 2**24  # of one example: a thousand images of 128 x 128, or one of 4096 x 4096
+NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")  # the name of a choice, which names folders as well
 CACHE = "~/.cache/aectl"
 
 
 def read_config(folder: Path, trust: bool = False) -> DictConfig:
-    """The config of the run in a folder.
-
-    Raises:
-        UserError: it cannot be read, is invalid or unsafe.
-    """
+    """The config of the run in a folder; a UserError if it cannot be read, is invalid or unsafe."""
     try:
         text = read_text(folder / "config.yaml", MAX_LENGTH)
     except ValueError as error:
@@ -47,15 +39,9 @@ def read_config(folder: Path, trust: bool = False) -> DictConfig:
 
 
 def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
-    """A stored config from its text, as this version would have written it.
+    """A stored config from its YAML, as this version would have written it; a UserError if it is invalid or unsafe.
 
-    Arguments:
-        text: the YAML.
-        where: the run, for messages.
-        trust: allow any class, and paths outside of the reader's own folders.
-
-    Raises:
-        UserError: it is invalid or unsafe.
+    `where` names the run in messages; `trust` allows any class, and paths outside of the reader's own folders.
     """
     try:
         plain = parse_yaml(text)
@@ -97,11 +83,7 @@ class StrictLoader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> Any:
-    """The plain values of a YAML text.
-
-    Raises:
-        ValueError: it is too long or deep, not YAML, or has anchors or tags.
-    """
+    """The plain values of a YAML text; a ValueError if it is too long or deep, not YAML, or has anchors or tags."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"longer than {MAX_LENGTH:,} characters")
     try:
@@ -191,7 +173,6 @@ def any_shipped() -> set[str]:
 
 
 def check_size(model: dict[str, Any]) -> None:
-    """Raises a UserError for examples that would fill the memory."""
     for key in ("shape", "input_shape"):
         shape = model[key]
         if not shape or min(shape) < 1 or math.prod(shape) > MAX_VALUES:

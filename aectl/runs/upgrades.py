@@ -14,7 +14,7 @@ from aectl.errors import UserError, one_line
 T = TypeVar("T")
 Config = dict[str, Any]
 
-MOVED: dict[str, str] = {
+MOVED: dict[str, str] = {  # targets, by their former names
     "aectl.callbacks.diagnosis.Diagnosis": "aectl.training.health.HealthCheck",
     "aectl.callbacks.lesson.LessonLoss": "aectl.training.lesson_loss.LessonLoss",
     "aectl.callbacks.pictures.Pictures": "aectl.training.previews.Previews",
@@ -35,10 +35,8 @@ MOVED: dict[str, str] = {
     "aectl.schedules.Cosine": "aectl.training.schedules.Cosine",
     "aectl.trainer.TrainerConfig": "aectl.training.trainer.TrainerConfig",
 }
-"""Targets, by their former names."""
-RENAMED: dict[str, dict[str, str | None]] = {}
-"""For a target its renamed keys, by their former names; None for a key that is gone."""
-ADDED: dict[str, Config] = {
+RENAMED: dict[str, dict[str, str | None]] = {}  # a target's renamed keys, by their former names; None for one gone
+ADDED: dict[str, Config] = {  # for a target the keys that it did not always have, with what it did without them
     "aectl.training.optimizers.Adam": {"players": {}},
     "aectl.training.optimizers.RMSprop": {"players": {}},
     "aectl.training.trainer.TrainerConfig": {"devices": 1, "num_nodes": 1, "strategy": "auto"},
@@ -46,7 +44,6 @@ ADDED: dict[str, Config] = {
     "aectl.data.digits.Digits": {"size": 8},
     "aectl.models.probability.likelihoods.Gaussian": {"link": "sigmoid"},
 }
-"""For a target the keys that it did not always have, with the values that do what it did without them."""
 ADDED_GROUPS: Config = {"tracker": {"tensorboard": {"_target_": "aectl.trackers.tensorboard.TensorBoard"}}}
 """The nodes that configs did not always have, with what was done without them."""
 CALLBACKS: dict[str, str] = {"Best": "BestCheckpoint", "Diagnosis": "HealthCheck", "FiniteGuard": "NonFiniteGuard"}
@@ -87,15 +84,7 @@ def upgrade_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def name_version_on_error(where: object, contents: Config) -> Iterator[None]:
-    """Adds to an error of opening a run which version can open it, if another one wrote it.
-
-    Arguments:
-        where: the run.
-        contents: of its checkpoint.
-
-    Raises:
-        UserError: the run cannot be opened, and another version wrote it.
-    """
+    """Turns an error of opening a run into a UserError that says which version can open it, if another one wrote it."""
     try:
         yield
     except Exception as error:
@@ -111,7 +100,6 @@ def name_version_on_error(where: object, contents: Config) -> Iterator[None]:
 
 
 def stored_version(contents: Config) -> str | None:
-    """The version of aectl that wrote a checkpoint, if it says so."""
     stored = contents.get("aectl")
     version = stored.get("version") if isinstance(stored, dict) else None
     return version if isinstance(version, str) and re.fullmatch(r"\d[\w.+]{0,30}", version) else None
