@@ -14,8 +14,7 @@ from aectl.errors import UserError, one_line
 
 TILE = 256
 
-Advice = tuple[str, Any, str]
-"""The key that decides how much memory is used, its value, and what to try."""
+Advice = tuple[str, Any, str]  # the key that decides how much memory is used, its value, and what to try
 
 
 def error_message(error: Exception, config_name: str, arguments: list[str]) -> str:
@@ -43,7 +42,6 @@ def unknown_choice(group: str, choice: str, known: list[str]) -> str:
 
 
 def unknown_key(key: str, config_name: str, arguments: list[str]) -> str:
-    """What to type instead of a key that the composed config does not have."""
     given = next((word for word in arguments if word.lstrip("+~").startswith(f"{key}=")), key)
     group, _, leaf = key.rpartition(".")
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
@@ -67,7 +65,6 @@ def default_config(config_name: str, arguments: list[str]) -> DictConfig:
 
 
 def flatten_keys(config: object, prefix: str = "") -> dict[str, object]:
-    """The leaves of a nested config by their dotted keys."""
     if not isinstance(config, dict):
         return {prefix: config}
     leaves: dict[str, object] = {}
@@ -78,11 +75,7 @@ def flatten_keys(config: object, prefix: str = "") -> dict[str, object]:
 
 @contextmanager
 def user_error_on_oom(advice: Callable[[], Advice]) -> Iterator[None]:
-    """Turns an out-of-memory error into one line with advice.
-
-    Raises:
-        UserError: the memory ran out. Any other error passes through.
-    """
+    """Turns an out-of-memory error into a UserError with advice; any other error passes through."""
     try:
         yield
     except UserError:
@@ -100,7 +93,6 @@ def user_error_on_oom(advice: Callable[[], Advice]) -> Iterator[None]:
 
 
 def advice_while_running(config: dict[str, Any]) -> Advice:
-    """What to try when a verb with this config has run out of memory."""
     if "trainer" in config:
         n, steps = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
         halved = f"data.batch_size={n // 2} trainer.accumulate_grad_batches={2 * steps} for the same updates, or "
@@ -115,6 +107,5 @@ def advice_while_running(config: dict[str, Any]) -> Advice:
 
 
 def advice_before_training(config: dict[str, Any]) -> Advice:
-    """What to try when a training has run out of memory before its first step."""
     net = ", ".join(f"{name} {value}" for name, value in config["net"].items() if not name.startswith("_"))
     return "net", net, "the model or its data are too large; choose a smaller net, model or data set"

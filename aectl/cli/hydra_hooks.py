@@ -28,7 +28,6 @@ from aectl.io.atomic import write_json
 if TYPE_CHECKING:
     from aectl.training.experiment import Experiment
 
-log = logging.getLogger(__name__)
 Job = dict[str, Any]
 
 
@@ -58,8 +57,7 @@ class SweepFolder(Callback):
 class TrainHooks(SweepFolder):
     """The callbacks of `aectl train`."""
 
-    prepared: ClassVar["Experiment | None"] = None
-    """Checked and built for the job that follows."""
+    prepared: ClassVar["Experiment | None"] = None  # checked and built for the job that follows
 
     @fatal
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -84,7 +82,6 @@ class TrainHooks(SweepFolder):
 
     @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuses to resume in a sweep."""
         if config.resume is not None:
             fail("aectl train", f"resume={config.resume}: a sweep cannot resume a run; leave out -m and sweep=")
         super().on_multirun_start(config, **kwargs)
@@ -117,7 +114,6 @@ def run_job(name: str) -> Callable[[DictConfig], Any]:
 
 
 def user_message(error: UserError) -> str:
-    """The error in one line, with a value to try instead."""
     hydra = HydraConfig.get()
     return error_message(error, str(hydra.job.config_name), list(hydra.overrides.task))
 
@@ -125,18 +121,14 @@ def user_message(error: UserError) -> str:
 def report_failed_job(error: Exception, number: int, folder: Path) -> float:
     """Prints and stores why a job of a sweep failed. Its objective is NaN."""
     reason = user_message(error) if isinstance(error, UserError) else repr(error)
-    log.info("job %s failed", number, exc_info=error)
+    logging.getLogger(__name__).info("job %s failed", number, exc_info=error)
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
     write_json(folder / "summary.json", {"status": "failed", "error": reason})
     return math.nan
 
 
 def fresh_folder(wanted: Path) -> Path:
-    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken: no two runs share one.
-
-    Raises:
-        UserError: the path has no name that a number could be added to.
-    """
+    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken; a UserError if the path has no name."""
     if not wanted.name:
         raise UserError(f"hydra.run.dir={wanted}: expected a folder for this run alone, such as outputs/my-run")
     for number in itertools.count(1):
@@ -148,14 +140,12 @@ def fresh_folder(wanted: Path) -> Path:
 
 
 def read_job(summary: Path) -> Job:
-    """The summary of a job of a sweep, with its overrides and its folder."""
     overrides = yaml.safe_load((summary.parent / ".hydra" / "overrides.yaml").read_text())
     keys = dict(override.partition("=")[::2] for override in overrides)
     return {"best": math.nan, **json.loads(summary.read_text()), "overrides": keys, "folder": summary.parent}
 
 
 def print_sweep(jobs: list[Job]) -> None:
-    """Prints a table of jobs: what was varied, the best validation loss, the time and the folder."""
     from aectl.io.tables import make_table, print_table
 
     keys = list(dict.fromkeys(key for job in jobs for key in job["overrides"]))

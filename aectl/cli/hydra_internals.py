@@ -27,13 +27,10 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 
 
 def run_app(program: str, arguments: list[str], config_name: str, task: Callable[..., Any]) -> None:
-    """Composes a config from command-line arguments and calls the task with it, as `hydra.main` does.
+    """Composes a config from command-line arguments and calls the task with it, or raises one of CONFIG_ERRORS.
 
     Hydra reads its arguments from `sys.argv` only. It prints its errors and exits, unless HYDRA_FULL_ERROR is set: then
     they reach the caller, who can word them better.
-
-    Raises:
-        HydraException, OmegaConfBaseException: the arguments do not compose; both are in CONFIG_ERRORS.
     """
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR", "0")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = [program, *arguments], "1"

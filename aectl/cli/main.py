@@ -10,8 +10,7 @@ from aectl import __version__
 from aectl.config import CONFIGS, GROUPS, normalize_override, suggest
 from aectl.errors import UserError, fail
 
-FIRST = ("train", "eval", "predict", "sample", "plot-latent")
-"""The verbs that help lists first."""
+FIRST = ("train", "eval", "predict", "sample", "plot-latent")  # the verbs that help lists first
 
 HELP = """\
 aectl {version}: train autoencoders, evaluate them and put them to use
@@ -39,15 +38,12 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 complete -o nospace -o default -F _aectl aectl"""
 
 FLAGS_ALONE = ("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
-FLAGS_WITH_VALUE = {
+FLAGS_WITH_VALUE = {  # each with the values that it takes; none listed means any
     **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
     **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
     **dict.fromkeys(("--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"), ()),
 }
-"""Hydra's flags that take a value, each with the values that it takes; none listed means any."""
-
-REPLACEABLE = ("dataset", "task")
-"""The groups that `aectl eval` may replace. A trained run keeps the others."""
+REPLACEABLE = ("dataset", "task")  # the groups that `aectl eval` may replace; a trained run keeps the others
 
 
 def read_verbs() -> dict[str, str]:
@@ -62,7 +58,6 @@ VERBS = read_verbs()
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The program: `aectl VERB ...`."""
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     verb = verb.replace("_", "-")
     if verb == "help" and rest:
@@ -107,11 +102,7 @@ def run_verb(verb: str, arguments: list[str]) -> None:
 
 
 def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
-    """The arguments as Hydra reads them: flags first, the run as `run='...'`, each choice spelled like its file.
-
-    Raises:
-        UserError: an argument is neither a flag, a run nor KEY=VALUE.
-    """
+    """The arguments as Hydra reads them: flags first, the run as `run='...'`, each choice spelled like its file."""
     flags, runs, overrides = sort_arguments(verb, arguments)
     if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
         flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
@@ -123,7 +114,7 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
 
 
 def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """The flags, the runs in quotes, and the overrides."""
+    """The flags, the runs in quotes, and the overrides; a UserError for an argument that is none of these."""
     flags: list[str] = []
     runs: list[str] = []
     overrides: list[str] = []
@@ -146,11 +137,7 @@ def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str
 
 
 def read_flag(word: str, following: Iterator[str]) -> list[str]:
-    """A flag of Hydra's with its value, which is the next word if it is not in this one.
-
-    Raises:
-        UserError: there is no such flag, or it does not take this value.
-    """
+    """A flag of Hydra's with its value, which is the next word if it is not in this one; a UserError for any other."""
     flag, equals, value = word.partition("=")
     if flag in FLAGS_ALONE and not equals:
         return [flag]
@@ -174,11 +161,7 @@ def has_several_choices(override: str) -> bool:
 
 
 def check_replaceable(verb: str, arguments: list[str]) -> None:
-    """Refuses to give a trained run another model, net or the like.
-
-    Raises:
-        UserError: an argument names such a group or a key in it.
-    """
+    """Raises a UserError for an argument that would give a trained run another model, net or the like."""
     for word in arguments if verb != "train" else []:
         group = re.split(r"[.=@]", word.lstrip("+~"))[0]
         if group in GROUPS and not (verb == "eval" and group in REPLACEABLE):

@@ -1,6 +1,7 @@
 """What the verbs share that work from a finished run: their keys are checked, the run is opened, files are named."""
 
 import dataclasses
+import functools
 import inspect
 import typing
 from collections.abc import Callable
@@ -21,27 +22,32 @@ T = TypeVar("T")
 SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator, "trust": bool}
 
 
-def run_command(command: Callable[..., T], cfg: DictConfig) -> T:
-    """Opens the run that the config names and calls the command with it.
+def run_command(command: Callable[..., T]) -> Callable[[DictConfig], T]:
+    """Makes a command on a trained run a function of the config that names the run.
 
     Every other parameter of the command is a key of its YAML, or a dataclass whose fields are keys; they are checked
     against their annotations.
     """
-    config = to_plain(cfg)
-    _, *names = inspect.signature(command).parameters
-    hints = typing.get_type_hints(command, include_extras=True)
-    groups = {name: hints.pop(name) for name in names if dataclasses.is_dataclass(hints[name])}
-    for group in groups.values():
-        hints |= typing.get_type_hints(group, include_extras=True)
-    check(config, hints | SHARED)
-    device = pick(config["accelerator"])
-    run = runs.open(config["run"], config["outputs"], config["trust"])
-    print(f"run {run.folder}/ · {run.title}")
-    trained = TrainedRun(run, run.load(device), device, config["seed"])
-    arguments = {name: config.get(name) for name in names}
-    for name, group in groups.items():
-        arguments[name] = group(**{field.name: config[field.name] for field in dataclasses.fields(group)})
-    return command(trained, **arguments)
+
+    @functools.wraps(command)
+    def main(cfg: DictConfig) -> T:
+        config = to_plain(cfg)
+        _, *names = inspect.signature(command).parameters
+        hints = typing.get_type_hints(command, include_extras=True)
+        groups = {name: hints.pop(name) for name in names if dataclasses.is_dataclass(hints[name])}
+        for group in groups.values():
+            hints |= typing.get_type_hints(group, include_extras=True)
+        check(config, hints | SHARED)
+        device = pick(config["accelerator"])
+        run = runs.open(config["run"], config["outputs"], config["trust"])
+        print(f"run {run.folder}/ · {run.title}")
+        trained = TrainedRun(run, run.load(device), device, config["seed"])
+        arguments = {name: config.get(name) for name in names}
+        for name, group in groups.items():
+            arguments[name] = group(**{field.name: config[field.name] for field in dataclasses.fields(group)})
+        return command(trained, **arguments)
+
+    return main
 
 
 def input_files(input: str | None) -> tuple[Path, list[Path]]:
@@ -59,10 +65,8 @@ def input_files(input: str | None) -> tuple[Path, list[Path]]:
 
 
 def output_folder(trained: TrainedRun, output: str | None, name: str) -> Path:
-    """The folder that the key `output` names, else one in the run."""
     return Path(output).expanduser() if output else trained.run.output_path(name)
 
 
 def print_written(first: object, *others: object) -> None:
-    """Says which files were written, one a line."""
     print(f"wrote {first}", *others, sep="\n      ")

@@ -18,20 +18,13 @@ FREE_TRAINER_KEYS = (
     *("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "strategy"),
     *("deterministic", "detect_anomaly", "on_nonfinite"),
 )
-FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))
-"""The groups and keys that may change when a run is resumed."""
-NOT_STORED = ("resume", "outputs", "trust")
-"""The keys that are about the call, not about the run."""
-MAX_BYTES = 10**6
-"""Of what Hydra writes about a run."""
+FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))  # may change when a run is resumed
+NOT_STORED = ("resume", "outputs", "trust")  # the keys that are about the call, not about the run
+MAX_BYTES = 10**6  # of what Hydra writes about a run
 
 
 def find_run(where: str, outputs: str) -> Path:
-    """The folder of a run by its path, or of the `latest` below `outputs`, finished or not.
-
-    Raises:
-        UserError: there is no such run.
-    """
+    """The folder of a run by its path, or of the `latest` below `outputs`, finished or not; a UserError if none."""
     if where == "latest":
         return latest_run(Path(outputs), trained=False)
     folder = Path(where)
@@ -51,11 +44,7 @@ def stored_choices(folder: Path) -> dict[str, str]:
 
 
 def stored_overrides(arguments: list[str]) -> list[str]:
-    """The choices of the run to resume as overrides, except for groups that the arguments choose themselves.
-
-    Raises:
-        UserError: there is no such run.
-    """
+    """The choices of the run to resume as overrides, except for groups that the arguments choose themselves."""
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
     folder = find_run(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
     known = {group: name for group, name in stored_choices(folder).items() if (CONFIGS / group).is_dir()}
@@ -63,11 +52,7 @@ def stored_overrides(arguments: list[str]) -> list[str]:
 
 
 def restore_config(config: DictConfig) -> Path:
-    """Replaces a composed config, in place, by that of the run to resume, and returns the run's folder.
-
-    Raises:
-        UserError: there is no such run, or a key was given that may not change.
-    """
+    """Replaces a composed config, in place, by that of the run to resume, and returns the run's folder."""
     from aectl.runs.stored_config import read_config
 
     check({"trust": config.trust}, {"trust": bool})
@@ -87,33 +72,23 @@ def restore_config(config: DictConfig) -> Path:
 
 
 def apply_override(stored: DictConfig, composed: DictConfig, key: str, value: str, chosen: dict[str, str]) -> None:
-    """Changes one key or group of the stored config to what the command line says.
-
-    Raises:
-        UserError: it may not change.
-    """
-    is_free = key in FREE or key.partition(".")[0] in FREE
-    if (CONFIGS / key).is_dir():
-        if value == chosen.get(key, None if is_free else value):
-            return
-        if not is_free:
-            refuse_change(key, value, chosen[key])
-    new, old = plain_value(composed, key), plain_value(stored, key)
-    if new == old:
+    """Changes one key or group of the stored config to what the command line says; a UserError if it may not change."""
+    is_group, is_free = (CONFIGS / key).is_dir(), key in FREE or key.partition(".")[0] in FREE
+    if is_group and value == chosen.get(key, None if is_free else value):
         return
-    if not is_free:
-        refuse_change(key, new, "no such key" if old is None else old)
-    OmegaConf.update(stored, key, new, merge=False, force_add=True)
-
-
-def refuse_change(key: str, new: Any, old: Any) -> None:
-    raise UserError(
-        f"{key}={new}: the run is trained with {old}; only {', '.join(FREE)} may change when it is resumed; "
-        "for any other change train a new run"
-    )
+    if is_group and not is_free:
+        new, old = value, chosen[key]
+    else:
+        new, old = plain_value(composed, key), plain_value(stored, key)
+    if new != old and not is_free:
+        raise UserError(
+            f"{key}={new}: the run is trained with {'no such key' if old is None else old}; only {', '.join(FREE)} "
+            "may change when it is resumed; for any other change train a new run"
+        )
+    if new != old:
+        OmegaConf.update(stored, key, new, merge=False, force_add=True)
 
 
 def plain_value(config: DictConfig, key: str) -> Any:
-    """The value of a key, plain, or None."""
     value = OmegaConf.select(config, key)
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from aectl.cli.commands.sample import sample
+from aectl.cli.commands import sample
 from aectl.evaluation.scores import score_model
 from aectl.inference.latents import DECODED_AT_ONCE
 from aectl.inference.trained_run import TrainedRun
@@ -51,7 +51,8 @@ def sampling(folder: Path) -> Row:
             _ = run.model.decode(codes).mean
 
     def ours() -> None:
-        quietly(sample, run, n=IMAGES, label=None, temperature=1.0, sampler="prior", components=1, steps=1)
+        command = sample.main.__wrapped__  # the command itself, of a run that is open already
+        quietly(command, run, n=IMAGES, label=None, temperature=1.0, sampler="prior", components=1, steps=1)
 
     watch = Watch()
     pairs = alternated(ours, decoder)

@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
 from torch import Tensor
 
 from aectl.cli.open_run import output_folder, print_written, run_command
@@ -20,15 +19,11 @@ from aectl.models.capabilities import IsConditional
 from aectl.plots import image_grid
 from aectl.types import NonNegativeInt
 
-GRID = 100
-"""The most pictures in the grid of all."""
+GRID = 100  # the most pictures in the grid of all
 
 
-def main(cfg: DictConfig) -> None:
-    run_command(decode_from_file, cfg)
-
-
-def decode_from_file(
+@run_command
+def main(
     trained: TrainedRun, latents: str | None, label: NonNegativeInt | None, output: str | None, overwrite: bool
 ) -> None:
     """Writes a PNG for each latent, under its name, and one of the first hundred together.
@@ -53,12 +48,10 @@ def decode_from_file(
     if pictures:
         write_pictures(trained.modality.to_uint8(outputs), paths, folder)
         return
-    arrays = {"names": np.array(table.names), trained.modality.name: outputs.numpy()}
-    print_written(save_npz(paths[0], arrays))
+    print_written(save_npz(paths[0], {"names": np.array(table.names), trained.modality.name: outputs.numpy()}))
 
 
 def picture_paths(table: LatentTable, folder: Path, latents: str) -> list[Path]:
-    """Where each picture goes."""
     paths = [folder / f"{Path(name).with_suffix('')}.png" for name in table.names]
     if any(not path.resolve().is_relative_to(folder.resolve()) for path in paths) or len(set(paths)) < len(paths):
         raise UserError(f"latents={latents}: its names lead out of the output folder, or are not all different")
@@ -66,14 +59,12 @@ def picture_paths(table: LatentTable, folder: Path, latents: str) -> list[Path]:
 
 
 def choose_labels(trained: TrainedRun, table: LatentTable, label: int | None, latents: str) -> Labels | None:
-    """The classes to decode as: `label` for all, else those of the table."""
     if label is not None or table.labels is None or not isinstance(trained.model, IsConditional):
         return label
     return class_numbers(table.labels, trained.run.data.split("test").classes or [], f"latents={latents}")
 
 
 def write_pictures(images: Tensor, paths: list[Path], folder: Path) -> None:
-    """Writes each image of (N, C, H, W) uint8, and the first `GRID` together."""
     for image, path in zip(track(images, "decode"), paths, strict=True):
         image_grid.save_png(image, path)
     grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 
 from aectl.cli.open_run import input_files, print_written, run_command
 from aectl.data.folder.resize import make_frames
@@ -20,13 +19,8 @@ from aectl.types import NonNegativeInt, format_shape
 AT_ONCE = 64
 
 
-def main(cfg: DictConfig) -> None:
-    run_command(encode_to_file, cfg)
-
-
-def encode_to_file(
-    trained: TrainedRun, input: str | None, label: NonNegativeInt | None, split: SplitName, output: str
-) -> None:
+@run_command
+def main(trained: TrainedRun, input: str | None, label: NonNegativeInt | None, split: SplitName, output: str) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
     path = latent_tables.check_suffix(output)
     path = path if "/" in output else trained.run.output_path("latents") / path
@@ -37,18 +31,13 @@ def encode_to_file(
 
 
 def encode_whole_split(trained: TrainedRun, split: SplitName) -> LatentTable:
-    """The latents of a split, each as the task poses it."""
     found = encode_split(trained, split, len(trained.run.data.split(split).x))
     labels = None if found.y is None else [found.classes[number] for number in found.y.tolist()]
     return LatentTable([f"{split}-{index:06d}" for index in range(len(found.codes))], found.codes.numpy(), labels)
 
 
 def encode_files(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
-    """The latents of pictures as they are, scaled and cropped to the size of the model's input.
-
-    Raises:
-        UnreadableError: one of them is no picture.
-    """
+    """The latents of pictures as they are, scaled and cropped to the size of the model's input."""
     require_images(trained)
     root, files = input_files(input)
     channels, height, width = trained.model.input_shape

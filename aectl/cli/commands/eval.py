@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from aectl.cli.open_run import print_written, run_command
 from aectl.config import to_plain
@@ -19,11 +18,8 @@ from aectl.trackers import tensorboard
 from aectl.types import format_shape
 
 
-def main(cfg: DictConfig) -> Report:
-    return run_command(evaluate_run, cfg)
-
-
-def evaluate_run(
+@run_command
+def main(
     trained: TrainedRun,
     dataset: dict[str, Any] | None,
     task: dict[str, Any] | None,
@@ -46,11 +42,7 @@ def evaluate_run(
 
 
 def replaced(run: Run, binarize: Binarize | None, **given: dict[str, Any] | None) -> Run:
-    """The run on another data set or task.
-
-    Raises:
-        UserError: its examples do not fit the model.
-    """
+    """The run on another data set or task; a UserError if its examples do not fit the model."""
     chosen = {group: node for group, node in given.items() if node is not None}
     choices = HydraConfig.get().runtime.choices
     data = {"data": {**to_plain(run.cfg.data), "binarize": binarize}} if binarize else {}

@@ -1,7 +1,5 @@
 """`aectl export`: a run as files that work without aectl."""
 
-from omegaconf import DictConfig
-
 from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.inference.export import Format, Part, export_parts
 from aectl.inference.trained_run import TrainedRun
@@ -12,11 +10,8 @@ from aectl.types import format_shape
 AXES = {1: "values", 3: "channels, height, width"}
 
 
-def main(cfg: DictConfig) -> None:
-    run_command(export_run, cfg)
-
-
-def export_run(trained: TrainedRun, format: Format, output: str | None) -> None:
+@run_command
+def main(trained: TrainedRun, format: Format, output: str | None) -> None:
     """Writes encoder, decoder and the whole model, and a description of their inputs and outputs."""
     folder = output_folder(trained, output, "export")
     files = {}
@@ -29,7 +24,6 @@ def export_run(trained: TrainedRun, format: Format, output: str | None) -> None:
 
 
 def describe(part: Part, trained: TrainedRun) -> dict[str, str]:
-    """What a user of the file has to know of each input and of the output."""
     model, modality = trained.model, trained.modality
     uint8 = ", which is uint8 / 255" if isinstance(modality, Images) else ""
     kinds = {

@@ -1,6 +1,5 @@
 """`aectl plot-latent`: pictures of a run's latent space."""
 
-from omegaconf import DictConfig
 from torch import Tensor
 
 from aectl.cli.open_run import print_written, run_command
@@ -16,11 +15,8 @@ from aectl.runs.run import Run
 from aectl.types import NonNegativeInt, PositiveInt
 
 
-def main(cfg: DictConfig) -> None:
-    run_command(plot_latent, cfg)
-
-
-def plot_latent(
+@run_command
+def main(
     trained: TrainedRun,
     split: SplitName,
     n: PositiveInt,
@@ -64,7 +60,6 @@ def scatter(latents: Latents, run: Run, split: str) -> figures.Figure:
 
 
 def draw_plane(trained: TrainedRun, latents: Latents, side: int, cond: Tensor | None) -> figures.Figure:
-    """What each point of the latent plane decodes to."""
     plane = decode_plane(trained, latents, side, cond)
     picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=side, gap=0)
     of = "prior" if trained.model.generative else "latents (the model has no prior)"
@@ -75,7 +70,6 @@ def draw_plane(trained: TrainedRun, latents: Latents, side: int, cond: Tensor | 
 def draw_traversals(
     trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None
 ) -> figures.Figure:
-    """A row of images for each latent dimension, most active first."""
     rows = {
         f"$z_{{{dimension + 1}}}$   sd {deviation:.2f}": outputs.numpy()
         for dimension, deviation, outputs in traverse(trained, latents, most, steps, cond)

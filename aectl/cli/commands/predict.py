@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 
 from aectl.cli.open_run import input_files, output_folder, print_written, run_command
 from aectl.errors import UserError
@@ -22,11 +21,8 @@ from aectl.types import NonNegativeInt, PositiveInt
 Format = Literal["png", "jpg", "webp", "tif", "bmp"]
 
 
-def main(cfg: DictConfig) -> None:
-    run_command(predict_files, cfg)
-
-
-def predict_files(
+@run_command
+def main(
     trained: TrainedRun,
     input: str | None,
     label: NonNegativeInt | None,
@@ -67,11 +63,7 @@ def predict_files(
 
 
 def output_paths(root: Path, files: list[Path], folder: Path, format: Format | None) -> dict[Path, Path]:
-    """Where each result goes: the same names and folders, in the same format or the one given.
-
-    Raises:
-        UserError: a result would take the place of an input, or of another result.
-    """
+    """Where each result goes, by the same name; a UserError if it would replace an input or another result."""
     inputs: dict[Path, Path] = {}
     for file in files:
         path = folder / file.relative_to(root)
@@ -99,11 +91,7 @@ def reference_paths(root: Path, files: list[Path], reference: str | None) -> dic
 
 
 def psnr_against(output: np.ndarray, target: np.ndarray, file: Path) -> float:
-    """The PSNR of a result in dB.
-
-    Raises:
-        UnreadableError: the reference has another size.
-    """
+    """The PSNR of a result in dB; an UnreadableError if the reference has another size."""
     if output.shape != target.shape:
         sizes = " and ".join(f"{height}x{width}" for height, width in (output.shape[1:], target.shape[1:]))
         raise UnreadableError(f"{file}: the result and its reference are {sizes} pixels; expected the same")
@@ -113,7 +101,6 @@ def psnr_against(output: np.ndarray, target: np.ndarray, file: Path) -> float:
 
 
 def side_by_side(input: np.ndarray, output: np.ndarray, target: np.ndarray | None) -> torch.Tensor:
-    """Input, output and, where there is one, reference and difference, side by side."""
     shown = [output] if target is None else [output, target, np.abs(output.astype(int) - target).astype(np.uint8)]
     images = torch.from_numpy(np.stack(shown))
     small = torch.from_numpy(input)[None].expand(1, images.shape[1], -1, -1)
@@ -123,7 +110,6 @@ def side_by_side(input: np.ndarray, output: np.ndarray, target: np.ndarray | Non
 
 
 def print_summary(found: int, done: int, failed: int, folder: Path, scores: list[float]) -> None:
-    """Says how many files were written, skipped and unreadable, and the mean PSNR."""
     kept = f", {found - done} exist already (overwrite=true writes them again)" if found > done else ""
     lost = f", {failed} could not be read" if failed else ""
     print_written(f"{done - failed} of {found} pictures to {folder}/{kept}{lost}")

@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from omegaconf import DictConfig
 from torch import Tensor
 
 from aectl.cli.open_run import print_written, run_command
@@ -17,16 +16,12 @@ from aectl.models.capabilities import HasLatent
 from aectl.plots import image_grid
 from aectl.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-PICTURE_PIXELS = 64
-"""The side that small images are enlarged to, as long as the grid of them is no wider than `MOST_PIXELS`."""
+PICTURE_PIXELS = 64  # the side that small images are enlarged to, if the grid of them is no wider than `MOST_PIXELS`
 MOST_PIXELS = 2048
 
 
-def main(cfg: DictConfig) -> None:
-    run_command(sample, cfg)
-
-
-def sample(
+@run_command
+def main(
     trained: TrainedRun,
     n: PositiveInt,
     label: NonNegativeInt | None,
@@ -56,7 +51,6 @@ def sample(
 
 
 def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> Sampler:
-    """What to draw from: the prior where the model has one, unless something else is asked for."""
     name = type(trained.model if trained.model.generative else trained.latent_model()).__name__
     if sampler != "auto":
         return sampler
@@ -66,7 +60,6 @@ def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> S
 
 
 def save_picture(modality: Modality, examples: Tensor, columns: int, path: Path) -> Path | None:
-    """Writes a grid of the examples, small ones enlarged; None if they have no picture."""
     grid = modality.preview(examples.split(columns))
     if grid is None:
         return None

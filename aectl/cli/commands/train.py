@@ -20,11 +20,7 @@ from aectl.types import format_shape
 
 
 def prepare(config: DictConfig) -> Experiment:
-    """The experiment of a composed config, checked.
-
-    Raises:
-        UserError: whatever would stop the training, too little memory among it.
-    """
+    """The experiment of a composed config; a UserError for whatever would stop the training, such as little memory."""
     hydra = HydraConfig.get()
     cfg = config.copy()
     OmegaConf.set_struct(cfg, False)
@@ -39,11 +35,7 @@ def prepare(config: DictConfig) -> Experiment:
 
 
 def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]:
-    """The choices of the config groups that a run is built from when it is opened: model, net, task, ...
-
-    Raises:
-        UserError: one of the groups that every run needs has no choice or several.
-    """
+    """The choices of the groups that a run is built from when it is opened; a UserError if one has none or several."""
     for group in PARTS:
         if group in GROUPS and choices.get(group) in (None, "null"):
             raise UserError(f"{group}: expected one choice, such as {group}={options(group)[0]}")
@@ -55,7 +47,9 @@ def main(cfg: DictConfig) -> float:
     hydra = HydraConfig.get()
     experiment = prepare(cfg) if hydra.mode is RunMode.MULTIRUN else TrainHooks.take_prepared()
     resume = cfg.resume is not None
-    run = Run.to_train(relative_to_cwd(Path(cfg.resume if resume else hydra.runtime.output_dir)), experiment.config)
+    folder = Path(cfg.resume if resume else hydra.runtime.output_dir)
+    folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder  # as a user would type it
+    run = Run.to_train(folder, experiment.config)
     if not resume:
         run.write_config()
     shape, parameters = format_shape(experiment.model.shape), f"{num_parameters(experiment.model):,} parameters"
@@ -70,15 +64,9 @@ def main(cfg: DictConfig) -> float:
 
 
 def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
-    """The best score, where the run is, and what to type next."""
     verbs = ("eval", "sample", "plot-latent") if isinstance(experiment.model, HasLatent) else ("eval", "predict")
     to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
     label = {"sample": " label=0"} if isinstance(experiment.model, IsConditional) else {}
     commands = [*(f"aectl {verb} {run.folder}{label.get(verb, '')}" for verb in verbs), *filter(None, to_view)]
     lines = "\n".join(f"  {command}" for command in commands)
     return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{lines}"
-
-
-def relative_to_cwd(folder: Path) -> Path:
-    """The folder as a user would type it: relative where it lies below the current one."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
