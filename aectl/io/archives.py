@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HARMLESS_BYTES = 256 * 2**20  # what any file may unpack to
-MAX_RATIO = 100
-"""Times its own size that a larger file may unpack to: more than arrays and pictures need, less than a bomb."""
+MAX_RATIO = 100  # times its own size that a larger file may unpack to: more than arrays and pictures need
 PART_BYTES = 2**20
 
 

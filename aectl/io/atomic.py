@@ -34,7 +34,6 @@ def write_atomic(path: Path, save: Callable[[Path], Any], durable: bool = False,
 
 
 def temporary_path(path: Path) -> Path:
-    """A hidden name beside `path`, with its suffix, that nobody else uses."""
     return path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
 
 

@@ -58,9 +58,7 @@ def save_npz(table: LatentTable, path: Path) -> None:
 
 def save_csv(table: LatentTable, path: Path) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns(table))
-        writer.writerows(rows(table))
+        csv.writer(file).writerows([columns(table), *rows(table)])
 
 
 def save_parquet(table: LatentTable, path: Path) -> None:
@@ -83,8 +81,7 @@ def load_npz(path: Path) -> LatentTable:
 def load_csv(path: Path) -> LatentTable:
     with path.open(newline="") as file:
         reader = csv.reader(file)
-        heads = next(reader)
-        return table_from_rows(heads, [row for row in reader if row])
+        return table_from_rows(next(reader), [row for row in reader if row])
 
 
 def load_parquet(path: Path) -> LatentTable:
@@ -129,10 +126,9 @@ def import_pyarrow() -> tuple[Any, Any]:
     return pyarrow, parquet
 
 
-FORMATS: dict[str, tuple[Callable[[LatentTable, Path], None], Callable[[Path], LatentTable]]] = {
+FORMATS: dict[str, tuple[Callable[[LatentTable, Path], None], Callable[[Path], LatentTable]]] = {  # writes, reads
     ".npy": (save_npy, load_npy),
     ".npz": (save_npz, load_npz),
     ".csv": (save_csv, load_csv),
     ".parquet": (save_parquet, load_parquet),
 }
-"""How each format is written and read."""

@@ -16,17 +16,11 @@ from aectl.types import Shape
 
 
 class Metric(NamedTuple):
-    """A score of single examples.
+    """A score of single examples."""
 
-    Arguments:
-        compute: outputs and targets (B, *shape) in [0, 1] to their scores (B,).
-        label: heads its column in a table.
-        digits: decimals in a table.
-    """
-
-    compute: Callable[[Tensor, Tensor], Tensor]
-    label: str
-    digits: int
+    compute: Callable[[Tensor, Tensor], Tensor]  # outputs and targets (B, *shape) in [0, 1] to their scores (B,)
+    label: str  # heads its column in a table
+    digits: int  # decimals in a table
 
 
 @dataclass(frozen=True)
@@ -34,16 +28,10 @@ class Modality(ABC):
     """What one example is: its valid values, what a model sees of it, how it is scored, shown and read.
 
     Examples are stored as uint8, where 255 stands for 1, or as floating point in [0, 1].
-
-    Arguments:
-        shape: the shape of one example.
-
-    Attributes:
-        name: examples in the plural, as in `images/s`.
     """
 
-    shape: Shape
-    name: ClassVar[str]
+    shape: Shape  # of one example
+    name: ClassVar[str]  # examples in the plural, as in `images/s`
 
     @property
     @abstractmethod
@@ -72,14 +60,9 @@ class Modality(ABC):
         return None
 
     def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
-        """Examples in any usual form as (N, *shape) float32 in [0, 1].
+        """Examples in any usual form as (N, *shape) float32 in [0, 1]; a UserError for another shape or range.
 
-        Arguments:
-            x: one example or several: a tensor, an array, or a list of these.
-            any_size: accept images of any height and width.
-
-        Raises:
-            UserError: another shape, or values out of range.
+        `x` is a tensor, an array, or a list of these; `any_size` accepts images of any height and width.
         """
         if isinstance(x, list):
             return torch.cat([self.to_batch(example, any_size) for example in x])

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,7 @@ from aectl.errors import UserError, one_line
 from aectl.io.atomic import write_atomic
 from aectl.modalities import pixels
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
-"""The formats that are opened, whatever the suffix says: Pillow would run the program in an EPS by Ghostscript."""
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")  # by content: Pillow would run the program in an EPS
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_PIXELS = 150_000_000  # more than any camera has
 MANY_PIXELS = 30_000_000
@@ -64,13 +64,10 @@ def find_images(root: Path) -> list[Path]:
 
 def read_header(path: Path) -> tuple[int, int, int]:
     """Height, width and channels (1 or 3) of a picture as displayed; an UnreadableError if it is none, or too large."""
-    with open_image(path) as image:
-        try:
-            turned = image.getexif().get(0x0112, 1) >= 5  # by 90 degrees
-            width, height = reversed(image.size) if turned else image.size
-            return height, width, num_channels(image)
-        except Exception as error:  # as in `open_image`
-            raise UnreadableError(f"{path}: {failure_reason(error)}") from error
+    with unreadable_on_error(path), open_image(path) as image:
+        turned = image.getexif().get(0x0112, 1) >= 5  # by 90 degrees
+        width, height = reversed(image.size) if turned else image.size
+        return height, width, num_channels(image)
 
 
 def read_image(path: Path, channels: int | None = None) -> np.ndarray:
@@ -78,44 +75,43 @@ def read_image(path: Path, channels: int | None = None) -> np.ndarray:
 
     `channels` is 1 for gray, 3 for RGB, None for what it has. An UnreadableError says why it cannot be read.
     """
-    with open_image(path) as image:
-        try:
-            return to_array(image, channels or num_channels(image))
-        except UnreadableError as error:
-            raise UnreadableError(f"{path}: {error}") from None
-        except Exception as error:  # as in `open_image`
-            raise UnreadableError(f"{path}: {failure_reason(error)}") from error
+    with unreadable_on_error(path), open_image(path) as image:
+        return to_array(image, channels or num_channels(image))
+
+
+@contextmanager
+def unreadable_on_error(path: Path) -> Iterator[None]:
+    """Turns any error of reading a picture into an UnreadableError that names the file."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise UnreadableError(f"{path}: {error}") from None
+    except Exception as error:  # PIL may raise anything on a damaged file
+        text = one_line(error)
+        reason = "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
+        raise UnreadableError(f"{path}: {reason}") from error
 
 
 def open_image(path: Path) -> Image.Image:
     """An image file whose header was read, but not its pixels."""
-    try:
-        if not path.is_file():
-            raise UnreadableError(f"{path}: not a regular file")
-        if not path.stat().st_size:
-            raise UnreadableError(f"{path}: the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the size, which is checked below
+    if not path.is_file():
+        raise UnreadableError("not a regular file")
+    if not path.stat().st_size:
+        raise UnreadableError("the file is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the size, which is checked below
+        try:
             image = Image.open(path, formats=FORMATS)
-    except UnreadableError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UnreadableError(f"{path}: too large, more than {MAX_PIXELS:,} pixels") from error
-    except Exception as error:  # PIL may raise anything on a damaged header
-        raise UnreadableError(f"{path}: {failure_reason(error)}") from error
+        except Image.DecompressionBombError as error:
+            raise UnreadableError(f"too large, more than {MAX_PIXELS:,} pixels") from error
+    size = f"{image.width}x{image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
         image.close()
-        raise UnreadableError(f"{path}: too large, {image.width}x{image.height} pixels; at most {MAX_PIXELS:,}")
+        raise UnreadableError(f"too large, {size}; at most {MAX_PIXELS:,}")
     if image.width * image.height > max(MANY_PIXELS, path.stat().st_size / MIN_BYTES_PER_PIXEL):
         image.close()
-        size = f"{image.width}x{image.height} pixels in {path.stat().st_size:,} bytes"
-        raise UnreadableError(f"{path}: too large, {size}; possible decompression bomb")
+        raise UnreadableError(f"too large, {size} in {path.stat().st_size:,} bytes; possible decompression bomb")
     return image
-
-
-def failure_reason(error: Exception) -> str:
-    text = one_line(error)
-    return "not a picture" if "cannot identify" in text else f"damaged ({text or type(error).__name__})"
 
 
 def num_channels(image: Image.Image) -> int:

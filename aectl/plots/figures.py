@@ -15,8 +15,7 @@ from aectl.io.atomic import write_atomic
 
 DPI = 150
 INCHES_PER_IMAGE = 0.7
-BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
-"""Places a legend outside the axes."""
+BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}  # a legend's place
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -47,7 +46,10 @@ def image_rows(
     most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
     everything = {**named, **errors}
     columns = max(len(images) for images in everything.values())
-    figure, grid = row_axes(list(everything), columns, inches)
+    label_inches = 0.09 * max(map(len, everything)) + 0.1
+    figure = Figure(figsize=(inches * columns + label_inches, inches * len(everything)))
+    spacing = {"wspace": 0.05, "hspace": 0.05}
+    grid = figure.subplots(len(everything), columns, squeeze=False, gridspec_kw=spacing)
     for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
         axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         for axes, image in zip(axes_of_row, images, strict=False):
@@ -63,12 +65,6 @@ def image_rows(
     top = figure.subplotpars.top + (0.1 + 0.13 * lines) / figure.get_figheight()
     figure.suptitle(title, fontsize=10, y=top, va="bottom")
     return figure
-
-
-def row_axes(names: list[str], columns: int, inches: float) -> tuple[Figure, np.ndarray]:
-    label_inches = 0.09 * max(map(len, names)) + 0.1
-    figure = Figure(figsize=(inches * columns + label_inches, inches * len(names)))
-    return figure, figure.subplots(len(names), columns, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
 
 
 def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:

@@ -11,13 +11,9 @@ from aectl.types import Shape
 
 
 class Task(nn.Module, ABC):
-    """A degradation that the model learns to undo; it runs on the device, inside the training step.
+    """A degradation that the model learns to undo; it runs on the device, inside the training step."""
 
-    Attributes:
-        restores: whether the input is degraded, and not the target itself.
-    """
-
-    restores = True
+    restores = True  # whether the input is degraded, and not the target itself
 
     @property
     @abstractmethod

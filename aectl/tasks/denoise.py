@@ -10,7 +10,15 @@ from aectl.tasks.baselines.learned import LinearMap
 from aectl.types import FloatRange, Fraction, NonNegativeFloat, Shape
 
 
-class Denoise(Task):
+class Denoiser(Task):
+    """Remove noise of any kind; on images, models are compared with filters."""
+
+    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
+        filters = [Gaussian(), Median(), TotalVariation(), NonLocalMeans()] if len(shape) == 3 else []
+        return [Untouched(), *filters, LinearMap()]
+
+
+class Denoise(Denoiser):
     r"""Remove Gaussian noise.
 
     .. math:: \tilde{x} = x + \mu + \sigma \epsilon, \quad \epsilon \sim \mathcal{N}(0, I)
@@ -34,9 +42,6 @@ class Denoise(Task):
         sigma = "-".join(map(str, self.sigma)) if isinstance(self.sigma, list) else self.sigma
         return f"denoise-{sigma}" + (f"-mean-{self.mean}" if self.mean else "")
 
-    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
-        return denoisers(shape)
-
     def degrade(self, x: Tensor) -> Tensor:
         noisy = x + self.mean + self._sigmas(x) * torch.randn_like(x)
         return noisy.clamp(0, 1) if self.clip else noisy
@@ -48,7 +53,7 @@ class Denoise(Task):
         return torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device).uniform_(lo, hi)  # (B, 1, 1, 1)
 
 
-class DenoiseSaltPepper(Task):
+class DenoiseSaltPepper(Denoiser):
     """Remove salt-and-pepper noise: random pixels black or white with equal probability, in all channels at once.
 
     Arguments:
@@ -63,16 +68,7 @@ class DenoiseSaltPepper(Task):
     def label(self) -> str:
         return f"denoise-salt-pepper-{self.amount}"
 
-    def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
-        return denoisers(shape)
-
     def degrade(self, x: Tensor) -> Tensor:
         u = torch.rand_like(x[:, :1] if x.ndim > 2 else x)  # (B, 1, H, W), or (B, D)
         salted = torch.where(u < self.amount / 2, 1.0, x)
         return torch.where(u > 1 - self.amount / 2, 0.0, salted)
-
-
-def denoisers(shape: Shape) -> list[Baseline]:
-    """Classical denoisers for data of this shape; the filters apply to images only."""
-    filters = [Gaussian(), Median(), TotalVariation(), NonLocalMeans()] if len(shape) == 3 else []
-    return [Untouched(), *filters, LinearMap()]

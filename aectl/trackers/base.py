@@ -12,8 +12,7 @@ from torch import Tensor
 from aectl.errors import UserError
 
 Hyperparameter = str | int | float | bool
-BEST = "best/"
-"""Prefix of the metrics of the best epoch, which are known when a run ends."""
+BEST = "best/"  # prefix of the metrics of the best epoch, which are known when a run ends
 
 
 class Tracker(ABC):
@@ -24,12 +23,9 @@ class Tracker(ABC):
 
     @abstractmethod
     def start(self, folder: Path, name: str, last_step: int) -> None:
-        """Starts tracking. For a resumed run, what was logged after the step that it resumes from is removed first.
+        """Starts tracking the run `name` in its folder; what a resumed run logged after `last_step` is removed first.
 
-        Arguments:
-            folder: the run's folder.
-            name: of the run.
-            last_step: the last step to keep; -1 for a new run.
+        `last_step` is -1 for a new run.
         """
 
     @abstractmethod

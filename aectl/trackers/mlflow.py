@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 STATUSES = {"done": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
-AT_ONCE = 1_000
-"""The most metrics that MLflow accepts in a request."""
-STEP = re.compile(r"%step%(\d+)%|\+step\+(\d+)\+")
-"""The step in the file name that MLflow gives a picture."""
+AT_ONCE = 1_000  # the most metrics that MLflow accepts in a request
+STEP = re.compile(r"%step%(\d+)%|\+step\+(\d+)\+")  # the step in the file name that MLflow gives a picture
 
 
 class MLflow(Tracker):
@@ -40,17 +38,15 @@ class MLflow(Tracker):
 
     def __init__(self, uri: str | None, database: str, experiment: str) -> None:
         require_package("mlflow")
-        self.uri = uri
-        self.database = Path(database)
-        self.experiment = experiment
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
+        self.database, self.experiment = Path(database), experiment
 
     def start(self, folder: Path, name: str, last_step: int) -> None:
         from mlflow import MlflowClient
 
-        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
         self.database.parent.mkdir(parents=True, exist_ok=True)
-        self.client = MlflowClient(uri or f"sqlite:///{self.database}")
-        artifacts = None if uri else (self.database.parent / "mlartifacts").absolute().as_uri()
+        self.client = MlflowClient(self.uri or f"sqlite:///{self.database}")
+        artifacts = None if self.uri else (self.database.parent / "mlartifacts").absolute().as_uri()
         found = self.client.get_experiment_by_name(self.experiment)
         experiment = found.experiment_id if found else self.client.create_experiment(self.experiment, artifacts)
         former = find_run(self.client, folder / "mlflow.id")
@@ -87,8 +83,7 @@ class MLflow(Tracker):
         self.client.set_terminated(self.run, STATUSES[status])
 
     def view_command(self, outputs: str) -> str | None:
-        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
-        return None if uri else f"mlflow ui --backend-store-uri sqlite:///{self.database}"
+        return None if self.uri else f"mlflow ui --backend-store-uri sqlite:///{self.database}"
 
 
 def find_run(client: "MlflowClient", path: Path) -> "Run | None":
@@ -102,7 +97,6 @@ def find_run(client: "MlflowClient", path: Path) -> "Run | None":
 
 
 def copy_history(client: "MlflowClient", former: "Run", new: str, last_step: int) -> None:
-    """Copies the curves and pictures of a run up to a step into another run."""
     names = [name for name in former.data.metrics if not name.startswith(BEST)]
     points = [point for name in names for point in client.get_metric_history(former.info.run_id, name)]
     kept = [point for point in points if point.step <= last_step]

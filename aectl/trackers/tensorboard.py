@@ -34,7 +34,10 @@ class TensorBoard(Tracker):
 
     def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
         self.writer.add_embedding(latents, labels, None if images is None else sprites(images), tag="latents")
-        rename_projector_files(self.folder)
+        folder, config = self.folder / "projector", self.folder / "projector_config.pbtxt"
+        shutil.rmtree(folder, ignore_errors=True)
+        (self.folder / "00000").rename(folder)  # torch names it after the step
+        config.write_text(config.read_text().replace('"00000/', '"projector/'))
 
     def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:
         if metrics:  # SummaryWriter.add_hparams would make a second run of it
@@ -74,14 +77,6 @@ def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str
         info.display_name = shown.get(info.name, "")
     plugin.content = data.SerializeToString()
     return [columns, *session]
-
-
-def rename_projector_files(run: Path) -> None:
-    """Renames the folder of the Projector's files, which torch names after the step, to `projector`."""
-    folder, config = run / "projector", run / "projector_config.pbtxt"
-    shutil.rmtree(folder, ignore_errors=True)
-    (run / "00000").rename(folder)
-    config.write_text(config.read_text().replace('"00000/', '"projector/'))
 
 
 def sprites(images: Tensor) -> Tensor:

@@ -24,9 +24,7 @@ class WandB(Tracker):
 
     def __init__(self, project: str, entity: str | None, mode: Literal["online", "offline"]) -> None:
         require_package("wandb")
-        self.project = project
-        self.entity = entity
-        self.mode = mode
+        self.project, self.entity, self.mode = project, entity, mode
 
     def start(self, folder: Path, name: str, last_step: int) -> None:
         import wandb

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 State = dict[str, np.ndarray]
-Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Outputs and targets (N, *shape) to the score of each, (N,); higher is better."""
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]  # outputs, targets (N, *shape) to (N,); higher is better
 
 
 class CannotFitError(Exception):
@@ -26,25 +25,15 @@ class Baseline(ABC):
     """A classical method.
 
     What `fit` returns depends only on the data and the attributes of the baseline, which are the key of its cache.
-
-    Attributes:
-        name: its name in tables.
-        slow: whether it is too slow for a whole split.
     """
 
-    name: str
-    slow = False
+    name: str  # in tables
+    slow = False  # whether it is too slow for a whole split
 
     def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
-        """Learns from the training split, or chooses its setting on the validation split.
+        """Learns from the training split, or chooses the setting with the best score on the validation split.
 
-        Arguments:
-            train: poses the training examples when called.
-            val: poses the validation examples when called.
-            score: rates outputs against their targets.
-
-        Raises:
-            CannotFitError: the data are too few, too many, or not images.
+        `train` and `val` pose the examples when called. A CannotFitError if they are too few, too many, or not images.
         """
         return {}
 
@@ -53,7 +42,6 @@ class Baseline(ABC):
         """(N, *input_shape) to (N, *shape)."""
 
     def attributes(self) -> dict[str, Any]:
-        """The attributes of the class and of the object, by name."""
         named = {name: getattr(self, name) for name in dir(self) if not name.startswith("_")}
         return {name: value for name, value in named.items() if not callable(value)}
 
