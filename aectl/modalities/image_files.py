@@ -15,7 +15,7 @@ from aectl.errors import UserError, one_line
 from aectl.io.atomic import write_atomic
 from aectl.modalities import pixels
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")  # by content: Pillow would run the program in an EPS
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")  # never EPS: Pillow would run the program in it
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_PIXELS = 150_000_000  # more than any camera has
 MANY_PIXELS = 30_000_000
@@ -93,7 +93,7 @@ def unreadable_on_error(path: Path) -> Iterator[None]:
 
 
 def open_image(path: Path) -> Image.Image:
-    """An image file whose header was read, but not its pixels."""
+    """An image file whose header was read, but not its pixels; its errors do not name the file."""
     if not path.is_file():
         raise UnreadableError("not a regular file")
     if not path.stat().st_size:
