@@ -11,6 +11,8 @@ from aectl.io.atomic import write_atomic
 from aectl.runs.upgrades import upgrade_checkpoint
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+BEST, BEST_WHOLE = "best.ckpt", "best_whole_epoch.ckpt"
+"""The second is what `best.ckpt` was before an epoch that a time limit cut short; resuming puts it back."""
 RESUME_STATE = "place"
 """The key of a checkpoint under which `RunSaver` keeps what a resumed run needs, as version 0.1 named it."""
 

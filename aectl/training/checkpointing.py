@@ -12,9 +12,10 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from aectl.errors import NonFiniteError, notify
+from aectl.io.atomic import link_or_move
 from aectl.rng import get_rng_state
 from aectl.training import lightning_internals
-from aectl.training.checkpoint_io import LAST, RESUME_STATE
+from aectl.training.checkpoint_io import BEST, BEST_WHOLE, LAST, RESUME_STATE
 from aectl.training.finite import format_causes
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.resume import ResumableBatches, reapply_schedules
@@ -156,7 +157,10 @@ class RunSaver(Checkpoint):
 class BestCheckpoint(Checkpoint):
     """Keeps `best.ckpt`, of the validation with the lowest score; a score that is not finite never counts.
 
-    An epoch that a time limit has cut short counts only if there is no whole one: a resumed run trains it again.
+    An epoch that a time limit cuts short counts too, so that `best.ckpt` is the best model this program has seen. A
+    resumed run trains that epoch again and must end as if it had never stopped: `last.ckpt` is written before the
+    validation of the partial epoch and knows only the score of the whole ones, and their `best.ckpt` is kept as
+    `best_whole_epoch.ckpt`, which resuming puts back. Score and file therefore always belong together.
 
     Arguments:
         folder: where the checkpoints of the run are.
@@ -168,7 +172,7 @@ class BestCheckpoint(Checkpoint):
     """
 
     def __init__(self, folder: Path, monitor: str, saver: RunSaver) -> None:
-        self.path = folder / "best.ckpt"
+        self.path = folder / BEST
         self.monitor = monitor
         self.saver = saver
         self.best_model_score: Tensor | None = None
@@ -181,11 +185,11 @@ class BestCheckpoint(Checkpoint):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         best, score = self.best_model_score, trainer.callback_metrics[self.monitor]
-        if self.saver.partial_epoch and best is not None:
-            return
         if not score.isfinite():
             self.refuse(trainer)
         elif best is None or score < best:
+            if self.saver.partial_epoch and best is not None:
+                link_or_move(self.path, self.path.with_name(BEST_WHOLE))
             self.best_model_score = score.cpu()
             trainer.save_checkpoint(self.path)
 

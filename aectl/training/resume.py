@@ -15,7 +15,7 @@ from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.checkpoint import check_entries, read_checkpoint
 from aectl.runs.run import Run
 from aectl.runs.stored_config import safe_config
-from aectl.training.checkpoint_io import LAST, PREVIOUS, RESUME_STATE
+from aectl.training.checkpoint_io import BEST, BEST_WHOLE, LAST, PREVIOUS, RESUME_STATE
 
 
 class ResumableBatches:
@@ -157,9 +157,16 @@ def find_damage(path: Path) -> str | None:
 
 
 def clean_up(folder: Path) -> None:
-    """Removes half-written files, and sets a damaged last checkpoint aside lest it replace the previous one."""
+    """Removes what a stopped run left and a resumed one must not see.
+
+    These are half-written files, a damaged last checkpoint, which would replace the previous one, and the best
+    checkpoint of an epoch that a time limit cut short.
+    """
     for half in folder.glob(".*.ckpt*"):
         half.unlink(missing_ok=True)
+    if (whole := folder / BEST_WHOLE).is_file():
+        whole.replace(folder / BEST)
+        whole.unlink(missing_ok=True)  # rename does nothing where both are names of one file
     last = folder / LAST
     if last.is_file() and find_damage(last):
         last.replace(folder / "damaged.ckpt")

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Timer
 
 from aectl.training.checkpointing import RunSaver
-from aectl.training.records import MetricsTable
+from aectl.training.records import MetricsTable, read_rows
+from aectl.training.resume import clean_up
+from aectl.training.validation_metrics import ReconstructionScores
 from tests.conftest import Aectl
 from tests.support.kill_and_resume import differences
 from tests.support.short_runs import BATCHES, SMALL, epochs, on_step, position, press, summary
@@ -104,6 +107,84 @@ def test_time_limit_in_the_first_epoch_leaves_a_best_checkpoint(aectl: Aectl, mo
     aectl("train", "resume=run")
     aectl("train", *SMALL, "trainer.max_epochs=2", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
     assert differences(Path("whole"), Path("run")) == []
+
+
+LIMITED = (*SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00")
+
+
+def stop_by_time_in(epoch: int, patch: pytest.MonkeyPatch) -> None:
+    """Uses up the time limit in the middle of this epoch, counted from 0."""
+    on_step(patch, epoch * BATCHES + 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
+
+
+def scores(run: str) -> list[float]:
+    """The validation loss of every epoch."""
+    return [float(row["val/loss"]) for row in read_rows(Path(run, "metrics.csv"))]
+
+
+def stored_epoch(run: str, name: str = "best") -> int:
+    return torch.load(Path(run, "checkpoints", f"{name}.ckpt"), weights_only=True)["epoch"]
+
+
+def test_validation_that_a_time_limit_triggers_counts_for_the_best_checkpoint(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_by_time_in(2, patch)
+        result = aectl("train", *LIMITED, "hydra.run.dir=run")
+    whole, partial = min(scores("run")[:2]), scores("run")[2]
+    assert partial < whole
+    assert stored_epoch("run") == 2
+    assert stored_epoch("run", "best_whole_epoch") == 1
+    assert summary("run")["best"] == summary("run")["metrics"]["val/loss"] == partial
+    assert f"best val/loss {partial:.4g} nats" in result.out
+
+
+def test_partial_epoch_that_is_no_better_leaves_the_best_checkpoint(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_by_time_in(2, patch)
+        on_step(patch, 2 * BATCHES + 1, lambda: spoil(patch))
+        aectl("train", *LIMITED, "hydra.run.dir=run")
+    assert stored_epoch("run") == 1
+    assert not Path("run/checkpoints/best_whole_epoch.ckpt").exists()
+    assert summary("run")["best"] == min(scores("run")[:2])
+
+
+def spoil(patch: pytest.MonkeyPatch) -> None:
+    """Makes every later validation worse."""
+    loss_and_scores = ReconstructionScores.loss_and_scores
+
+    def worse(*args: Any) -> Any:
+        terms, scores, n = loss_and_scores(*args)
+        return {**terms, "loss": terms["loss"] + 1e6}, scores, n
+
+    patch.setattr(ReconstructionScores, "loss_and_scores", worse)
+
+
+def test_resumed_run_without_a_better_epoch_has_the_best_checkpoint_of_the_whole_ones(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Score and file belong together, although the partial epoch was better than all that came after it."""
+    with monkeypatch.context() as patch:
+        stop_by_time_in(2, patch)
+        aectl("train", *LIMITED, "hydra.run.dir=run")
+    assert stored_epoch("run") == 2
+    with monkeypatch.context() as patch:
+        spoil(patch)
+        assert aectl("train", "resume=run").status == 0
+    assert stored_epoch("run") == 1
+    assert summary("run")["best"] == scores("run")[1]
+    assert not Path("run/checkpoints/best_whole_epoch.ckpt").exists()
+
+
+def test_two_names_of_one_best_checkpoint_become_one(tmp_path: Path) -> None:
+    """As a kill between keeping the former checkpoint and writing the new one leaves them."""
+    (tmp_path / "best.ckpt").write_text("whole")
+    (tmp_path / "best_whole_epoch.ckpt").hardlink_to(tmp_path / "best.ckpt")
+    clean_up(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best.ckpt"]
 
 
 @pytest.mark.parametrize("writer", [(RunSaver, "save"), (MetricsTable, "on_train_epoch_end")])
