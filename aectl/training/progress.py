@@ -1,11 +1,13 @@
 """The progress bar of a training: epoch, losses, speed, time left."""
 
+import math
 import time
 from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Timer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from aectl.modalities import modality_for
@@ -17,7 +19,9 @@ PLAIN_SECONDS = 10.0
 class ProgressBar(Callback):
     """A bar over the whole run in a terminal, a plain line every ten seconds elsewhere.
 
-    The losses are read from the device when the bar is redrawn, a few times a second, not in every step.
+    The losses are read from the device when the bar is redrawn, a few times a second, not in every step. Under
+    `trainer.max_time`, which counts from when the program starts, the rest of the bar fills by whichever is used up
+    first, the batches or the time.
     """
 
     def __init__(self) -> None:
@@ -27,7 +31,7 @@ class ProgressBar(Callback):
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%  {task.fields[scores]}"),
             TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[left]}", style="progress.remaining"),
             console=self.console,
             disable=not self.console.is_terminal,
             refresh_per_second=1 / REFRESH_SECONDS,
@@ -36,9 +40,12 @@ class ProgressBar(Callback):
         self.unit = "examples"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        epochs, batches = trainer.max_epochs or 1, int(trainer.num_training_batches)
+        self.batches = int(trainer.num_training_batches)
+        self.total = (trainer.max_epochs or 1) * self.batches
+        self.first = self.completed = trainer.current_epoch * self.batches
+        self.timer = next((callback for callback in trainer.callbacks if isinstance(callback, Timer)), None)  # type: ignore[attr-defined]
         self.line = self.bar.add_task(
-            "", total=epochs * batches, completed=trainer.current_epoch * batches, epoch="", scores="", speed=""
+            "", total=self.total, completed=self.first, epoch="", scores="", speed="", left=""
         )
         self.bar.start()
         self.drawn = time.monotonic()
@@ -56,33 +63,72 @@ class ProgressBar(Callback):
         self.unit = modality_for(batch["x"].shape[1:]).name
         self.seconds += now - self.last
         self.last = now
+        self.completed = trainer.current_epoch * self.batches + batch_idx + 1
         if now - self.drawn >= (REFRESH_SECONDS if self.console.is_terminal else PLAIN_SECONDS):
             self.drawn = now
             self.losses = {name: float(loss) for name, loss in cast(dict[str, Tensor], outputs).items()}
-            self._draw(trainer, trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1)
+            self._draw(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.last = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.losses = mean_losses(trainer) or self.losses
-        self._draw(trainer, trainer.current_epoch * int(trainer.num_training_batches))
+        self._draw(trainer)
         self.bar.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.bar.stop()
 
-    def _draw(self, trainer: Trainer, completed: int) -> None:
-        val = trainer.callback_metrics.get("val/loss")
-        losses = {**self.losses, **({} if val is None else {"val": float(val)})}
-        scores = "  ".join(f"{name} {loss:.4g}" for name, loss in losses.items())
-        epoch = f"{min(trainer.current_epoch + 1, trainer.max_epochs or 1)}/{trainer.max_epochs}"
+    def _draw(self, trainer: Trainer) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        losses = {**self.losses, **({"val": metrics["val/loss"]} if "val/loss" in metrics else {})}
+        scores = "  ".join([*(f"{name} {loss:.4g}" for name, loss in losses.items()), *format_gain(metrics)])
+        epoch = self._format_epoch()
         speed = f"{self.examples / max(self.seconds, 1e-9):,.0f} {self.unit}/s"
-        self.bar.update(self.line, completed=completed, epoch=epoch, scores=scores, speed=speed)
+        shown = max(self.completed, self.first + (self.total - self.first) * self._used_time())
+        self.bar.update(self.line, completed=shown, epoch=epoch, scores=scores, speed=speed)
+        left = self._seconds_left()
+        self.bar.update(self.line, left=format_clock(left))
         if not self.console.is_terminal:
-            left = self.bar.tasks[0].time_remaining
             text = f"epoch {epoch}  {scores}  {speed}" + ("" if left is None else f"  {left:.0f} s left")
             self.console.print(text, highlight=False)
+
+    def _used_time(self) -> float:
+        """The fraction of the time limit that is used up, 0 without one."""
+        if self.timer is None:
+            return 0.0
+        elapsed, left = self.timer.time_elapsed(), self.timer.time_remaining() or 0.0
+        return min(1.0, elapsed / max(elapsed + left, 1e-9))
+
+    def _seconds_left(self) -> float | None:
+        """The estimate, or what the time limit leaves if that is less."""
+        estimates = [self.bar.tasks[0].time_remaining, self.timer.time_remaining() if self.timer else None]
+        return min((max(0.0, seconds) for seconds in estimates if seconds is not None), default=None)
+
+    def _format_epoch(self) -> str:
+        """The running epoch and the last one, `3/20`; `3/~7` if the time limit will end the run in about the 7th."""
+        running = max(1, math.ceil(self.completed / self.batches))
+        used = self._used_time()
+        reached = self.first + (self.completed - self.first) / used if used else math.inf
+        last = f"~{math.ceil(reached / self.batches)}" if reached < self.total else self.total // self.batches
+        return f"{running}/{last}"
+
+
+def format_gain(metrics: dict[str, float]) -> list[str]:
+    """The PSNR of a restoring task and its gain over the untouched input, once they are known."""
+    if "val/psnr_gain" not in metrics:
+        return []
+    return [f"psnr {metrics['val/psnr']:.1f} dB ({metrics['val/psnr_gain']:+.1f})"]
+
+
+def format_clock(seconds: float | None) -> str:
+    """Minutes and seconds, and hours if there are any: `02:05`."""
+    if seconds is None:
+        return "--:--"
+    minutes, seconds = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
 def mean_losses(trainer: Trainer) -> dict[str, float]:

@@ -4,12 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from aectl.data.loader import Batch, Batches
 from aectl.data.source import Split
-from aectl.training.progress import ProgressBar
+from aectl.training.lightning_internals import set_progress
+from aectl.training.progress import ProgressBar, format_clock, format_gain
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's use of torch
 
@@ -59,6 +60,24 @@ class Failing(Learner):
         return super().training_step(batch, batch_idx)
 
 
+class ResumedAt(Callback):
+    """Begins the training at this epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        set_progress(trainer, self.epoch, self.epoch * BATCHES_AN_EPOCH, self.epoch * BATCHES_AN_EPOCH)
+
+
+class Restoring(Learner):
+    """Denoises, and says how well."""
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        super().validation_step(batch, batch_idx)
+        self.log_dict({"val/psnr": 23.41, "val/psnr_gain": 7.46}, batch_size=len(batch["x"]))
+
+
 class Screen(io.StringIO):
     """What the progress bar writes to: a terminal, or a file that only takes lines."""
 
@@ -69,15 +88,19 @@ class Screen(io.StringIO):
         monkeypatch.setenv("TERM", "xterm")
         console = Console(file=self, force_terminal=terminal, width=100, get_time=self.clock.monotonic)
         monkeypatch.setattr("aectl.training.progress.Console", lambda **_: console)
-        monkeypatch.setattr("aectl.training.progress.time", SimpleNamespace(monotonic=self.clock.monotonic))
+        for module in ("aectl.training.progress", "pytorch_lightning.callbacks.timer"):
+            monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=self.clock.monotonic))
 
-    def watch(self, learner: type[Learner] = Learner) -> ProgressBar:
-        """The bar after two epochs of five batches."""
+    def watch(
+        self, learner: type[Learner] = Learner, epochs: int = 2, limit: str | None = None, start: int = 0
+    ) -> ProgressBar:
+        """The bar after epochs of five batches, from `start` on."""
         bar = ProgressBar()
         trainer = Trainer(
             accelerator="cpu",
-            max_epochs=2,
-            callbacks=[bar],
+            max_epochs=epochs,
+            max_time=limit,
+            callbacks=[ResumedAt(start), bar],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -142,6 +165,85 @@ def test_one_bar_covers_the_whole_run_in_a_terminal(monkeypatch: pytest.MonkeyPa
     assert written.count("\n") == 1  # the bar is drawn over itself, and nothing else is written
     last = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", written).splitlines()[-1].split("\r")[-1]
     assert re.fullmatch(r"epoch 2/2 ━+ 100%  loss 8  val 7\.5 16 images/s 00:00", last.strip())
+
+
+class TestTimeLimit:
+    """A run of a hundred epochs of two minutes, 20 s of them training, which 130 s end in its second epoch."""
+
+    @pytest.fixture
+    def screen(self, monkeypatch: pytest.MonkeyPatch) -> Screen:
+        """Takes a line after every batch."""
+        monkeypatch.setattr("aectl.training.progress.PLAIN_SECONDS", 1.0)
+        return Screen(monkeypatch, terminal=False)
+
+    @pytest.fixture
+    def shares(self, screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+        """The seconds since the start and the percentage whenever the bar is drawn."""
+        found: list[tuple[float, float]] = []
+        draw = ProgressBar._draw
+
+        def recorded(self: ProgressBar, trainer: Trainer) -> None:
+            draw(self, trainer)
+            found.append((screen.clock.now - Clock.now, self.bar.tasks[0].percentage))
+
+        monkeypatch.setattr(ProgressBar, "_draw", recorded)
+        return found
+
+    def test_time_left_is_what_the_limit_leaves(self, screen: Screen) -> None:
+        screen.watch(epochs=100, limit="00:00:02:10")
+        left = [re.search(r"  (\d+) s left$", line) for line in screen.getvalue().splitlines()]
+        assert [int(found[1]) for found in left if found] == [126, 122, 118, 114, 110, 6, 2, 0, 0]
+
+    def test_percentage_is_that_of_the_time(self, screen: Screen, shares: list[tuple[float, float]]) -> None:
+        screen.watch(epochs=100, limit="00:00:02:10")
+        assert [percentage for _, percentage in shares] == pytest.approx([min(100, time / 1.3) for time, _ in shares])
+        assert [time for time, _ in shares] == [4, 8, 12, 16, 20, 124, 128, 132, 232]
+
+    def test_last_epoch_is_the_one_that_the_limit_allows(self, screen: Screen) -> None:
+        screen.watch(epochs=100, limit="00:00:02:10")
+        first, *_, last = screen.getvalue().splitlines()
+        assert first.startswith("epoch 1/~7 ")  # 4 seconds a batch; nothing is known of the validation yet
+        assert last.startswith("epoch 2/~2 ")
+
+    def test_limit_that_is_never_reached_changes_nothing(
+        self, screen: Screen, shares: list[tuple[float, float]]
+    ) -> None:
+        screen.watch(epochs=2, limit="00:01:00:00")
+        assert [percentage for _, percentage in shares] == [*range(10, 101, 10), 100]
+        assert "~" not in screen.getvalue()
+
+    def test_resumed_run_has_the_whole_limit_for_the_rest(
+        self, screen: Screen, shares: list[tuple[float, float]]
+    ) -> None:
+        """Lightning counts the time from when the program starts, so the second half of the bar fills in them."""
+        screen.watch(epochs=100, limit="00:00:02:10", start=50)
+        assert [percentage for _, percentage in shares] == pytest.approx(
+            [min(100, 50 + time / 2.6) for time, _ in shares]
+        )
+        first, *_, last = screen.getvalue().splitlines()
+        assert first.startswith("epoch 51/~57 ")
+        assert first.endswith(" 126 s left")
+        assert last.startswith("epoch 52/~52 ")
+        assert last.endswith(" 0 s left")
+
+
+def test_restoring_task_shows_its_gain_after_a_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch(Restoring)
+    shown = ["  val 7.5  psnr 23.4 dB (+7.5)  16 images/s" in line for line in screen.getvalue().splitlines()]
+    assert shown == [False, True, True, True]
+
+
+def test_loss_of_psnr_has_its_sign() -> None:
+    assert format_gain({"val/psnr": 12.0, "val/psnr_gain": -0.26}) == ["psnr 12.0 dB (-0.3)"]
+    assert format_gain({"val/psnr": 12.0}) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(None, "--:--"), (0.0, "00:00"), (125.0, "02:05"), (3_600.2, "1:00:01")]
+)
+def test_time_left_is_a_clock(seconds: float | None, shown: str) -> None:
+    assert format_clock(seconds) == shown
 
 
 def test_failed_run_shows_the_cursor_again(monkeypatch: pytest.MonkeyPatch) -> None:
