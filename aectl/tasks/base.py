@@ -28,6 +28,10 @@ class Task(nn.Module, ABC):
     def degrade(self, x: Tensor) -> Tensor:
         """(B, *shape) in [0, 1] to (B, *input_shape)."""
 
+    def untouched(self, input: Tensor) -> Tensor:
+        """The input as an output that nothing was done to, (B, *input_shape) to (B, *shape); enlarged if need be."""
+        return input
+
     def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
         """The classical methods to compare a model with on data of `shape`, given the size of its latent."""
         return [Untouched(), LinearMap()]

@@ -1,13 +1,15 @@
-"""PSNR and SSIM of reconstructions in validation."""
+"""PSNR and SSIM of reconstructions in validation, and the gain in PSNR over the untouched input."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from aectl.example import Example
-from aectl.modalities import modality_for
+from aectl.modalities import Images, modality_for
 from aectl.models.base import Autoencoder
 
-SCORES = ("psnr", "ssim")
+SCORES = ("psnr", "ssim", "psnr_gain")
 MOST_SCORED = 1_000
 FEWEST_SCORED = 32
 SCORED_FRACTION = 0.05
@@ -15,9 +17,14 @@ SCORED_FRACTION = 0.05
 
 
 class ReconstructionScores:
-    """Scores the first batches of every validation: PSNR, and SSIM if the examples are images."""
+    """Scores the first batches of every validation: PSNR, and SSIM if the examples are images.
 
-    def __init__(self) -> None:
+    Arguments:
+        untouched: an input as an output that nothing was done to; images are scored by their gain over it too.
+    """
+
+    def __init__(self, untouched: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.untouched = untouched
         self.start(0)
 
     def start(self, num_trained: float) -> None:
@@ -40,12 +47,21 @@ class ReconstructionScores:
             if not n:
                 return terms, {}, 0
             output = model.reconstruct(example.input[:n], None if example.cond is None else example.cond[:n])
-        return terms, mean_scores(output, example.target[:n]), n
+        return terms, self._scores(output, example.input[:n], example.target[:n]), n
+
+    def _scores(self, output: Tensor, input: Tensor, target: Tensor) -> dict[str, Tensor]:
+        scores = mean_scores(output, target)
+        if self.untouched is None or not isinstance(modality_for(target.shape[1:]), Images):
+            return scores
+        untouched = self.untouched(input)
+        if untouched.shape != target.shape:  # a task of the user's own that changes the size and does not say how
+            return scores
+        return {**scores, "psnr_gain": scores["psnr"] - mean_scores(untouched, target, ("psnr",))["psnr"]}
 
 
-def mean_scores(output: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """The mean of each score over a batch, in full precision also under autocast."""
+def mean_scores(output: Tensor, target: Tensor, names: tuple[str, ...] = SCORES) -> dict[str, Tensor]:
+    """The mean of each of these scores over a batch, in full precision also under autocast."""
     metrics = modality_for(target.shape[1:]).metrics
     with torch.autocast(target.device.type, enabled=False):
         output = output.clamp(0, 1)
-        return {name: metrics[name].compute(output, target).mean() for name in SCORES if name in metrics}
+        return {name: metrics[name].compute(output, target).mean() for name in names if name in metrics}

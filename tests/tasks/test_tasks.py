@@ -1,6 +1,7 @@
 """What each task does to its data."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from aectl.errors import UserError
 from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Pairs
+from aectl.tasks.baselines.interpolation import Enlarged
 from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.tasks.super_res import SuperRes
@@ -261,3 +263,16 @@ def test_interpolation_baselines_enlarge_smoothly(kernel: str) -> None:
 )
 def test_label_names_the_task_and_its_strength(task: Task, label: str) -> None:
     assert task.label == label
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_untouched_small_image_is_the_bicubic_baseline(scale: Literal[2, 3, 4]) -> None:
+    small = torch.rand(2, 3, 12, 8)
+    expected = Enlarged("bicubic", scale).restore(small.numpy(), {}).clip(0, 1)
+    np.testing.assert_allclose(SuperRes(scale, "box").untouched(small).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("task", NOISY)
+def test_untouched_noisy_image_is_itself(task: str) -> None:
+    x = torch.rand(2, 1, 8, 8)
+    assert NOISY[task].untouched(x) is x

@@ -12,7 +12,11 @@ from aectl.modalities.image_metrics import psnr, ssim
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Bernoulli
 from aectl.models.vae import VAE
+from aectl.tasks.base import Task
+from aectl.tasks.baselines.interpolation import Enlarged
 from aectl.tasks.denoise import Denoise
+from aectl.tasks.reconstruct import Reconstruct
+from aectl.tasks.super_res import SuperRes
 from aectl.training.system import System
 from aectl.training.validation_metrics import MOST_SCORED, ReconstructionScores
 from tests.support.toy_models import bare_trainer
@@ -55,6 +59,42 @@ def test_scores_are_those_of_the_reconstructions() -> None:
 def test_vectors_have_a_psnr_alone() -> None:
     _, scores, _ = started().loss_and_scores(vae((5,)), example(7, (5,)))
     assert scores.keys() == {"psnr"}
+
+
+def test_restoring_task_has_its_gain_over_the_untouched_input() -> None:
+    model, task = vae(), Denoise(0.1, 0.0, clip=False)
+    batch = task(example(7).target)
+    scores = ReconstructionScores(task.untouched)
+    scores.start(54_000)
+    found = scores.loss_and_scores(model, batch)[1]
+    gain = psnr(model.reconstruct(batch.input), batch.target) - psnr(batch.input.clamp(0, 1), batch.target)
+    torch.testing.assert_close(found["psnr_gain"], gain.mean())
+
+
+def test_super_resolution_gains_over_the_bicubic_enlargement() -> None:
+    task = SuperRes(2, "box")
+    batch = task(example(7).target)
+    scores = ReconstructionScores(task.untouched)
+    enlarged = torch.from_numpy(Enlarged("bicubic", 2).restore(batch.input.numpy(), {}))
+    perfect = scores._scores(batch.target, batch.input, batch.target)
+    assert float(perfect["psnr_gain"]) == pytest.approx(100 - float(psnr(enlarged, batch.target).mean()), abs=1e-3)
+    assert float(scores._scores(enlarged, batch.input, batch.target)["psnr_gain"]) == pytest.approx(0, abs=1e-3)
+
+
+def test_vectors_and_tasks_that_hide_how_they_change_the_size_have_no_gain() -> None:
+    scores = ReconstructionScores(lambda input: input)
+    assert scores._scores(*[torch.rand(3, 5)] * 3).keys() == {"psnr"}
+    small, large = torch.rand(3, 1, 6, 6), torch.rand(3, 1, 12, 12)
+    assert scores._scores(large, small, large).keys() == {"psnr", "ssim"}
+
+
+@pytest.mark.parametrize(("task", "logged"), [(Denoise(0.1, 0.0, clip=False), True), (Reconstruct(), False)])
+def test_gain_is_logged_if_the_task_restores(task: Task, logged: bool) -> None:
+    batches = Batches(Split(torch.rand(64, *SHAPE), None), 32, shuffle=False)
+    sgd = {"autoencoder": lambda parameters: torch.optim.SGD(parameters, 0.0)}
+    trainer = bare_trainer()
+    trainer.fit(System(vae().train(), task, sgd, lambda _: 1.0, None, seed=0), batches, batches)
+    assert ("val/psnr_gain" in trainer.callback_metrics) == logged
 
 
 @pytest.mark.parametrize(
