@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from aectl.cli.open_run import input_files, output_folder, print_written, run_command
+from aectl.cli.restoration_gain import warn_without_gain
 from aectl.errors import UserError
 from aectl.inference.restoration import require_images, restore
 from aectl.inference.trained_run import TrainedRun
@@ -40,6 +41,7 @@ def main(
     folder = output_folder(trained, output, "predictions")
     paths = output_paths(root, files, folder, format)
     references = reference_paths(root, files, reference)
+    warn_without_gain(trained.run)
     todo = [file for file in files if overwrite or not paths[file].exists()]
     scores, failed = [], []
     for file in track(todo, "predict"):

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli.error_messages import advice_before_training, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
+from aectl.cli.restoration_gain import gain_line
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
 from aectl.models.capabilities import HasLatent, IsConditional
@@ -69,4 +70,4 @@ def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
     label = {"sample": " label=0"} if isinstance(experiment.model, IsConditional) else {}
     commands = [*(f"aectl {verb} {run.folder}{label.get(verb, '')}" for verb in verbs), *filter(None, to_view)]
     lines = "\n".join(f"  {command}" for command in commands)
-    return f"best val/loss {best:.4g} nats · {run.folder}/\nnext:\n{lines}"
+    return f"best val/loss {best:.4g} nats · {run.folder}/\n{gain_line(run)}next:\n{lines}"
