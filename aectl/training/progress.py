@@ -14,6 +14,8 @@ from aectl.modalities import modality_for
 
 REFRESH_SECONDS = 0.2
 PLAIN_SECONDS = 10.0
+WIDE = 100
+"""Columns of a terminal that has room for losses, PSNR and speed; a narrower one goes without the speed."""
 
 
 class ProgressBar(Callback):
@@ -83,16 +85,18 @@ class ProgressBar(Callback):
     def _draw(self, trainer: Trainer) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         losses = {**self.losses, **({"val": metrics["val/loss"]} if "val/loss" in metrics else {})}
-        scores = "  ".join([*(f"{name} {loss:.4g}" for name, loss in losses.items()), *format_gain(metrics)])
+        gain = format_gain(metrics)
+        scores = "  ".join([*(f"{name} {loss:.4g}" for name, loss in losses.items()), *gain])
         epoch = self._format_epoch()
         speed = f"{self.examples / max(self.seconds, 1e-9):,.0f} {self.unit}/s"
         shown = max(self.completed, self.first + (self.total - self.first) * self._used_time())
-        self.bar.update(self.line, completed=shown, epoch=epoch, scores=scores, speed=speed)
+        has_room = self.console.width >= WIDE or not gain
+        self.bar.update(self.line, completed=shown, epoch=epoch, scores=scores, speed=speed if has_room else "")
         left = self._seconds_left()
         self.bar.update(self.line, left=format_clock(left))
         if not self.console.is_terminal:
             text = f"epoch {epoch}  {scores}  {speed}" + ("" if left is None else f"  {left:.0f} s left")
-            self.console.print(text, highlight=False)
+            self.console.print(text, highlight=False, soft_wrap=True)
 
     def _used_time(self) -> float:
         """The fraction of the time limit that is used up, 0 without one."""

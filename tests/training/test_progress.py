@@ -81,12 +81,14 @@ class Restoring(Learner):
 class Screen(io.StringIO):
     """What the progress bar writes to: a terminal, or a file that only takes lines."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, terminal: bool, shape: tuple[int, ...] = (1, 1, 1)) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, terminal: bool, shape: tuple[int, ...] = (1, 1, 1), width: int = 100
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.clock = Clock()
         monkeypatch.setenv("TERM", "xterm")
-        console = Console(file=self, force_terminal=terminal, width=100, get_time=self.clock.monotonic)
+        console = Console(file=self, force_terminal=terminal, width=width, get_time=self.clock.monotonic)
         monkeypatch.setattr("aectl.training.progress.Console", lambda **_: console)
         for module in ("aectl.training.progress", "pytorch_lightning.callbacks.timer"):
             monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=self.clock.monotonic))
@@ -232,6 +234,22 @@ def test_restoring_task_shows_its_gain_after_a_validation(monkeypatch: pytest.Mo
     screen.watch(Restoring)
     shown = ["  val 7.5  psnr 23.4 dB (+7.5)  16 images/s" in line for line in screen.getvalue().splitlines()]
     assert shown == [False, True, True, True]
+
+
+@pytest.mark.parametrize("width", [72, 80, 100])
+def test_narrow_terminal_shows_psnr_and_time_left_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=True, width=width)
+    screen.watch(Restoring)
+    last = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", screen.getvalue()).splitlines()[-1].split("\r")[-1].rstrip()
+    assert "100%  loss 8  val 7.5  psnr 23.4 dB (+7.5) " in last
+    assert last.endswith(" 00:00")
+    assert ("images/s" in last) == (width >= 100)
+
+
+def test_long_plain_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False, width=40)
+    screen.watch(Restoring)
+    assert all(line.startswith("epoch ") for line in screen.getvalue().splitlines())
 
 
 def test_loss_of_psnr_has_its_sign() -> None:
