@@ -1,4 +1,4 @@
-"""Training health checks: warns once about a collapsed posterior, dead codes, saturated or constant outputs."""
+"""Training health checks: warns once about a collapsed posterior, dead layers, outputs that restore nothing, ..."""
 
 from collections import Counter
 from typing import Any, cast
@@ -8,12 +8,16 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aectl.errors import notify
 from aectl.evaluation.active_units import unit_variances
+from aectl.evaluation.verdict import suggest_improvement
 from aectl.modalities import Images, modality_for
 from aectl.models.capabilities import HasBeta, HasLatent, HasPrior
 from aectl.rng import seeded_rng
+from aectl.training.dead_weights import Marks, mark, still_marked, trained_weights, without_gradient
 from aectl.training.health_checks import (
     constant_output,
     dead_codes,
+    dead_weights,
+    no_gain,
     posterior_collapse,
     saturated_discriminator,
     saturated_outputs,
@@ -24,10 +28,11 @@ from aectl.types import PositiveInt
 
 
 class HealthCheck(Callback):
-    """Checks codes and outputs of a few validation examples, and the losses of discriminators, after every epoch.
+    """Checks codes, outputs, the gain in PSNR, the weights and the losses of discriminators after every epoch.
 
     Arguments:
-        patience: validations in a row with the same problem before it is reported; young models have most of them.
+        patience: epochs or validations in a row with the same problem before it is reported; young models have most
+            of them.
         n: validation examples that are checked.
     """
 
@@ -36,11 +41,32 @@ class HealthCheck(Callback):
         self.n = n
         self.in_a_row: Counter[str] = Counter()
         self.said: set[str] = set()
+        self.unmoved: Marks | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.unmoved is None:
+            self.unmoved = mark(trained_weights(cast(System, pl_module).model))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Looks at the gradients of the last step of an epoch, which Lightning drops before the validation."""
+        if trainer.is_last_batch:
+            weights = trained_weights(cast(System, pl_module).model)
+            self.unmoved = still_marked(weights, self.unmoved or {})
+            dead = sorted(self.unmoved.keys() | without_gradient(weights), key=list(weights).index)
+            self._report(trainer, "weights", dead_weights(dead, len(weights), have_moved={*dead} != {*self.unmoved}))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             for name, line in self.find_problems(trainer, cast(System, pl_module)).items():
                 self._report(trainer, name, line)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        gain = trainer.callback_metrics.get("val/psnr_gain")
+        if gain is not None and not trainer.sanity_checking:
+            advice = suggest_improvement(cast(System, pl_module).model, restores=True, trained_on="", tested_on="")
+            self._report(trainer, "gain", no_gain(float(gain), advice))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for player in sorted(cast(System, pl_module).model.discriminators):
@@ -75,8 +101,9 @@ class HealthCheck(Callback):
             notify(f"epoch {trainer.current_epoch + 1}: {line}")
 
     def state_dict(self) -> dict[str, Any]:
-        return {"in_a_row": dict(self.in_a_row), "said": sorted(self.said)}
+        return {"in_a_row": dict(self.in_a_row), "said": sorted(self.said), "unmoved": self.unmoved}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.in_a_row = Counter(state_dict["in_a_row"])
         self.said = set(state_dict["said"])
+        self.unmoved = state_dict.get("unmoved")  # version 0.1 did not look at weights

@@ -1,14 +1,14 @@
-"""What can go wrong in training: each check returns a line with a remedy, or none. Knows only torch."""
+"""What can go wrong in training: each check returns a line with a remedy, or none."""
 
 import math
 
 from torch import Tensor
 
 from aectl.evaluation.active_units import DEAD_SHARE, active_units, describe_inactive, has_collapsed
+from aectl.models.probability.likelihoods import HALF_A_GRAY_LEVEL
 
 MOSTLY_DEAD = 0.5
 """Fewer dead dimensions than this fraction cost little; a code that ends in rectifiers always has some."""
-HALF_A_GRAY_LEVEL = 0.5 / 255
 GRAY = 0.1
 """A pixel is gray if it is further than this from black and white."""
 FEW_GRAY = 0.01
@@ -18,6 +18,10 @@ CONSTANT_SHARE = 0.01
 SATURATED_LOSS = 0.05
 """In nats a decision: right with a probability of 95 %."""
 CHANCE = math.log(2)
+LEAST_GAIN = 0.05
+"""In dB over the untouched input."""
+NAMED = 3
+"""Dead weights that are given by name."""
 
 
 def posterior_collapse(means: Tensor, has_beta: bool = True) -> str | None:
@@ -70,4 +74,29 @@ def saturated_discriminator(player: str, loss: float) -> str | None:
     return (
         f"{player} is saturated (loss {loss:.2g}, chance {CHANCE:.2g}): no useful gradient; give it a smaller net, "
         f"a lower learning rate (optimizer.players.{player}.lr=) or noise on its input"
+    )
+
+
+def no_gain(gain: float, advice: str) -> str | None:
+    """Whether a restoring model gives back little more than its input; `gain` is in dB of PSNR over it."""
+    if not gain < LEAST_GAIN:
+        return None
+    return f"no gain over the input yet: val/psnr_gain is {gain:.2f} dB, expected more than {LEAST_GAIN}. {advice}"
+
+
+def dead_weights(dead: list[str], of: int, have_moved: bool) -> str | None:
+    """Whether weights do not learn.
+
+    Arguments:
+        dead: their names.
+        of: the number of all weights.
+        have_moved: whether some of them have changed before.
+    """
+    if not dead:
+        return None
+    what = "get a gradient of exactly 0" if have_moved else "have not moved since the start"
+    names = ", ".join(dead[:NAMED]) + ", ..." * (len(dead) > NAMED)
+    return (
+        f"dead layers: {len(dead)} of {of} weight tensors {what} ({names}); lower optimizer.lr or use another seed, "
+        "and train again"
     )
