@@ -16,8 +16,9 @@ from aectl.io.locks import run_lock
 from aectl.rng import set_rng_state
 from aectl.runs.run import Run, instantiate_node, num_parameters
 from aectl.training import lightning_internals
+from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.checkpoint_io import DurableIO
-from aectl.training.checkpointing import BestCheckpoint, RunSaver
+from aectl.training.checkpointing import RunSaver
 from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.nonfinite import NonFiniteGuard

@@ -11,7 +11,7 @@ from aectl import __version__
 from aectl.io.atomic import write_text
 from aectl.runs.run import DERIVED
 from aectl.trackers.base import BEST, Hyperparameter
-from aectl.training.checkpointing import BestCheckpoint
+from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.tracking import logger_of
 from aectl.training.validation_metrics import SCORES
 
