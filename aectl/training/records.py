@@ -110,10 +110,12 @@ class Hyperparameters(Callback):
 def hyperparameters(config: dict[str, Any]) -> dict[str, Hyperparameter]:
     """The keys of a plain config that a user sets: `model.beta`, `optimizer.lr`, ..."""
     flat: dict[str, Hyperparameter] = {**config["names"], "seed": config["seed"]}
-    for group, node in config.items():
-        if isinstance(node, dict) and "_target_" in node:
-            kept = {f"{group}.{key}": value for key, value in node.items() if is_hyperparameter(key, value)}
-            flat |= {key: str(value) if isinstance(value, list | bool) else value for key, value in kept.items()}
+    nodes = {group: node for group, node in config.items() if isinstance(node, dict) and "_target_" in node}
+    players = nodes.get("optimizer", {}).get("players", {})
+    nodes |= {f"optimizer.players.{player}": own for player, own in players.items()}
+    for group, node in nodes.items():
+        kept = {f"{group}.{key}": value for key, value in node.items() if is_hyperparameter(key, value)}
+        flat |= {key: str(value) if isinstance(value, list | bool) else value for key, value in kept.items()}
     return flat
 
 

@@ -141,6 +141,17 @@ def test_hyperparameters_are_the_keys_a_user_sets_and_what_was_chosen(run: Run) 
     assert {type(value) for value in flat.values()} <= {str, int, float, bool}
 
 
+def test_settings_of_single_players_are_hyperparameters(run: Run) -> None:
+    config = to_plain(run.cfg)
+    config["optimizer"]["players"] = {"discriminator": {"lr": 1e-4, "betas": [0.5, 0.9]}, "autoencoder": {"lr": 2e-3}}
+    flat = hyperparameters(config)
+    assert {key: value for key, value in flat.items() if key.startswith("optimizer.players")} == {
+        "optimizer.players.discriminator.lr": 1e-4,
+        "optimizer.players.discriminator.betas": "[0.5, 0.9]",
+        "optimizer.players.autoencoder.lr": 2e-3,
+    }
+
+
 def test_best_metrics_are_those_of_the_epoch_with_the_best_score(tmp_path: Path) -> None:
     history = MetricsTable(tmp_path / "metrics.csv")
     end_of_epoch(history, 0, **{"val/loss": 3.0, "val/psnr": 10.0})
