@@ -38,7 +38,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def log_embedding(self, latents: Tensor, labels: list[str] | None, images: Tensor | None) -> None:
-        """Latents of examples (N, D), with their classes and their pictures (N, C, H, W) uint8 if they have any."""
+        """Latents of examples (N, D), with their classes and their images (N, C, H, W) in [0, 1] if they have any."""
 
     @abstractmethod
     def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:

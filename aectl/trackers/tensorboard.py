@@ -80,10 +80,10 @@ def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str
 
 
 def sprites(images: Tensor) -> Tensor:
-    """(N, C, H, W) uint8 as `add_embedding` takes them: in [0, 1] and square."""
+    """Images (N, C, H, W), padded to the squares that `add_embedding` takes."""
     height, width = images.shape[-2:]
     side = max(height, width)
-    return torch.nn.functional.pad(images, (0, side - width, 0, side - height)) / 255
+    return torch.nn.functional.pad(images, (0, side - width, 0, side - height))
 
 
 def add_image(picture: Path, name: str, folder: Path) -> None:

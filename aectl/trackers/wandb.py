@@ -58,7 +58,8 @@ class WandB(Tracker):
         header, *rows = latent_rows(latents, labels)
         if images is not None:
             header.append("image")
-            rows = [[*row, wandb.Image(channels_last(x))] for row, x in zip(rows, images, strict=True)]
+            shown = (255 * images).round()  # the scale of wandb.Image
+            rows = [[*row, wandb.Image(channels_last(x))] for row, x in zip(rows, shown, strict=True)]
         self.run.log({"latents": wandb.Table(header, rows)})
 
     def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:

@@ -78,8 +78,7 @@ class Projector(Callback):
             latents = system.model.embed(example.input, example.cond)
         split = validation_batches(trainer).split
         labels = [split.classes[i] for i in batch["y"].tolist()] if split.classes and "y" in batch else None
-        modality = modality_for(example.target.shape[1:])
-        images = modality.to_uint8(example.target) if isinstance(modality, Images) else None
+        images = example.target if isinstance(modality_for(example.target.shape[1:]), Images) else None
         logger.each(lambda tracker: tracker.log_embedding(latents, labels, images))
 
 

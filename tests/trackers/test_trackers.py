@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def run(service: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         tracker.flush()
         if last_step >= 0:
             latents = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-            tracker.log_embedding(latents, ["one", "two"], torch.stack([OLD, NEW]))
+            tracker.log_embedding(latents, ["one", "two"], torch.stack([OLD, NEW]) / 255)
             tracker.log_hyperparameters(VALUES, {"best/val/loss": 30.25})
         tracker.close("interrupted" if last_step < 0 else "done")
     return folder
@@ -161,3 +162,23 @@ def test_a_torn_last_line_of_a_killed_run_is_dropped(tmp_path: Path) -> None:
     (tmp_path / "csv" / "curves.csv").write_text("step,name,value\n3,val/loss,1.5\n5,val/loss,2.5\n7,val/lo")
     csv.CSV().start(tmp_path, "a run", last_step=7)
     assert (tmp_path / "csv" / "curves.csv").read_text() == "step,name,value\n3,val/loss,1.5\n5,val/loss,2.5\n"
+
+
+def test_tensorboard_shows_embedded_images_padded_to_squares() -> None:
+    images = torch.rand(2, 3, 4, 6)
+    squares = tensorboard.sprites(images)
+    assert squares.shape == (2, 3, 6, 6)
+    assert torch.equal(squares[..., :4, :], images)
+    assert not squares[..., 4:, :].any()
+
+
+def test_wandb_gets_embedded_images_of_every_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = pytest.importorskip("wandb")
+    shown: list[np.ndarray] = []
+    monkeypatch.setattr(service, "Image", lambda picture: shown.append(picture.astype(np.uint8)))
+    monkeypatch.setattr(service, "Table", lambda *_: None)
+    tracker = wandb.WandB("aectl", None, "offline")
+    tracker.run = SimpleNamespace(log=lambda _: None)
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    tracker.log_embedding(torch.zeros(1, 2), None, levels / 255)
+    assert np.array_equal(shown[0], levels[0, 0].numpy())
