@@ -128,14 +128,20 @@ def report_failed_job(error: Exception, number: int, folder: Path) -> float:
 
 
 def fresh_folder(wanted: Path) -> Path:
-    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken; a UserError if the path has no name."""
+    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken; a UserError if it cannot be made."""
     if not wanted.name:
         raise UserError(f"hydra.run.dir={wanted}: expected a folder for this run alone, such as outputs/my-run")
     for number in itertools.count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        with suppress(FileExistsError):
+        try:
             folder.mkdir(parents=True)
             return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"hydra.run.dir={folder}: {error.strerror}; expected a path that can be made: give outputs=FOLDER"
+            ) from error
     raise AssertionError("unreachable: the count has no end")
 
 

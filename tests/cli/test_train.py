@@ -146,6 +146,14 @@ def test_gradient_clipping_and_precision_reach_the_trainer(aectl: Aectl) -> None
     assert float(history(half)[0]["val/loss"]) == pytest.approx(float(history(plain)[0]["val/loss"]), rel=0.05)
 
 
+def test_a_file_in_place_of_the_output_folder_is_named_in_one_line(aectl: Aectl, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    result = aectl("train", *SMALL, *QUICK, "outputs=note.txt")
+    assert result.status == 2
+    assert re.fullmatch(r"aectl train: hydra.run.dir=note.txt/\S+: Not a directory; .* outputs=FOLDER\n", result.err)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
 def test_no_two_runs_share_a_folder(tmp_path: Path) -> None:
     wanted = tmp_path / "task" / "2026-01-31_12-00-00"
     assert [fresh_folder(wanted).name for _ in range(3)] == [wanted.name, f"{wanted.name}-2", f"{wanted.name}-3"]
