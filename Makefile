@@ -26,7 +26,7 @@ test: install ## run the tests
 	$(BIN)/pytest
 
 test-lowest: install ## run the tests with the lowest supported versions of the dependencies
-	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) .venv-lowest
+	$(BIN)/uv venv --quiet --seed --allow-existing --python $(PYTHON) .venv-lowest
 	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[test]'
 	.venv-lowest/bin/pytest
 

@@ -77,6 +77,7 @@ def test_the_whole_config_of_an_earlier_version_passes_the_checks_of_this_one(na
     check(upgrade_config(yaml.safe_load((FIXTURES / name / "config.yaml").read_text())), {})
 
 
+@pytest.mark.filterwarnings("ignore:The loaded checkpoint was produced with Lightning")  # an older Lightning than its
 def test_a_run_of_an_earlier_version_is_resumed_to_what_it_would_have_become(aectl: Aectl, tmp_path: Path) -> None:
     """It was stopped in the second of two epochs; `uninterrupted.csv` is of the same training, never stopped."""
     run = Path(shutil.copytree(FIXTURES / "run-0.1-flat", tmp_path / "run"))

@@ -1,6 +1,7 @@
 """What holds for every tracker: a stopped run and its second part, read back from where the tracker has put it."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,6 +73,8 @@ def run(service: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
             tracker.log_embedding(latents, ["one", "two"], torch.stack([OLD, NEW]) / 255)
             tracker.log_hyperparameters(VALUES, {"best/val/loss": 30.25})
         tracker.close("interrupted" if last_step < 0 else "done")
+        if service == "wandb":
+            time.sleep(1)  # it names its folders by the second
     return folder
 
 
