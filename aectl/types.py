@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator, Strict
 
 PositiveInt = Annotated[int, Strict(), Gt(0)]
@@ -20,6 +20,10 @@ Fraction = Annotated[float, Strict(), Ge(0), Lt(1)]
 """A part of a whole, less than all of it."""
 
 
+PositiveFraction = Annotated[float, Strict(), Gt(0), Le(1)]
+"""A part of a whole, or all of it."""
+
+
 def check_ascending(values: list[float]) -> list[float]:
     """Raises a ValueError if `[lo, hi]` is the wrong way round."""
     if values != sorted(values):
@@ -29,6 +33,8 @@ def check_ascending(values: list[float]) -> list[float]:
 
 FloatRange = Annotated[list[NonNegativeFloat], Len(2, 2), AfterValidator(check_ascending)]
 """An interval, `[lo, hi]`."""
+
+PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(check_ascending)]
 
 PositiveInts = Annotated[list[PositiveInt], Len(1)]
 """One number per layer, of at least one layer."""

@@ -1,0 +1,168 @@
+"""Augmentations: random changes of training images that keep their labels, on the device, before the task degrades.
+
+They draw from torch's global random numbers, which a checkpoint holds, so that a resumed run repeats them.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aectl.errors import UserError
+from aectl.types import FloatRange, Fraction, PositiveFraction, PositiveInt, PositiveRange, Shape
+
+
+class Augmentation(nn.Module, ABC):
+    """A random change of images, drawn anew for each image of a batch."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] to the same."""
+
+
+class Flip(Augmentation):
+    """Mirrors half of the images, left to right."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(coin(x), x.flip(-1), x)
+
+
+class Turn(Augmentation):
+    """Turns each image by a random multiple of 90 degrees, of 180 where it is not square."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.where(coin(x), x.flip(-2, -1), x)
+        if x.shape[-2] != x.shape[-1]:
+            return x
+        return torch.where(coin(x), x.transpose(-2, -1).flip(-1), x)
+
+
+class Shift(Augmentation):
+    """Moves each image by a random whole number of pixels along each axis; the edge is repeated.
+
+    Arguments:
+        pixels: the most, in each direction.
+    """
+
+    def __init__(self, pixels: PositiveInt) -> None:
+        super().__init__()
+        self.pixels = pixels
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = (self._moved(x, side) for side in x.shape[-2:])
+        x = x.gather(2, rows[:, None, :, None].expand_as(x))
+        return x.gather(3, columns[:, None, None, :].expand_as(x))
+
+    def _moved(self, x: Tensor, side: int) -> Tensor:
+        """(B, side): the row or column that each one is taken from."""
+        offset = torch.randint(-self.pixels, self.pixels + 1, (len(x), 1), device=x.device)
+        return (torch.arange(side, device=x.device) + offset).clamp(0, side - 1)
+
+
+class Crop(Augmentation):
+    """Cuts out a random part of each image, and enlarges it to the whole size by bilinear interpolation.
+
+    Arguments:
+        side: the smallest side of the part, as a fraction of the image's.
+    """
+
+    def __init__(self, side: PositiveFraction) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = uniform(x, [self.side, 1])[..., 0, 0]  # (B, 1)
+        offset = torch.rand(len(x), 2, device=x.device, dtype=x.dtype).mul(2).sub(1) * (1 - side)
+        affine = torch.cat([torch.diag_embed(side.expand(-1, 2)), offset[..., None]], dim=2)  # (B, 2, 3)
+        grid = F.affine_grid(affine, list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, padding_mode="border", align_corners=False).clamp(0, 1)
+
+
+class PermuteChannels(Augmentation):
+    """Puts the colour channels of each image into a random order.
+
+    Arguments:
+        probability: of doing so to an image.
+    """
+
+    def __init__(self, probability: Fraction) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        order = torch.rand(x.shape[:2], device=x.device).argsort(dim=1)
+        return torch.where(coin(x, self.probability), x.gather(1, order[..., None, None].expand_as(x)), x)
+
+
+class Negate(Augmentation):
+    """Turns images into their negatives.
+
+    Arguments:
+        probability: of doing so to an image.
+    """
+
+    def __init__(self, probability: Fraction) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(coin(x, self.probability), 1 - x, x)
+
+
+class Gain(Augmentation):
+    """Multiplies each image by a random factor.
+
+    Arguments:
+        factor: `[lo, hi]`; values above 1 are clipped.
+    """
+
+    def __init__(self, factor: FloatRange) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * uniform(x, self.factor)).clamp(0, 1)
+
+
+class Gamma(Augmentation):
+    """Raises each image to a random power, which brightens or darkens it and keeps black and white.
+
+    Arguments:
+        power: `[lo, hi]`, drawn evenly on a logarithmic scale.
+    """
+
+    def __init__(self, power: PositiveRange) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(self, x: Tensor) -> Tensor:
+        logs = torch.tensor(self.power).log().tolist()
+        return x ** uniform(x, logs).exp()
+
+
+class Augment(nn.Sequential):
+    """Augmentations one after another.
+
+    Raises:
+        UserError: the data are not images.
+    """
+
+    def __init__(self, augmentations: dict[str, Augmentation], shape: Shape) -> None:
+        if augmentations and len(shape) != 3:
+            raise UserError(
+                f"augment={','.join(augmentations)}: takes images (C, H, W), but the data has shape {tuple(shape)}; "
+                "use augment=none"
+            )
+        super().__init__(*augmentations.values())
+
+
+def coin(x: Tensor, probability: float = 0.5) -> Tensor:
+    """For each image whether it is changed, (B, 1, 1, 1)."""
+    return torch.rand(len(x), 1, 1, 1, device=x.device) < probability
+
+
+def uniform(x: Tensor, bounds: list[float]) -> Tensor:
+    """A number for each image, (B, 1, 1, 1)."""
+    lo, hi = bounds
+    return torch.empty(len(x), 1, 1, 1, device=x.device, dtype=x.dtype).uniform_(lo, hi)
