@@ -41,7 +41,7 @@ class TrainerConfig:
         compile: let torch compile the loss of a whole batch, which takes some seconds; needs a C++ compiler.
         channels_last: keep the channels of images and maps together in memory, which is faster for convolutions; a
             compiled model arranges them itself.
-        max_epochs: passes over the training split.
+        max_epochs: passes over the training split; None: those of the budget.
         max_time: `DD:HH:MM:SS`, after which training stops at the end of the step, or null.
         gradient_clip_val: the largest norm of the gradient, or null.
         accumulate_grad_batches: batches per optimizer step.
@@ -59,7 +59,7 @@ class TrainerConfig:
     num_nodes: PositiveInt
     strategy: str
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"]
-    max_epochs: PositiveInt
+    max_epochs: PositiveInt | None
     max_time: Duration | None
     gradient_clip_val: PositiveFloat | None
     accumulate_grad_batches: PositiveInt
