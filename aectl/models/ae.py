@@ -43,7 +43,7 @@ class AE(Autoencoder):
         self.latent_size = math.prod(self.latent_shape)
         self.any_size, self.stride = net.any_size, net.stride
         self.likelihood = likelihood
-        self.encoder = net.encoder(self.input_shape, self.params_per_latent * latent_dim)
+        self.encoder = net.encoder(self.input_shape, latent_dim, self.params_per_latent)
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:

@@ -32,8 +32,8 @@ class Linear(Net):
     def latent_shape(self, shape: Shape, features: int) -> Shape:
         return (features,)
 
-    def encoder(self, shape: Shape, features: int) -> nn.Module:
-        return nn.Linear(shape[0], features)
+    def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
+        return nn.Linear(shape[0], params * features)
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
         return nn.Linear(features, shape[0])

@@ -39,7 +39,7 @@ class ConditionalVAE(VAE):
         super().__init__(shape, input_shape, latent_dim, beta, warmup_epochs, net, likelihood)
         self.num_classes = num_classes
         with_label = (self.input_shape[0] + num_classes, *self.input_shape[1:])
-        self.encoder = net.encoder(with_label, self.params_per_latent * latent_dim)
+        self.encoder = net.encoder(with_label, latent_dim, self.params_per_latent)
         self.decoder = net.decoder(latent_dim + num_classes, self.input_shape, likelihood.param_shape(self.shape))
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:

@@ -24,8 +24,8 @@ class Net(ABC):
         """The latent's shape: `(features,)` or `(features, *grid)`; a UserError for data that the net does not take."""
 
     @abstractmethod
-    def encoder(self, shape: Shape, features: int) -> nn.Module:
-        """(B, *shape) to (B, features, *grid)."""
+    def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
+        """(B, *shape) to (B, params * features, *grid): `params` numbers a latent, its mean and log variance."""
 
     @abstractmethod
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:

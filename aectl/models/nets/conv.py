@@ -36,10 +36,10 @@ class Conv(Net):
         check_is_image(shape, "net=conv", "net=mlp")
         return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
 
-    def encoder(self, shape: Shape, features: int) -> nn.Module:
+    def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
         widths = pairwise([shape[0], *self.channels])
         halvings = [m for a, b in widths for m in (nn.Conv2d(a, b, 4, 2, padding=1), nn.SiLU())]
-        return nn.Sequential(PadTo(self.stride), *halvings, *self._to_latent(shape, features))
+        return nn.Sequential(PadTo(self.stride), *halvings, *self._to_latent(shape, params * features))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
         widths = [*reversed(self.channels), max(1, self.channels[0] // 2)]

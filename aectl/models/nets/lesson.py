@@ -30,8 +30,8 @@ class LessonConv(Net):
         stride = 2 ** (len(self.channels) + 1)
         return (features, *(math.ceil(side / stride) for side in shape[1:]))
 
-    def encoder(self, shape: Shape, features: int) -> nn.Module:
-        widths = pairwise([shape[0], *self.channels, features])
+    def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
+        widths = pairwise([shape[0], *self.channels, params * features])
         steps = ((nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)) for a, b in widths)
         return nn.Sequential(*chain.from_iterable(steps))
 

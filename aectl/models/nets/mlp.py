@@ -23,8 +23,8 @@ class MLP(Net):
     def latent_shape(self, shape: Shape, features: int) -> Shape:
         return (features,)
 
-    def encoder(self, shape: Shape, features: int) -> nn.Module:
-        return nn.Sequential(nn.Flatten(), *dense([math.prod(shape), *self.hidden, features]))
+    def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), *dense([math.prod(shape), *self.hidden, params * features]))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
         return nn.Sequential(*dense([features, *reversed(self.hidden), math.prod(shape)]), nn.Unflatten(1, shape))

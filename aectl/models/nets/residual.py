@@ -1,0 +1,145 @@
+"""A convolutional net that starts as the identity, for restoring images of any size."""
+
+import math
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aectl.models.nets.base import Net, check_is_image
+from aectl.models.nets.conv import PadTo
+from aectl.types import PositiveInt, Shape
+
+INITIAL_SCALE = 0.1  # the factor on torch's initial weights of each layer that ends a residual
+GAIN = 4.0  # from pixels in [0, 1] to latents, which a VAE's prior wants to have a deviation of about 1
+INITIAL_LOG_VARIANCE = -6.0  # a VAE's first posteriors have a deviation of about an eightieth of the pixel range
+
+
+class Residual(Net):
+    r"""Residual blocks in encoder and decoder, with a latent for each cell of `stride` x `stride` pixels.
+
+    The first channels of a grid of latents start as the pixels of each cell, and the decoder enlarges those by bicubic
+    interpolation, so that an untrained model changes its input little:
+
+    .. math:: z = g \, [\mathrm{cells}(x), 0] + f(x), \quad h = \mathrm{bicubic}(\mathrm{pixels}(z / g)) + d(z)
+
+    There is no bottleneck if `model.latent_dim` is at least the values of a cell. No layer has a bias, so that a net
+    that is trained at some noise levels also denoises at others.
+
+    References:
+        | Deep Residual Learning for Image Recognition (He et al., 2016), https://arxiv.org/abs/1512.03385
+        | FFDNet: Toward a Fast and Flexible Solution for CNN based Image Denoising (Zhang, Zuo & Zhang, 2018), section
+          III.A, which computes on cells of 2 x 2 pixels, https://arxiv.org/abs/1710.04026
+        | Robust and Interpretable Blind Image Denoising via Bias-Free Convolutional Neural Networks (Mohan et al.,
+          2020), https://arxiv.org/abs/1906.05478
+
+    Arguments:
+        features: the number of feature maps of every layer.
+        blocks: the number of residual blocks, of two convolutions each, in the encoder, and in the decoder.
+        stride: the side of a cell, in pixels of the input.
+        latent: `grid`, or `vector`: a dense layer turns the maps into one latent for the whole image and back.
+    """
+
+    def __init__(
+        self, features: PositiveInt, blocks: PositiveInt, stride: PositiveInt, latent: Literal["grid", "vector"]
+    ) -> None:
+        self.features, self.blocks, self.stride, self.latent = features, blocks, stride, latent
+        self.any_size = latent == "grid"
+
+    def latent_shape(self, shape: Shape, features: int) -> Shape:
+        check_is_image(shape, "net=residual", "net=mlp")
+        return (features, *self._grid(shape)) if self.latent == "grid" else (features,)
+
+    def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
+        channels = shape[0] * self.stride**2
+        cells = nn.Sequential(PadTo(self.stride), nn.PixelUnshuffle(self.stride))
+        if self.latent == "grid":
+            return nn.Sequential(cells, GridEncoder(self._trunk(channels, params * features), channels, features))
+        dense = nn.Linear(self.features * math.prod(self._grid(shape)), params * features)
+        return nn.Sequential(cells, self._trunk(channels, self.features), nn.Flatten(), dense)
+
+    def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
+        scale = shape[1] // input_shape[1]
+        channels = shape[0] * (self.stride * scale) ** 2
+        if self.latent == "grid":
+            return GridDecoder(self._trunk(features, channels), shape[0], self.stride, scale)
+        grid = (self.features, *self._grid(input_shape))
+        from_vector = [nn.Linear(features, math.prod(grid)), nn.Unflatten(1, grid)]
+        return nn.Sequential(*from_vector, self._trunk(self.features, channels), nn.PixelShuffle(self.stride * scale))
+
+    def _grid(self, shape: Shape) -> Shape:
+        return tuple(math.ceil(side / self.stride) for side in shape[1:])
+
+    def _trunk(self, inputs: int, outputs: int) -> nn.Sequential:
+        blocks = [Block(self.features) for _ in range(self.blocks)]
+        return nn.Sequential(conv(inputs, self.features), *blocks, conv(self.features, outputs, INITIAL_SCALE))
+
+
+class GridEncoder(nn.Module):
+    """Cells (B, C, *grid) to latents (B, features, *grid): their pixels, and what the net adds; then log variances.
+
+    Arguments:
+        net: gives the features, and as many log variances where the model wants them.
+        channels: of a cell.
+        features: numbers of a latent.
+    """
+
+    def __init__(self, net: nn.Sequential, channels: int, features: int) -> None:
+        super().__init__()
+        self.net, self.features = net, features
+        more = cast(nn.Conv2d, net[-1]).out_channels - features
+        initial = torch.zeros(more, 1, 1)  # as the prior, where no pixels are
+        initial[:channels] = INITIAL_LOG_VARIANCE
+        self.log_variance = nn.Parameter(initial) if more else None
+
+    def forward(self, cells: Tensor) -> Tensor:
+        added, log_variance = self.net(cells).tensor_split([self.features], dim=1)
+        z = GAIN * (fit_channels(cells, self.features) + added)
+        return z if self.log_variance is None else torch.cat([z, self.log_variance + log_variance], dim=1)
+
+
+class GridDecoder(nn.Module):
+    """Latents (B, features, *grid) to images: the pixels that their first channels hold, and what the net adds.
+
+    Arguments:
+        net: gives the values of a cell of the output.
+        channels: of the output.
+        stride: the side of a cell of the input.
+        scale: the factor from the sides of the input to those of the output.
+    """
+
+    def __init__(self, net: nn.Module, channels: int, stride: int, scale: int) -> None:
+        super().__init__()
+        self.net, self.channels, self.stride, self.scale = net, channels, stride, scale
+
+    def forward(self, z: Tensor) -> Tensor:
+        z = z / GAIN
+        pixels = F.pixel_shuffle(fit_channels(z, self.channels * self.stride**2), self.stride)
+        if self.scale > 1:
+            pixels = F.interpolate(pixels, scale_factor=self.scale, mode="bicubic")
+        return pixels + F.pixel_shuffle(self.net(z), self.stride * self.scale)
+
+
+class Block(nn.Module):
+    """Two convolutions whose output is added to their input."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(conv(features, features), nn.ReLU(), conv(features, features, INITIAL_SCALE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.net(x)
+
+
+def conv(inputs: int, outputs: int, scale: float = 1.0) -> nn.Conv2d:
+    """A 3x3 convolution without bias, its initial weights times `scale`."""
+    layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    with torch.no_grad():
+        layer.weight.mul_(scale)
+    return layer
+
+
+def fit_channels(x: Tensor, channels: int) -> Tensor:
+    """The first channels of (B, C, H, W), or all of them and zeros."""
+    return F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))

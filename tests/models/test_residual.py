@@ -1,0 +1,96 @@
+"""The residual net: the identity at first, any size, no bias, and what keeps a VAE's posterior narrow."""
+
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aectl.models.ae import AE
+from aectl.models.nets.residual import INITIAL_LOG_VARIANCE, Block, Residual, conv
+from aectl.models.vae import VAE
+from tests.support.toy_models import identity
+
+GRID = Residual(features=8, blocks=2, stride=2, latent="grid")
+FULL = Residual(features=8, blocks=2, stride=1, latent="grid")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def ae(net: Residual, shape: tuple[int, ...], input_shape: tuple[int, ...] | None = None, latent_dim: int = 16) -> AE:
+    return AE(shape, input_shape or shape, latent_dim, net=net, likelihood=identity()).eval()
+
+
+def silence(module: nn.Module) -> None:
+    """Zeroes the last layers of all residuals, so that only what they are added to is left."""
+    for each in module.modules():
+        if isinstance(each, nn.Sequential) and isinstance(each[-1], nn.Conv2d):
+            nn.init.zeros_(each[-1].weight)
+
+
+@pytest.mark.parametrize(("channels", "side"), list(product([1, 3], [8, 11])))
+def test_what_the_residuals_are_added_to_is_the_image(channels: int, side: int) -> None:
+    model, x = ae(GRID, (channels, side, side)), torch.rand(2, channels, side, side)
+    silence(model)
+    torch.testing.assert_close(model.reconstruct(x), x)
+
+
+def test_an_enlarged_image_starts_as_its_bicubic_interpolation() -> None:
+    model, x = ae(FULL, (3, 16, 16), (3, 8, 8)), torch.rand(2, 3, 8, 8)
+    silence(model)
+    torch.testing.assert_close(model.reconstruct(x), F.interpolate(x, scale_factor=2, mode="bicubic"))
+
+
+@pytest.mark.parametrize("net", [GRID, FULL], ids=["stride 2", "stride 1"])
+def test_an_untrained_model_changes_its_input_little(net: Residual) -> None:
+    x = torch.rand(8, 3, 16, 16)
+    error = (ae(net, (3, 16, 16)).reconstruct(x) - x).square().mean().sqrt()
+    assert 0 < error < 0.1
+
+
+def test_images_of_other_sizes_are_taken_and_the_result_is_translated_with_them() -> None:
+    model, x = ae(GRID, (1, 16, 16)), torch.rand(1, 1, 64, 64)
+    whole, moved = model.reconstruct(x), model.reconstruct(x[..., 2:, 4:])
+    torch.testing.assert_close(whole[..., 24:-20, 24:-20], moved[..., 22:-20, 20:-20], atol=1e-5, rtol=1e-4)
+
+
+def test_a_brighter_image_gives_a_brighter_result_in_the_same_ratio() -> None:
+    model, x = ae(GRID, (3, 12, 12)), torch.rand(2, 3, 12, 12)
+    torch.testing.assert_close(model.reconstruct(0.3 * x), 0.3 * model.reconstruct(x))
+
+
+@pytest.mark.parametrize("latent_dim", [2, 4, 16])
+def test_posteriors_start_narrow_where_they_hold_pixels_whatever_the_image(latent_dim: int) -> None:
+    model = VAE((3, 8, 8), (3, 8, 8), latent_dim, beta=1.0, warmup_epochs=0, net=GRID, likelihood=identity())
+    silence(model.encoder)
+    deviation = model.encode(torch.rand(4, 3, 8, 8)).stddev
+    log_variance = torch.zeros(latent_dim, 1, 1)
+    log_variance[:12] = INITIAL_LOG_VARIANCE
+    torch.testing.assert_close(deviation, (log_variance / 2).exp().expand_as(deviation))
+
+
+def test_a_latent_smaller_than_a_cell_keeps_its_first_values() -> None:
+    model, x = ae(GRID, (3, 8, 8), latent_dim=4), torch.rand(1, 3, 8, 8)
+    silence(model)
+    out = model.reconstruct(x)
+    torch.testing.assert_close(out[:, 0], x[:, 0])
+    assert torch.equal(out[:, 1:], torch.zeros_like(out[:, 1:]))
+
+
+def test_a_vector_is_one_code_for_the_image() -> None:
+    model = ae(Residual(features=4, blocks=1, stride=2, latent="vector"), (3, 7, 9), latent_dim=5)
+    assert model.latent_shape == (5,)
+    assert not model.any_size
+    assert model.reconstruct(torch.rand(2, 3, 7, 9)).shape == (2, 3, 7, 9)
+
+
+def test_a_block_adds_to_its_input() -> None:
+    block, x = Block(4), torch.rand(1, 4, 6, 6)
+    first, _, second = block.net
+    expected: Tensor = x + F.conv2d(F.conv2d(x, first.weight, padding=1).relu(), second.weight, padding=1)
+    torch.testing.assert_close(block(x), expected)
+    assert conv(2, 3).bias is None
