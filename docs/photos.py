@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tables import PAGES, RESULTS, write_table
 
-from aectl.data.photos import PHOTOS, read
+from aectl.data.photos import TEST, read
 from aectl.modalities import image_files
 from aectl.modalities.image_metrics import psnr, ssim
 from aectl.plots import figures
@@ -22,7 +22,7 @@ from aectl.tasks.baselines.interpolation import Enlarged
 from aectl.tasks.denoise import Denoise
 from aectl.tasks.super_res import SuperRes
 
-PHOTO = PHOTOS["test"][0]
+PHOTO = TEST[0]
 TASKS: dict[str, Task] = {
     "photos_denoise": Denoise(0.1, mean=0.0, clip=True),
     "photos_super_res": SuperRes(2, "bicubic"),

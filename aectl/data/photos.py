@@ -1,5 +1,7 @@
 """Patches of colour photographs, embedded in scikit-image and scikit-learn."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import skimage.data
 import torch
@@ -9,11 +11,11 @@ from aectl.data.source import Source, Split, SplitName
 from aectl.errors import UserError
 from aectl.types import PositiveInt
 
-PHOTOS = {
-    "train": ("astronaut", "coffee", "rocket", "stereo_motorcycle", "retina", "immunohistochemistry", "china.jpg"),
-    "val": ("hubble_deep_field",),
-    "test": ("chelsea", "flower.jpg"),
-}
+NAMES = (
+    *("hubble_deep_field", "astronaut", "coffee", "rocket", "stereo_motorcycle", "retina", "immunohistochemistry"),
+    *("china.jpg", "chelsea", "flower.jpg"),
+)
+TEST = NAMES[-2:]
 SHORTEST_SIDE = 300
 
 
@@ -23,20 +25,28 @@ class Photos(Source):
     Arguments:
         size: the side of a patch, in pixels.
         patches_per_photo: patches of each photograph.
+        test: the photographs to test on; the first of the others is for validation.
     """
 
-    def __init__(self, size: PositiveInt, patches_per_photo: PositiveInt) -> None:
+    def __init__(self, size: PositiveInt, patches_per_photo: PositiveInt, test: Sequence[str] = TEST) -> None:
         if size > SHORTEST_SIDE:
             raise UserError(
                 f"dataset.size={size}: larger than the smallest photograph; "
                 f"expected at most {SHORTEST_SIDE} pixels, try dataset.size=48"
             )
+        unknown = [name for name in test if name not in NAMES]
+        if unknown or len(test) > len(NAMES) - 2:
+            raise UserError(
+                f"dataset.test={list(test)}: expected at most {len(NAMES) - 2} of the photographs {', '.join(NAMES)}"
+            )
         self.size, self.patches_per_photo = size, patches_per_photo
         self.shape = (3, size, size)
+        val, *train = (name for name in NAMES if name not in test)
+        self.names: dict[SplitName, Sequence[str]] = {"train": train, "val": [val], "test": test}
 
     def split(self, name: SplitName) -> Split:
         rng = np.random.default_rng(0)
-        patches = [patch for photo in PHOTOS[name] for patch in self._patches(read(photo), rng)]
+        patches = [patch for photo in self.names[name] for patch in self._patches(read(photo), rng)]
         return Split(torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).contiguous())
 
     def _patches(self, photo: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from aectl.data import photos
 from aectl.data.digits import Digits
 from aectl.data.folder.memmap import Entry, Store
 from aectl.data.loader import Batches, Data, release_pages
-from aectl.data.photos import PHOTOS, Photos
+from aectl.data.photos import NAMES, Photos
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 
@@ -52,16 +52,30 @@ def test_the_splits_of_the_digits_do_not_depend_on_the_seed() -> None:
 
 
 def test_the_photographs_of_the_splits_are_disjoint() -> None:
-    names = [photo for split in SPLITS for photo in PHOTOS[split]]
-    assert len(names) == len(set(names)) == 10
+    names = [photo for split in SPLITS for photo in Photos(8, 1).names[split]]
+    assert sorted(names) == sorted(NAMES)
+    assert len(names) == 10
+
+
+def test_the_photographs_to_test_on_can_be_chosen() -> None:
+    names = Photos(8, 1, test=["hubble_deep_field", "coffee"]).names
+    assert names["test"] == ["hubble_deep_field", "coffee"]
+    assert names["val"] == ["astronaut"]
+    assert len(names["train"]) == 7
+
+
+def test_an_unknown_photograph_is_named() -> None:
+    with pytest.raises(UserError, match=r"^dataset.test=\['lena'\]: expected at most 8 of the photographs hubble"):
+        Photos(8, 1, test=["lena"])
 
 
 def test_patches_come_from_the_photographs_of_their_split_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    number = {photo: i for i, photo in enumerate(photo for split in SPLITS for photo in PHOTOS[split])}
+    source = Photos(size=8, patches_per_photo=4)
+    number = {photo: i for i, photo in enumerate(NAMES)}
     monkeypatch.setattr(photos, "read", lambda photo: np.full((300, 400, 3), number[photo], np.uint8))
     for split in SPLITS:
-        x = Photos(size=8, patches_per_photo=4).split(split).x
-        assert x.unique().tolist() == [number[photo] for photo in PHOTOS[split]]
+        x = source.split(split).x
+        assert x.unique().tolist() == sorted(number[photo] for photo in source.names[split])
 
 
 def test_patches_have_the_configured_size_and_number() -> None:
@@ -69,7 +83,7 @@ def test_patches_have_the_configured_size_and_number() -> None:
     for split in SPLITS:
         x = source.split(split).x
         assert x.dtype == torch.uint8
-        assert x.shape == (3 * len(PHOTOS[split]), *source.shape) == (3 * len(PHOTOS[split]), 3, 12, 12)
+        assert x.shape == (3 * len(source.names[split]), *source.shape) == (3 * len(source.names[split]), 3, 12, 12)
 
 
 def test_patches_are_at_the_same_positions_every_time() -> None:
