@@ -170,6 +170,29 @@ def test_patches_of_a_picture_stay_in_one_split(tmp_path: Path) -> None:
     assert not set(names[:30]) & set(names[30:])
 
 
+@pytest.mark.parametrize(("side", "expected"), [(300, 48), (50, 48), (30, 24), (7, 7)])
+def test_patches_have_a_side_that_each_scale_divides(side: int, expected: int, tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", numbered(3), size=(side, side)), resize="patches")
+    assert data.shape[1:] == (expected, expected)
+
+
+def test_few_pictures_give_many_patches_and_training_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = folder(fill(tmp_path / "photos", numbered(4), size=(90, 90)), resize="patches", patches=None)
+    data.prepare()
+    assert sum(data.store.index.counts.values()) == 2_048
+    assert capsys.readouterr().err == (
+        "dataset.resize=patches: 2,048 patches of 48x48 pixels at full resolution from 4 pictures; "
+        "dataset.resize=crop scales whole pictures instead\n"
+    )
+
+
+def test_a_picture_has_no_more_patches_than_positions(tmp_path: Path) -> None:
+    data = folder(fill(tmp_path / "photos", numbered(5), size=(8, 9)), size=8, resize="patches", patches=50)
+    assert sum(len(data.split(name).x) for name in SPLITS) == 5 * 2
+
+
 def test_a_second_start_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fill(tmp_path / "photos", numbered(10))
     first = everything(folder(root)).clone()

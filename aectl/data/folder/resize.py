@@ -1,5 +1,6 @@
 """Crops, pads or cuts pictures of any size to one size."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -49,9 +50,10 @@ def center_crop_or_pad(picture: np.ndarray, size: Size) -> np.ndarray:
 
 
 def random_patches(picture: np.ndarray, size: Size, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Patches (n, C, *size) at random positions of (C, H, W)."""
+    """Patches (n, C, *size) at random positions of (C, H, W); fewer where it has fewer positions."""
     spare = [length - side for length, side in zip(picture.shape[1:], size, strict=True)]
     if min(spare) < 0:
         raise ValueError(f"{picture.shape[1]}x{picture.shape[2]} pixels, smaller than the patch of {size[0]}x{size[1]}")
+    n = min(n, math.prod(room + 1 for room in spare))
     tops, lefts = (rng.integers(0, room + 1, n) for room in spare)
     return np.stack([picture[:, t : t + size[0], x : x + size[1]] for t, x in zip(tops, lefts, strict=True)])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -21,11 +22,12 @@ from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.io.progress import track
 from aectl.modalities import image_files
-from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape
+from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape, format_shape
 
 CHUNK = 1_000  # files whose results wait in memory
 SHOWN = 3  # skipped files that are named
 FORMAT = 1  # the version of the cache
+FEWEST_PATCHES, PATCHES_IN_ALL = 16, 2_048
 
 T = TypeVar("T")
 
@@ -40,11 +42,11 @@ class Folder:
     Arguments:
         root: the folder.
         size: the side of the images in pixels, or `[height, width]`; None: the size that all pictures have, else 64, or
-            the shortest side of any if that is smaller.
+            the shortest side of any if that is smaller. Patches are of 48 pixels, or less in small pictures.
         channels: 1 for gray, 3 for colour, None for what the pictures have.
         resize: `crop`: scale to fill the frame and keep the centre; `fit`: scale to fit into the frame and repeat the
             edges; `patches`: random positions at full resolution, for restoration.
-        patches: patches of each picture.
+        patches: patches of each picture; None: 16, or as many as make 2,048 of all.
         val: the share of the files that is held out for validation, if there is no folder `val`.
         test: the share of the files that is held out for testing, if there is no folder `test`.
         split_seed: chooses these files.
@@ -58,7 +60,7 @@ class Folder:
         size: PositiveInt | HeightWidth | None,
         channels: Literal[1, 3] | None,
         resize: Resize,
-        patches: PositiveInt,
+        patches: PositiveInt | None,
         val: Fraction,
         test: Fraction,
         split_seed: Seed,
@@ -75,7 +77,14 @@ class Folder:
         self.settings = [self.size, channels, resize, patches, val, test, split_seed]
 
     def prepare(self) -> None:
-        self.store  # noqa: B018 - builds it
+        counts = self.store.index.counts
+        if self.resize == "patches":
+            size = format_shape(self.shape[1:])
+            print(
+                f"dataset.resize=patches: {sum(counts.values()):,} patches of {size} pixels at full resolution "
+                f"from {len(self.files):,} pictures; dataset.resize=crop scales whole pictures instead",
+                file=sys.stderr,
+            )
 
     def split(self, name: SplitName) -> Split:
         return self.store.split(name)
@@ -83,7 +92,9 @@ class Folder:
     @cached_property
     def shape(self) -> Shape:
         known = Store.find(self._store_path)
-        return tuple(known.index.shape) if known else probe_shape(self.files, self.size, self.channels)
+        if known:
+            return tuple(known.index.shape)
+        return probe_shape(self.files, self.size, self.channels, patches=self.resize == "patches")
 
     @cached_property
     def listed(self) -> list[image_files.ImageFile]:
@@ -159,11 +170,16 @@ class Folder:
             raise found
         return Entry(str(path), split, error=str(found).removeprefix(f"{path}: "))
 
+    @property
+    def num_patches(self) -> int:
+        """Patches of each picture."""
+        return self.patches or max(FEWEST_PATCHES, math.ceil(PATCHES_IN_ALL / len(self.files)))
+
     def _decoded(self, path: Path) -> np.ndarray | UserError:
         rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(path.name.encode(), digest_size=8).digest()))
         try:
             picture = image_files.read_image(path, self.shape[0])
-            return make_frames(picture, (self.shape[1], self.shape[2]), self.resize, self.patches, rng)
+            return make_frames(picture, (self.shape[1], self.shape[2]), self.resize, self.num_patches, rng)
         except UserError as error:
             return error
         except ValueError as error:
