@@ -1,4 +1,4 @@
-.PHONY: help install demo test test-lowest lint format bench faults tables results photos show-photos measure clean
+.PHONY: help install demo test test-lowest lint format bench faults tables first-impression results photos show-photos measure clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -14,13 +14,15 @@ install: .venv/installed ## make .venv and install aectl into it
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: install ## train a VAE denoiser on embedded digits, then eval, sample and plot-latent
+demo: install ## train two VAEs on embedded digits: eval the one that denoises, sample and plot-latent the other
 	$(BIN)/aectl train model=vae task=denoise
 	$(BIN)/aectl eval latest
+	$(BIN)/aectl train model=vae
 	$(BIN)/aectl sample latest
 	$(BIN)/aectl plot-latent latest
 	@echo "pictures to look at:"
-	@find "$$(ls -td outputs/denoise/vae-digits/*/ | head -1)" -name '*.png' -not -path '*/projector/*' | sort | sed 's/^/  /'
+	@find $$(ls -td outputs/denoise/vae-digits/*/ | head -1) $$(ls -td outputs/reconstruct/vae-digits/*/ | head -1) \
+		-name '*.png' -not -path '*/projector/*' | sort | sed 's/^/  /'
 
 test: install ## run the tests
 	$(BIN)/pytest
@@ -53,6 +55,9 @@ faults: install ## inject the faults of docs/reliability.md, twenty times as oft
 
 RESULTS := outputs/results
 TRAIN := $(BIN)/aectl train hydra.run.dir=$(RESULTS)
+
+first-impression: install ## train and evaluate the defaults of every task that restores: three hours on two cores
+	$(BIN)/python -m docs.first_impression
 
 results: install ## train, measure and draw docs/results.md on Fashion-MNIST: an hour on two cores
 	rm -rf $(RESULTS)

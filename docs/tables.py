@@ -23,6 +23,8 @@ GROUPS = {
     "task": "tasks",
     "dataset": "data sets",
     "likelihood": "likelihoods",
+    "augment": "augmentations",
+    "recipe": "recipes",
     "tracker": "trackers",
 }
 

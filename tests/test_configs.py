@@ -26,6 +26,7 @@ FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if "hydra" not in path.r
 TARGETS = [path for path in FILES if "_target_:" in path.read_text()]
 OF_OLDER_RUNS = {
     ("Digits", "size"): 8,
+    ("Photos", "test"): ("chelsea", "flower.jpg"),
     ("Gaussian", "link"): "sigmoid",
     ("Laplace", "link"): "sigmoid",
     ("Data", "binarize"): "none",

@@ -29,7 +29,8 @@ def find_run(where: str, outputs: str) -> Path:
         return latest_run(Path(outputs), trained=False)
     folder = Path(where)
     if not (folder / "config.yaml").is_file():
-        raise UserError(f"resume={where}: has no config.yaml; expected the folder of a run that `aectl train` began")
+        problem = "has no config.yaml" if Path(where).is_dir() else "no such folder"
+        raise UserError(f"resume={where}: {problem}; expected the folder of a run that `aectl train` began")
     return folder
 
 

@@ -127,7 +127,9 @@ class Npz(Arrays):
         try:
             found = load_npz(self.path)
         except ValueError as error:
-            raise UserError(f"dataset.path={self.path}: not a readable .npz file ({error})") from error
+            raise UserError(
+                f"dataset.path={self.path}: not a readable .npz file ({error}); expected one that numpy.savez wrote"
+            ) from error
         if "images" in found and found["images"].ndim < 3:
             raise self.shape_error(found["images"])
         keys = (("train", "x_train", "y_train"), ("test", "x_test", "y_test"), ("train", "images", "labels"))

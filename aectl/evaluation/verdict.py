@@ -1,5 +1,6 @@
 """Whether a model beats the best baseline, and what to try if it does not."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,7 +47,9 @@ def suggest_improvement(model: Autoencoder, restores: bool, trained_on: str, tes
         return f"Try to {longer}."
     if len(model.latent_shape) == 1:
         return (
-            "A single code vector for the whole image loses the detail that restoring needs: try net.latent=grid, "
-            "or model=rednet, which has no bottleneck."
+            "A single code vector for the whole image loses the detail that restoring needs: try net=residual, which "
+            "has a latent for each cell of pixels."
         )
-    return f"Restoring through a bottleneck loses detail: try model=rednet, which has none, or {longer}."
+    if model.latent_size < math.prod(model.input_shape):
+        return f"Restoring through a bottleneck loses detail: raise model.latent_dim, or {longer}."
+    return f"Try to {longer}."

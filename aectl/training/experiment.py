@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from aectl.data.augmentation import Augment
 from aectl.data.loader import Data
 from aectl.models.base import Autoencoder
 from aectl.runs.run import Config
@@ -19,6 +20,7 @@ class Experiment:
     Arguments:
         config: complete and resolved.
         data: the data set and how it is served.
+        augment: changes the training images before the task poses them.
         task: what the model is trained to do.
         model: with its first weights.
         optimizers: for each player of the model, what makes its optimizer.
@@ -29,6 +31,7 @@ class Experiment:
 
     config: Config
     data: Data
+    augment: Augment
     task: Task
     model: Autoencoder
     optimizers: dict[str, MakeOptimizer]

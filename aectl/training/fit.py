@@ -159,6 +159,7 @@ class Training:
             "metrics": best_metrics(self.run.metrics, MONITOR, self.best.score),
             "parameters": num_parameters(self.experiment.model),
             "epochs": self.trainer.current_epoch,
+            "max_epochs": self.experiment.settings.max_epochs,
             "seconds": 0.0 if status == "running" else round(self.saver.elapsed, 1),
             **more,
         }
@@ -183,4 +184,5 @@ def build_system(experiment: Experiment) -> System:
         compile=experiment.data.batch_size if settings.compile else 0,
         channels_last=settings.channels_last,
         accumulate=settings.accumulate_grad_batches,
+        augment=experiment.augment,
     )

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import torch
 from torch import nn
 
 from aectl.config import BadValueError, check, suggest, to_plain
+from aectl.data.augmentation import Augment
+from aectl.data.loader import Data
 from aectl.errors import UserError
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
 from aectl.runs.run import Config, complete_config, instantiate_node, require_values
 from aectl.training.experiment import Experiment
 from aectl.training.optimizers import MakeOptimizer
+from aectl.training.trainer import TrainerConfig
 from aectl.types import Seed, format_bytes
 
 TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None}
@@ -42,13 +46,25 @@ def preflight(config: Config, folder: Path) -> Experiment:
     data = instantiate_node(config.data, source=instantiate_node(config.dataset))
     task = instantiate_node(config.task)
     config = complete_config(config, data, task)
+    augment = Augment(
+        {name: instantiate_node(node) for name, node in config.get("augment", {}).items()}, data.source.shape
+    )
     data.source.prepare()
+    settings = with_epochs(config, settings, data)
     seed_everything(config.seed)
     model = instantiate_node(config.model)
     rng_state = get_rng_state()
     optimizers = build_optimizers(to_plain(config.optimizer), model)
     check_disk_space(folder, checkpoint_bytes(model, next(iter(optimizers.values()))))
-    return Experiment(config, data, task, model, optimizers, settings, trackers, rng_state)
+    return Experiment(config, data, augment, task, model, optimizers, settings, trackers, rng_state)
+
+
+def with_epochs(config: Config, settings: TrainerConfig, data: Data) -> TrainerConfig:
+    """The settings with the epochs of the budget, unless they have some; the config gets them too."""
+    if settings.max_epochs is None:
+        budget = instantiate_node(config.budget)
+        config.trainer.max_epochs = budget.epochs(len(data.split("train").x), data.source.shape)
+    return replace(settings, max_epochs=config.trainer.max_epochs)
 
 
 def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, MakeOptimizer]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -49,6 +49,7 @@ class System(QuickModule):
         compile: let torch compile the loss of batches of this many examples; 0 for none.
         channels_last: keep the channels of images together in memory; what is compiled arranges them itself.
         accumulate: the batches of a step, if there are several players; Lightning knows it if there is one.
+        augment: changes the images of a training batch before the task poses them.
 
     Attributes:
         current: the step that is being computed.
@@ -67,9 +68,11 @@ class System(QuickModule):
         compile: int = 0,
         channels_last: bool = False,
         accumulate: int = 1,
+        augment: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.augment = augment or nn.Identity()
         self.task = task
         self.make_optimizers = optimizers
         self.schedule = schedule
@@ -122,7 +125,7 @@ class System(QuickModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         """The loss, for Lightning to step by; of several players, who have stepped here, the loss of each."""
-        example = self.task(**batch)
+        example = self.task(**{**batch, "x": self.augment(batch["x"])})
         if self.automatic_optimization:
             return self._loss(example, "autoencoder")
         optimizers = cast(list[LightningOptimizer], self.optimizers())

@@ -24,7 +24,7 @@ MISTAKES = {
     "train modl=vae": ["modl=vae", "did you mean model?"],
     "train model.latent_dimm=3": ["model.latent_dimm=3", "did you mean model.latent_dim?"],
     "train task.sigma=0.2": ["task.sigma=0.2", "add task=denoise"],
-    "train trainer.max_epochs=abc": ["trainer.max_epochs=abc", "expected an integer", "try trainer.max_epochs=80"],
+    "train trainer.max_epochs=abc": ["trainer.max_epochs=abc", "expected an integer", "try trainer.max_epochs=null"],
     "train trainer.max_time=5m": ["trainer.max_time=5m", "expected DD:HH:MM:SS"],
     "train trainer=cpu trainer.precision=16-mixed": ["trainer.precision=16-mixed", "use trainer.precision=bf16-mixed"],
     "train model.latent_dim=-3": ["model.latent_dim=-3", "greater than 0", "try model.latent_dim=16"],

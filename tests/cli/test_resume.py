@@ -132,7 +132,7 @@ def test_repeating_the_config_is_no_change(done: Aectl) -> None:
 @pytest.mark.parametrize(
     ("given", "refusal"),
     [
-        (("resume=nowhere",), "resume=nowhere: has no config.yaml; expected the folder of a run"),
+        (("resume=nowhere",), "resume=nowhere: no such folder; expected the folder of a run"),
         (("resume=latest",), "resume=latest: no run in outputs/; train one first: aectl train"),
     ],
 )

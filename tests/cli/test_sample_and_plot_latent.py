@@ -45,8 +45,14 @@ class TestSample:
         result = aectl("sample", runs["ae"], "sampler=mixture", "components=100000")
         assert "components=100000: more than the 1294 training latents" in result.err
 
-    def test_a_latent_grid_can_be_drawn_from(self, aectl: Aectl, runs: dict[str, Path]) -> None:
-        assert "(5, 1, 8, 8)" in aectl("sample", runs["grid"], "n=5").out
+    def test_draws_from_a_latent_grid_are_said_to_have_no_shape_as_a_whole(
+        self, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        said = "sampler=prior: the cells of a grid of latents are drawn independently"
+        result = aectl("sample", runs["grid"], "n=5")
+        assert "(5, 1, 8, 8)" in result.out
+        assert said in result.out
+        assert said not in aectl("sample", runs["vae"], "n=5").out
 
 
 class TestPlotLatent:

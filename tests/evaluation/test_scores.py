@@ -114,14 +114,16 @@ def built(*overrides: str) -> Autoencoder:
     return opened(composed("task=denoise", *overrides)).build()
 
 
-VECTOR, GRID, REDNET = ("model=ae", "net.latent=vector"), ("model=vae", "net.latent=grid"), ("model=rednet",)
+VECTOR, REDNET = ("model=ae", "net.latent=vector"), ("model=rednet",)
+NARROW, GRID = ("model=vae", "net=conv", "net.latent=grid", "model.latent_dim=4"), ("model=vae",)
 
 
 @pytest.mark.parametrize(
     ("overrides", "restores", "advised", "never"),
     [
-        (VECTOR, True, ["net.latent=grid", "model=rednet"], ["max_epochs"]),
-        (GRID, True, ["model=rednet", "trainer.max_epochs="], ["net.latent=grid"]),
+        (VECTOR, True, ["net=residual"], ["max_epochs"]),
+        (NARROW, True, ["model.latent_dim", "trainer.max_epochs="], ["net=residual"]),
+        (GRID, True, ["trainer.max_epochs=", "larger"], ["latent_dim", "net=residual"]),
         (REDNET, True, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),
         (VECTOR, False, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),
         (GRID, False, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),

@@ -259,7 +259,7 @@ def test_denoiser_that_does_not_beat_its_input_is_reported_once(
     trained(thawed(linear_ae(SHAPE, 5)), 5, tmp_path, task=denoise)
     (line,) = (line for line in capsys.readouterr().err.splitlines() if words in line)
     assert line.startswith("aectl train: epoch 3: ")
-    assert "net.latent=grid" in line
+    assert "net=residual" in line
     trained(thawed(linear_ae(SHAPE, 5)), 3, tmp_path)  # reconstructs
     assert words not in capsys.readouterr().err
 

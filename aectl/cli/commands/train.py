@@ -54,7 +54,8 @@ def main(cfg: DictConfig) -> float:
     if not resume:
         run.write_config()
     shape, parameters = format_shape(experiment.model.shape), f"{num_parameters(experiment.model):,} parameters"
-    print(f"{run.title} of {shape} · {parameters} · {experiment.settings.device().type} · {run.folder}/")
+    work = f"{experiment.settings.max_epochs} epochs of {len(experiment.data.split('train').x):,} examples"
+    print(f"{run.title} of {shape} · {parameters} · {work} · {experiment.settings.device().type} · {run.folder}/")
 
     from aectl.training.fit import fit
 

@@ -1,0 +1,103 @@
+"""Trains every default that restores, evaluates it, and writes the table of docs/restoring-pictures.md.
+
+`make first-impression` runs it; `python -m docs.first_impression digits photos` does only these data.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from aectl.data.digits import Digits
+from aectl.data.photos import NAMES, TEST, read
+from aectl.io.atomic import write_json
+from aectl.io.npz import save_npz
+from aectl.modalities import image_files
+from docs.tables import RESULTS, write_table
+
+FOLDER = RESULTS / "first_impression"
+NUM_DIGITS, SIDE = 8_000, 28
+PICTURE = 300  # the side of the pictures in the folder
+DATA = {
+    "digits": ["dataset=digits"],
+    "digits_28": ["dataset=digits_28"],
+    "npz": ["dataset=npz", f"dataset.path={FOLDER}/digits.npz"],
+    "fashion_mnist": ["dataset=fashion_mnist"],
+    "photos": ["dataset=photos"],
+    "folder": ["dataset=folder", f"dataset.root={FOLDER}/pictures"],
+}
+TASKS = ("denoise", "super-res", "denoise_salt_pepper")
+MODELS = ("vae", "ae")
+SPEED = ["embeddings=false", "samples=0", "importance_samples=0"]
+
+
+def prepare() -> None:
+    """Writes what the data sets `npz` and `folder` read: distorted digits, and a square of each photograph."""
+    generator = torch.Generator().manual_seed(0)
+    source = Digits().split("train")
+    chosen = torch.randint(len(source.x), (NUM_DIGITS,), generator=generator)
+    angle = torch.empty(NUM_DIGITS).uniform_(-0.3, 0.3, generator=generator)
+    size = torch.empty(NUM_DIGITS, 1, 1).uniform_(1.0, 1.4, generator=generator)
+    turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).view(-1, 2, 2) * size
+    shift = torch.empty(NUM_DIGITS, 2, 1).uniform_(-0.15, 0.15, generator=generator)
+    large = F.interpolate(source.x[chosen].float(), (SIDE, SIDE), mode="bicubic")
+    grid = F.affine_grid(torch.cat([turned, shift], dim=2), list(large.shape), align_corners=False)
+    images = F.grid_sample(large, grid, mode="bicubic", align_corners=False).round().clamp(0, 255)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    save_npz(FOLDER / "digits.npz", {"images": images.byte().squeeze(1).numpy()})
+    for name in NAMES:
+        photo = read(name).transpose(2, 0, 1)
+        corners = [(0, 0), (photo.shape[1] - PICTURE, photo.shape[2] - PICTURE)][: 2 if name in TEST else 1]
+        for index, (top, left) in enumerate(corners):
+            square = np.ascontiguousarray(photo[:, top : top + PICTURE, left : left + PICTURE])
+            image_files.write_image(square, FOLDER / "pictures" / f"{Path(name).stem}-{index}.png")
+
+
+def measure(data: str, task: str, model: str, seed: int) -> dict[str, Any]:
+    """Trains with the defaults and evaluates."""
+    run = FOLDER / f"{data}-{task}-{model}-{seed}"
+    choice = [f"model={model}", f"task={task}", *DATA[data], f"seed={seed}"]
+    aectl("train", *choice, f"hydra.run.dir={run}", "tracker=none")
+    aectl("eval", str(run), *SPEED)
+    report = json.loads(next(run.glob("eval/*/metrics.json")).read_text())
+    seconds = json.loads((run / "summary.json").read_text())["seconds"]
+    scores = {"psnr": report["scores"]["psnr"]["mean"], **report["verdict"]}
+    return {"data": data, "task": task, "model": model, "seed": seed, "seconds": seconds, **scores}
+
+
+def aectl(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "aectl", *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def table(found: list[dict[str, Any]]) -> Iterator[str]:
+    yield "| data | task | model | seed | trained, s | PSNR, dB | best baseline | gain, dB |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for cell in found:
+        gain, which = cell["lead_db"], [cell[key] for key in ("data", "task", "model", "seed")]
+        shown = f"**{gain['mean']:+.2f}** ({gain['low']:+.2f} to {gain['high']:+.2f})"
+        values = f"{cell['seconds']:.0f} | {cell['psnr']:.2f} | {cell['best_baseline']} | {shown}"
+        yield f"| {' | '.join(map(str, which))} | {values} |"
+
+
+def main(chosen: list[str]) -> None:
+    prepare()
+    found = FOLDER / "found.json"
+    cells = json.loads(found.read_text()) if found.exists() else []
+    for data, task, model, seed in product(chosen or DATA, TASKS, MODELS, range(3)):
+        if any((c["data"], c["task"], c["model"], c["seed"]) == (data, task, model, seed) for c in cells):
+            continue
+        cells.append(measure(data, task, model, seed))
+        print("\n".join(table(cells[-1:])).splitlines()[-1], flush=True)
+        write_json(found, cells)
+    write_table("first-impression", "\n".join(table(cells)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
