@@ -58,8 +58,8 @@ def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> S
         print(f"{name} has no prior: drawing from a Gaussian fitted to its training latents")
     elif isinstance(trained.model, HasLatent) and len(trained.model.latent_shape) > 1:
         print(
-            "sampler=prior: the cells of a grid of latents are drawn independently, so these samples have no shape as a "
-            "whole; to generate images, train with task=reconstruct"
+            "sampler=prior: the cells of a grid of latents are drawn independently, so these samples have no shape as "
+            "a whole; to generate images, train with task=reconstruct"
         )
     return default_sampler(trained.model)
 
