@@ -82,19 +82,21 @@ def test_stop_waits_for_the_end_of_an_accumulated_step(aectl: Aectl, monkeypatch
     assert differences(Path("whole"), Path("run")) == []
 
 
-def test_run_stopped_by_a_time_limit_resumes_to_the_same_bits(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("augment", ["none", "[flip,turn,shift,gain]"])
+def test_run_stopped_by_a_time_limit_resumes_to_the_same_bits(
+    augment: str, aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = (*SMALL, f"augment={augment}", "trainer.max_epochs=4", "trainer.max_time=00:01:00:00")
     with monkeypatch.context() as patch:
         on_step(patch, 2 * BATCHES + 5, lambda: patch.setattr(Timer, "time_elapsed", lambda *_: 1e9))
-        result = aectl(
-            "train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=outputs/run"
-        )
+        result = aectl("train", *keys, "hydra.run.dir=outputs/run")
     assert result.status == 0
     assert "saved at epoch 3, batch 5 of 13; to resume: aectl train resume=outputs/run\n" in result.out
     assert "best val/loss" in result.out
     assert position("outputs/run") == (2, 5)
     assert summary("outputs/run")["status"] == "interrupted"
     assert aectl("train", "resume=outputs/run").status == 0
-    aectl("train", *SMALL, "trainer.max_epochs=4", "trainer.max_time=00:01:00:00", "hydra.run.dir=whole")
+    aectl("train", *keys, "hydra.run.dir=whole")
     assert differences(Path("whole"), Path("outputs/run")) == []
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
+from aectl.data.augmentation import Negate
 from aectl.data.loader import Batches
 from aectl.data.source import Split
 from aectl.example import Example
@@ -244,3 +245,22 @@ def test_model_is_told_the_epoch_before_it_starts() -> None:
     model = Solo()
     fit(system(model), epochs=3)
     assert model.epochs == [0, 1, 2]
+
+
+def test_training_images_are_augmented_before_the_task_and_validation_images_never() -> None:
+    seen: list[tuple[bool, Example]] = []
+
+    class Watched(Solo):
+        def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+            seen.append((self.training, example))
+            return super().loss(example, player)
+
+    wrapped = system(Watched(), task=Denoise(0.1, 0.0, clip=False))
+    wrapped.augment = Negate(0.999999)
+    fit(wrapped)
+    original = next(iter(batches()))["x"] / 255
+    trained = next(example for training, example in seen if training)
+    validated = next(example for training, example in seen if not training)
+    torch.testing.assert_close(trained.target, 1 - original)
+    assert 0.05 < float((trained.input - trained.target).std()) < 0.15
+    torch.testing.assert_close(validated.target, original)
