@@ -56,7 +56,7 @@ faults: install ## inject the faults of docs/reliability.md, twenty times as oft
 RESULTS := outputs/results
 TRAIN := $(BIN)/aectl train hydra.run.dir=$(RESULTS)
 
-first-impression: install ## train and evaluate the defaults of every task that restores: three hours on two cores
+first-impression: install ## train and evaluate the defaults of every task that restores: six hours on two cores
 	$(BIN)/python -m docs.first_impression
 
 results: install ## train, measure and draw docs/results.md on Fashion-MNIST: an hour on two cores
