@@ -26,7 +26,7 @@ BARE = ("baselines=false", "embeddings=false", "samples=0", "importance_samples=
 """Overrides that leave of an evaluation the model's scores alone."""
 EPOCHS = "trainer.max_epochs=3"
 TRAINED = {
-    "vae": ["model=vae", "task=denoise", "net=conv", "likelihood=gaussian"],
+    "vae": ["model=vae", "task=denoise", "recipe=default", "net=conv", "likelihood=gaussian"],
     "ae": ["model=ae", "net=mlp", "model.latent_dim=2"],
     "grid": ["model=vae", "task=super-res", "net.latent=grid", "model.latent_dim=4"],
     "rednet": ["model=rednet", "model.features=8", "task=denoise"],
