@@ -23,6 +23,8 @@ MISTAKES = {
     "train experiment=lesson/vea": ["experiment=lesson/vea", "lesson/vae"],
     "train modl=vae": ["modl=vae", "did you mean model?"],
     "train model.latent_dimm=3": ["model.latent_dimm=3", "did you mean model.latent_dim?"],
+    "train augment=flipp": ["augment=flipp", "expected one of", "did you mean flip?"],
+    "train augment=[flip,nope]": ["augment=nope", "expected one of"],
     "train task.sigma=0.2": ["task.sigma=0.2", "add task=denoise"],
     "train trainer.max_epochs=abc": ["trainer.max_epochs=abc", "expected an integer", "try trainer.max_epochs=null"],
     "train trainer.max_time=5m": ["trainer.max_time=5m", "expected DD:HH:MM:SS"],

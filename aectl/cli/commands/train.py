@@ -1,13 +1,13 @@
 """`aectl train`: makes a run and trains it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.cli.error_messages import advice_before_training, user_error_on_oom
+from aectl.cli.error_messages import advice_before_training, unknown_choice, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
 from aectl.cli.restoration_gain import gain_line
 from aectl.config import GROUPS, options, to_plain
@@ -23,6 +23,7 @@ from aectl.types import format_shape
 def prepare(config: DictConfig) -> Experiment:
     """The experiment of a composed config; a UserError for whatever would stop the training, such as little memory."""
     hydra = HydraConfig.get()
+    check_augmentations(hydra.overrides.task)
     cfg = config.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
@@ -33,6 +34,15 @@ def prepare(config: DictConfig) -> Experiment:
     folder = hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir
     with user_error_on_oom(lambda: advice_before_training(to_plain(cfg))):
         return preflight(cfg, Path(folder))
+
+
+def check_augmentations(overrides: Sequence[str]) -> None:
+    """Raises a UserError for an unknown choice of `augment`, whose default is optional: Hydra would pass it over."""
+    for override in overrides:
+        group, _, value = override.partition("=")
+        for name in value.strip("[]").split(",") if group == "augment" else []:
+            if name.strip() not in {*options("augment"), "null"}:
+                raise UserError(unknown_choice("augment", name.strip(), options("augment")))
 
 
 def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]:
