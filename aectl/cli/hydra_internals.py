@@ -57,6 +57,11 @@ def compose_aside(config_name: str, overrides: list[str]) -> DictConfig:
         GlobalHydra.instance().hydra = running
 
 
+def known_choices(group: str) -> list[str]:
+    """The choices of a config group, those below `--config-dir` too, while Hydra runs a job."""
+    return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
 def fatal(hook: Callable[..., None]) -> Callable[..., None]:
     """Makes an exception in a callback end the program; Hydra would turn it into a warning."""
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli.error_messages import advice_before_training, unknown_choice, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
+from aectl.cli.hydra_internals import known_choices
 from aectl.cli.restoration_gain import gain_line
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
@@ -41,8 +42,9 @@ def check_augmentations(overrides: Sequence[str]) -> None:
     for override in overrides:
         group, _, value = override.partition("=")
         for name in value.strip("[]").split(",") if group == "augment" else []:
-            if name.strip() not in {*options("augment"), "null"}:
-                raise UserError(unknown_choice("augment", name.strip(), options("augment")))
+            known = known_choices("augment")
+            if name.strip() not in {*options("augment"), *known, "null"}:
+                raise UserError(unknown_choice("augment", name.strip(), known))
 
 
 def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]:
