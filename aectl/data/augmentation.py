@@ -79,35 +79,39 @@ class Crop(Augmentation):
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False).clamp(0, 1)
 
 
-class PermuteChannels(Augmentation):
-    """Puts the colour channels of each image into a random order.
+class Occasional(Augmentation):
+    """Changes some of the images.
 
     Arguments:
-        probability: of doing so to an image.
+        probability: of changing an image.
     """
 
     def __init__(self, probability: Fraction) -> None:
         super().__init__()
         self.probability = probability
 
+    @abstractmethod
+    def change(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] to the same, each image changed."""
+
     def forward(self, x: Tensor) -> Tensor:
+        changed = self.change(x)
+        return torch.where(coin(x, self.probability), changed, x)
+
+
+class PermuteChannels(Occasional):
+    """Puts the colour channels of images into a random order."""
+
+    def change(self, x: Tensor) -> Tensor:
         order = torch.rand(x.shape[:2], device=x.device).argsort(dim=1)
-        return torch.where(coin(x, self.probability), x.gather(1, order[..., None, None].expand_as(x)), x)
+        return x.gather(1, order[..., None, None].expand_as(x))
 
 
-class Negate(Augmentation):
-    """Turns images into their negatives.
+class Negate(Occasional):
+    """Turns images into their negatives."""
 
-    Arguments:
-        probability: of doing so to an image.
-    """
-
-    def __init__(self, probability: Fraction) -> None:
-        super().__init__()
-        self.probability = probability
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.where(coin(x, self.probability), 1 - x, x)
+    def change(self, x: Tensor) -> Tensor:
+        return 1 - x
 
 
 class Gain(Augmentation):
