@@ -1,5 +1,6 @@
 """The interface of every net: a recipe for an encoder and the decoder that mirrors it. Nets know only torch."""
 
+import math
 from abc import ABC, abstractmethod
 
 from torch import nn
@@ -22,6 +23,10 @@ class Net(ABC):
     @abstractmethod
     def latent_shape(self, shape: Shape, features: int) -> Shape:
         """The latent's shape: `(features,)` or `(features, *grid)`; a UserError for data that the net does not take."""
+
+    def grid(self, shape: Shape) -> Shape:
+        """The height and width of the maps whose cells have sides of `stride` pixels."""
+        return tuple(math.ceil(side / self.stride) for side in shape[1:])
 
     @abstractmethod
     def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:

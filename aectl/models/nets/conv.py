@@ -29,9 +29,6 @@ class Conv(Net):
         self.any_size = latent == "grid"
         self.stride = 2 ** len(channels)  # the side of a cell of the last maps, in pixels
 
-    def grid(self, shape: Shape) -> Shape:
-        return tuple(math.ceil(side / self.stride) for side in shape[1:])
-
     def latent_shape(self, shape: Shape, features: int) -> Shape:
         check_is_image(shape, "net=conv", "net=mlp")
         return (features, *self.grid(shape)) if self.latent == "grid" else (features,)

@@ -49,14 +49,14 @@ class Residual(Net):
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
         check_is_image(shape, "net=residual", "net=mlp")
-        return (features, *self._grid(shape)) if self.latent == "grid" else (features,)
+        return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
 
     def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
         channels = shape[0] * self.stride**2
         cells = nn.Sequential(PadTo(self.stride), nn.PixelUnshuffle(self.stride))
         if self.latent == "grid":
             return nn.Sequential(cells, GridEncoder(self._trunk(channels, params * features), channels, features))
-        dense = nn.Linear(self.features * math.prod(self._grid(shape)), params * features)
+        dense = nn.Linear(self.features * math.prod(self.grid(shape)), params * features)
         return nn.Sequential(cells, self._trunk(channels, self.features), nn.Flatten(), dense)
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
@@ -64,12 +64,9 @@ class Residual(Net):
         channels = shape[0] * (self.stride * scale) ** 2
         if self.latent == "grid":
             return GridDecoder(self._trunk(features, channels), shape[0], self.stride, scale)
-        grid = (self.features, *self._grid(input_shape))
+        grid = (self.features, *self.grid(input_shape))
         from_vector = [nn.Linear(features, math.prod(grid)), nn.Unflatten(1, grid)]
         return nn.Sequential(*from_vector, self._trunk(self.features, channels), nn.PixelShuffle(self.stride * scale))
-
-    def _grid(self, shape: Shape) -> Shape:
-        return tuple(math.ceil(side / self.stride) for side in shape[1:])
 
     def _trunk(self, inputs: int, outputs: int) -> nn.Sequential:
         blocks = [Block(self.features) for _ in range(self.blocks)]
