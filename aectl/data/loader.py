@@ -54,6 +54,9 @@ class Data:
         split = self._gray(name)
         return split if self.binarize == "none" else split._replace(x=binarize_images(split.x, self.binarize))
 
+    def num_examples(self, name: SplitName) -> int:
+        return len(self._gray(name).x)
+
     def batches(self, name: SplitName) -> "Batches":
         """One split; the training split is shuffled anew each epoch."""
         if name == "train" and self.binarize == "dynamic":

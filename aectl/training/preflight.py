@@ -63,7 +63,7 @@ def with_epochs(config: Config, settings: TrainerConfig, data: Data) -> TrainerC
     """The settings with the epochs of the budget, unless they have some; the config gets them too."""
     if settings.max_epochs is None:
         budget = instantiate_node(config.budget)
-        config.trainer.max_epochs = budget.epochs(len(data.split("train").x), data.source.shape)
+        config.trainer.max_epochs = budget.epochs(data.num_examples("train"), data.source.shape)
     return replace(settings, max_epochs=config.trainer.max_epochs)
 
 

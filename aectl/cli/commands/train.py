@@ -66,7 +66,7 @@ def main(cfg: DictConfig) -> float:
     if not resume:
         run.write_config()
     shape, parameters = format_shape(experiment.model.shape), f"{num_parameters(experiment.model):,} parameters"
-    work = f"{experiment.settings.max_epochs} epochs of {len(experiment.data.split('train').x):,} examples"
+    work = f"{experiment.settings.max_epochs} epochs of {experiment.data.num_examples('train'):,} examples"
     print(f"{run.title} of {shape} · {parameters} · {work} · {experiment.settings.device().type} · {run.folder}/")
 
     from aectl.training.fit import fit
