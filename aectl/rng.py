@@ -50,3 +50,9 @@ def set_rng_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state["cuda"])
     if "mps" in state and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])
+
+
+def uniform_per_example(x: torch.Tensor, bounds: list[float]) -> torch.Tensor:
+    """A number between two bounds for each example of a batch, (B, 1, ..., 1) with as many axes as `x`."""
+    lo, hi = bounds
+    return torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device, dtype=x.dtype).uniform_(lo, hi)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aectl.errors import UserError
+from aectl.rng import uniform_per_example
 from aectl.types import FloatRange, Fraction, PositiveFraction, PositiveInt, PositiveRange, Shape
 
 
@@ -72,7 +73,7 @@ class Crop(Augmentation):
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
-        side = uniform(x, [self.side, 1])[..., 0, 0]  # (B, 1)
+        side = uniform_per_example(x, [self.side, 1])[..., 0, 0]  # (B, 1)
         offset = torch.rand(len(x), 2, device=x.device, dtype=x.dtype).mul(2).sub(1) * (1 - side)
         affine = torch.cat([torch.diag_embed(side.expand(-1, 2)), offset[..., None]], dim=2)  # (B, 2, 3)
         grid = F.affine_grid(affine, list(x.shape), align_corners=False)
@@ -126,7 +127,7 @@ class Gain(Augmentation):
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x * uniform(x, self.factor)).clamp(0, 1)
+        return (x * uniform_per_example(x, self.factor)).clamp(0, 1)
 
 
 class Gamma(Augmentation):
@@ -142,7 +143,7 @@ class Gamma(Augmentation):
 
     def forward(self, x: Tensor) -> Tensor:
         logs = torch.tensor(self.power).log().tolist()
-        return x ** uniform(x, logs).exp()
+        return x ** uniform_per_example(x, logs).exp()
 
 
 class Augment(nn.Sequential):
@@ -164,9 +165,3 @@ class Augment(nn.Sequential):
 def coin(x: Tensor, probability: float = 0.5) -> Tensor:
     """For each image whether it is changed, (B, 1, 1, 1)."""
     return torch.rand(len(x), 1, 1, 1, device=x.device) < probability
-
-
-def uniform(x: Tensor, bounds: list[float]) -> Tensor:
-    """A number for each image, (B, 1, 1, 1)."""
-    lo, hi = bounds
-    return torch.empty(len(x), 1, 1, 1, device=x.device, dtype=x.dtype).uniform_(lo, hi)

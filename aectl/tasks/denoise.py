@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from aectl.rng import uniform_per_example
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
@@ -47,10 +48,7 @@ class Denoise(Denoiser):
         return noisy.clamp(0, 1) if self.clip else noisy
 
     def _sigmas(self, x: Tensor) -> Tensor | float:
-        if not isinstance(self.sigma, list):
-            return self.sigma
-        lo, hi = self.sigma
-        return torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device).uniform_(lo, hi)  # (B, 1, 1, 1)
+        return uniform_per_example(x, self.sigma) if isinstance(self.sigma, list) else self.sigma
 
 
 class DenoiseSaltPepper(Denoiser):
