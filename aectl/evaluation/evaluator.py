@@ -13,6 +13,7 @@ from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow
 from aectl.evaluation.cache import Cache
 from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
 from aectl.evaluation.example_figure import draw_examples
+from aectl.evaluation.lesson_loss import find_lesson_loss
 from aectl.evaluation.log_likelihood import LogLikelihood, estimate
 from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import NotApplicable, Report
@@ -20,7 +21,7 @@ from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.evaluation.scores import Scores, score_model
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome, suggest_improvement
 from aectl.inference.trained_run import TrainedRun
-from aectl.models.capabilities import HasKL, HasLatent
+from aectl.models.capabilities import HasKL, HasLatent, kl_weight
 from aectl.runs.run import Run, num_parameters
 from aectl.types import NonNegativeInt, PositiveInt
 
@@ -90,6 +91,8 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
         protocol=describe_protocol(trained, trained_on, options.split, batches, options.slow_images),
         versions=library_versions(),
         terms=terms,
+        beta=kl_weight(trained.model),
+        lesson=find_lesson_loss(run, trained.model, terms["loss"]),
         example_scores=scores,
         baselines=rows,
         verdict=judge(trained, trained_on, scores, best) if best else None,

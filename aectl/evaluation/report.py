@@ -5,6 +5,7 @@ from typing import Any
 
 from aectl.evaluation.baseline_comparison import BaselineRow
 from aectl.evaluation.embeddings import Embeddings
+from aectl.evaluation.lesson_loss import LessonLoss
 from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, Scores, mean_scores
@@ -41,6 +42,8 @@ class Report:
         protocol: what was measured, and how.
         versions: of aectl, Python and the libraries.
         terms: the loss and its terms, means in nats per example.
+        beta: the weight of the KL in the loss.
+        lesson: the loss in the unit of the lesson, of a run of one of its presets.
         example_scores: for each metric the score of every example.
         baselines: the classical baselines on the same examples.
         verdict: the comparison with the best baseline.
@@ -61,6 +64,8 @@ class Report:
     protocol: dict[str, Any]
     versions: dict[str, str]
     terms: dict[str, float]
+    beta: float
+    lesson: LessonLoss | None
     example_scores: Scores
     baselines: list[BaselineRow]
     verdict: Verdict | None
@@ -78,6 +83,7 @@ class Report:
         return {
             **{name: getattr(self, name) for name in PLAIN_FIELDS},
             "terms": self.terms,
+            **({"lesson": asdict(self.lesson)} if self.lesson else {}),
             "scores": {name: asdict(mean) for name, mean in self.scores.items()},
             "baselines": {row.baseline.name: row.to_dict(self.example_scores) for row in self.baselines},
             **({"verdict": asdict(self.verdict)} if self.verdict else {}),

@@ -6,6 +6,7 @@ from aectl.evaluation.baseline_comparison import BaselineRow
 from aectl.evaluation.cross_table import CrossTable
 from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood
+from aectl.evaluation.loss_terms import explain_negative, format_loss
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, mean_scores
@@ -26,7 +27,7 @@ SAMPLE_ROWS = {
 def print_report(report: Report, full: bool = False) -> None:
     """Prints the scores with the baselines and the verdict; of each other section a line, or all of it."""
     print_table(comparison_table(report))
-    print_line(" · ".join(f"{name} {value:.3f}" for name, value in report.terms.items()) + " nats")
+    print_line(f"{format_loss(report.terms, report.beta, '.3f')} nats{explain_negative(report.terms)}")
     if report.verdict:
         print_line(report.verdict.sentence, COLOURS[report.verdict.outcome])
     sections = {"latents": report.embeddings, "likelihood": report.likelihood, "samples": report.samples}
@@ -39,6 +40,8 @@ def print_report(report: Report, full: bool = False) -> None:
             print_likelihood(section, report.modality.name, full)
         elif section:
             print_samples(section, report.modality.name, full)
+    if report.lesson:
+        print_line(str(report.lesson))
 
 
 def print_cross_table(table: CrossTable) -> None:

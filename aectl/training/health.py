@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aectl.errors import notify
 from aectl.evaluation.active_units import unit_variances
+from aectl.evaluation.loss_terms import NEGATIVE
 from aectl.evaluation.verdict import suggest_improvement
 from aectl.modalities import Images, modality_for
 from aectl.models.capabilities import HasBeta, HasLatent, HasPrior
@@ -69,6 +70,9 @@ class HealthCheck(Callback):
             self._report(trainer, "gain", no_gain(float(gain), advice))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        nll = trainer.callback_metrics.get("train/nll")
+        if nll is not None and nll < 0:
+            self._tell(trainer, "negative", f"the loss may fall below 0: {NEGATIVE}")
         for player in sorted(cast(System, pl_module).model.discriminators):
             loss = trainer.callback_metrics[f"train/{player}/loss"]
             self._report(trainer, player, saturated_discriminator(player, float(loss)))
@@ -96,7 +100,12 @@ class HealthCheck(Callback):
 
     def _report(self, trainer: Trainer, name: str, line: str | None) -> None:
         self.in_a_row[name] = self.in_a_row[name] + 1 if line else 0
-        if line and self.in_a_row[name] >= self.patience and name not in self.said:
+        if line and self.in_a_row[name] >= self.patience:
+            self._tell(trainer, name, line)
+
+    def _tell(self, trainer: Trainer, name: str, line: str) -> None:
+        """Prints a line, once."""
+        if name not in self.said:
             self.said.add(name)
             notify(f"epoch {trainer.current_epoch + 1}: {line}")
 

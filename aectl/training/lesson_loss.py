@@ -1,10 +1,10 @@
 """The loss in the units of the lesson, for comparison with its numbers."""
 
-import math
 from typing import cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from aectl.evaluation.lesson_loss import TERM, lesson_units
 from aectl.models.ae import AE
 from aectl.training.system import System
 
@@ -20,17 +20,17 @@ class LessonLoss(Callback):
 
     Arguments:
         per_pixel: divide by the elements of the target.
+        reference: the number of the lesson's own model on the test split of MNIST, which `train` and `eval` print
+            beside that of the run; None if there is none.
     """
 
-    def __init__(self, per_pixel: bool) -> None:
+    def __init__(self, per_pixel: bool, reference: float | None = None) -> None:
         self.per_pixel = per_pixel
+        self.reference = reference
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         system = cast(System, pl_module)
         model = cast(AE, system.model)
-        system.derived_terms.append(lambda means: {"lesson": self.in_lesson_units(means["loss"], model)})
-
-    def in_lesson_units(self, loss: float, model: AE) -> float:
-        """A loss in nats per example as the lesson prints it."""
-        size = math.prod(model.shape)
-        return (loss - model.likelihood.nll_floor(model.shape)) / (size if self.per_pixel else 1)
+        system.derived_terms.append(
+            lambda means: {TERM: lesson_units(means["loss"], model.likelihood, model.shape, self.per_pixel)}
+        )

@@ -10,20 +10,24 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
+from aectl.evaluation.loss_terms import format_loss
 from aectl.modalities import modality_for
+from aectl.models.capabilities import kl_weight
+from aectl.training.system import System
 
 REFRESH_SECONDS = 0.2
 PLAIN_SECONDS = 10.0
-WIDE = 100
-"""Columns of a terminal that has room for losses, PSNR and speed; a narrower one goes without the speed."""
+SHORTEST_BAR = 10
+LONGEST_SPEED = 15
+"""Columns of a terminal that the bar and the speed are given, so that what fits does not change with every number."""
 
 
 class ProgressBar(Callback):
     """A bar over the whole run in a terminal, a plain line every ten seconds elsewhere.
 
-    The losses are read from the device when the bar is redrawn, a few times a second, not in every step. Under
-    `trainer.max_time`, which counts from when the program starts, the rest of the bar fills by whichever is used up
-    first, the batches or the time.
+    The losses and their terms are read from the device when the bar is redrawn, a few times a second, not in every
+    step. Under `trainer.max_time`, which counts from when the program starts, the rest of the bar fills by whichever is
+    used up first, the batches or the time.
     """
 
     def __init__(self) -> None:
@@ -39,6 +43,8 @@ class ProgressBar(Callback):
             refresh_per_second=1 / REFRESH_SECONDS,
         )
         self.losses: dict[str, float] = {}
+        self.terms: tuple[str, ...] = ()
+        self.beta = 1.0
         self.unit = "examples"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,6 +55,7 @@ class ProgressBar(Callback):
         self.line = self.bar.add_task(
             "", total=self.total, completed=self.first, epoch="", scores="", speed="", left=""
         )
+        self.beta = kl_weight(cast(System, pl_module).model)
         self.bar.start()
         self.drawn = time.monotonic()
 
@@ -61,6 +68,8 @@ class ProgressBar(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         now = time.monotonic()
+        losses = current_losses(pl_module, outputs)
+        self.terms = tuple(losses)
         self.examples += len(batch["x"])
         self.unit = modality_for(batch["x"].shape[1:]).name
         self.seconds += now - self.last
@@ -68,14 +77,14 @@ class ProgressBar(Callback):
         self.completed = trainer.current_epoch * self.batches + batch_idx + 1
         if now - self.drawn >= (REFRESH_SECONDS if self.console.is_terminal else PLAIN_SECONDS):
             self.drawn = now
-            self.losses = {name: float(loss) for name, loss in cast(dict[str, Tensor], outputs).items()}
+            self.losses = {name: float(loss) for name, loss in losses.items()}
             self._draw(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.last = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.losses = mean_losses(trainer) or self.losses
+        self.losses = mean_losses(trainer, self.terms) or self.losses
         self._draw(trainer)
         self.bar.stop()
 
@@ -84,18 +93,19 @@ class ProgressBar(Callback):
 
     def _draw(self, trainer: Trainer) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        losses = {**self.losses, **({"val": metrics["val/loss"]} if "val/loss" in metrics else {})}
-        gain = format_gain(metrics)
-        scores = "  ".join([*(f"{name} {loss:.4g}" for name, loss in losses.items()), *gain])
+        beside = [*([f"val {metrics['val/loss']:.4g}"] if "val/loss" in metrics else []), *format_gain(metrics)]
+        whole, short = ("  ".join([text, *beside]) for text in format_losses(self.losses, self.beta))
         epoch = self._format_epoch()
         speed = f"{self.examples / max(self.seconds, 1e-9):,.0f} {self.unit}/s"
         shown = max(self.completed, self.first + (self.total - self.first) * self._used_time())
-        has_room = self.console.width >= WIDE or not gain
-        self.bar.update(self.line, completed=shown, epoch=epoch, scores=scores, speed=speed if has_room else "")
+        choices = ((whole, speed), (whole, ""), (short, speed))
+        fitting = (each for each in choices if fits(self.console.width, epoch, *each))
+        scores, if_room = next(fitting, (short, ""))
+        self.bar.update(self.line, completed=shown, epoch=epoch, scores=scores, speed=if_room)
         left = self._seconds_left()
         self.bar.update(self.line, left=format_clock(left))
         if not self.console.is_terminal:
-            text = f"epoch {epoch}  {scores}  {speed}" + ("" if left is None else f"  {left:.0f} s left")
+            text = f"epoch {epoch}  {whole}  {speed}" + ("" if left is None else f"  {left:.0f} s left")
             self.console.print(text, highlight=False, soft_wrap=True)
 
     def _used_time(self) -> float:
@@ -119,6 +129,26 @@ class ProgressBar(Callback):
         return f"{running}/{last}"
 
 
+def current_losses(pl_module: LightningModule, outputs: Any) -> dict[str, Tensor]:
+    """The loss and its terms in this step; of several players the loss of each."""
+    losses, step = cast(dict[str, Tensor], outputs), cast(System, pl_module).current
+    return step.terms if step and "loss" in losses else losses
+
+
+def format_losses(losses: dict[str, float], beta: float) -> tuple[str, str]:
+    """The losses in words, with the terms of the loss and without."""
+    if "loss" not in losses:
+        every = "  ".join(f"{player} {loss:.4g}" for player, loss in losses.items())
+        return every, every
+    return format_loss(losses, beta), format_loss({"loss": losses["loss"]})
+
+
+def fits(width: int, epoch: str, scores: str, speed: str) -> bool:
+    """Whether a line of this width has room for it all, and for a bar and the time left."""
+    of_speed = max(LONGEST_SPEED, len(speed)) if speed else 0
+    return len(f"epoch {epoch} 100%  {scores}  00:00 ") + of_speed + SHORTEST_BAR <= width
+
+
 def format_gain(metrics: dict[str, float]) -> list[str]:
     """The PSNR of a restoring task and its gain over the untouched input, once they are known."""
     if "val/psnr_gain" not in metrics:
@@ -135,7 +165,9 @@ def format_clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
-def mean_losses(trainer: Trainer) -> dict[str, float]:
-    """The mean loss of the last epoch as `loss`, or that of each player by name."""
-    metrics = {tuple(name.split("/")): float(value) for name, value in trainer.callback_metrics.items()}
-    return {path[1]: value for path, value in metrics.items() if path[0] == "train" and path[-1] == "loss"}
+def mean_losses(trainer: Trainer, terms: tuple[str, ...]) -> dict[str, float]:
+    """The means of the last epoch: of the loss and these terms of it, or of the loss of each player by name."""
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
+    if "train/loss" in metrics:
+        return {term: metrics[f"train/{term}"] for term in ("loss", *terms) if f"train/{term}" in metrics}
+    return {name.split("/")[1]: loss for name, loss in metrics.items() if name.endswith("/loss")}

@@ -68,8 +68,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
-    """The validation loss and scores of the best epoch; empty before the first validation.
+def best_row(path: Path, monitor: str, best: float) -> dict[str, float]:
+    """All metrics of the best epoch; empty before the first validation.
 
     Arguments:
         path: `metrics.csv`.
@@ -77,7 +77,12 @@ def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
         best: its value in that epoch.
     """
     rows = ({name: float(value) for name, value in row.items() if value} for row in read_rows(path))
-    row = next((row for row in rows if row.get(monitor) == best), {})
+    return next((row for row in rows if row.get(monitor) == best), {})
+
+
+def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
+    """The validation loss and scores of the best epoch, as `best_row` finds it."""
+    row = best_row(path, monitor, best)
     return {name: row[name] for name in (monitor, *(f"val/{score}" for score in SCORES)) if name in row}
 
 

@@ -80,7 +80,7 @@ class TestFullReport:
     def test_verdict_and_terms_match_metrics_json(self, evaluated: Evaluated) -> None:
         verdict, terms = evaluated.report["verdict"], evaluated.report["terms"]
         assert f"\n{verdict['sentence']}\n" in evaluated.out
-        assert " · ".join(f"{name} {value:.3f}" for name, value in terms.items()) + " nats" in evaluated.out
+        assert f"\nloss {terms['loss']:.3f} = nll {terms['nll']:.3f} + kl {terms['kl']:.3f} nats\n" in evaluated.out
         leads = {name: found["model_leads_by_db"] for name, found in evaluated.report["baselines"].items()}
         assert verdict["best_baseline"] == min(leads, key=lambda name: leads[name]["mean"])
         assert verdict["lead_db"] == leads[verdict["best_baseline"]]

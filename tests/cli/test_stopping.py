@@ -139,7 +139,7 @@ def test_validation_that_a_time_limit_triggers_counts_for_the_best_checkpoint(
     assert stored_epoch("run") == 2
     assert stored_epoch("run", "best_whole_epoch") == 1
     assert summary("run")["best"] == summary("run")["metrics"]["val/loss"] == partial
-    assert f"best val/loss {partial:.4g} nats" in result.out
+    assert f"best val/loss {partial:.4g} = nll " in result.out
 
 
 def test_partial_epoch_that_is_no_better_leaves_the_best_checkpoint(

@@ -264,6 +264,15 @@ def test_denoiser_that_does_not_beat_its_input_is_reported_once(
     assert words not in capsys.readouterr().err
 
 
+def test_first_negative_loss_is_explained_once(capsys: pytest.CaptureFixture[str]) -> None:
+    check, system = HealthCheck(patience=3, n=64), SimpleNamespace(model=thawed(linear_ae(SHAPE, 5)))
+    for epoch, nll in enumerate((2.0, -1.0, -2.0)):
+        trainer = SimpleNamespace(callback_metrics={"train/nll": torch.tensor(nll)}, current_epoch=epoch)
+        check.on_train_epoch_end(cast(Trainer, trainer), cast(Any, system))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("aectl train: epoch 2: the loss may fall below 0: nll is minus a log density")
+
+
 class TestDeadWeights:
     """Weights that no gradient reaches."""
 

@@ -35,6 +35,8 @@ class Learner(LightningModule):
         self.clock = clock
         self.weight = torch.nn.Parameter(torch.zeros(()))
         self.num_batches = 0
+        self.model: SimpleNamespace | None = None
+        self.current: SimpleNamespace | None = None
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         self.clock.now += 4.0
@@ -244,6 +246,41 @@ def test_narrow_terminal_shows_psnr_and_time_left_whole(width: int, monkeypatch:
     assert "100%  loss 8  val 7.5  psnr 23.4 dB (+7.5) " in last
     assert last.endswith(" 00:00")
     assert ("images/s" in last) == (width >= 100)
+
+
+class TwoParts(Learner):
+    """A VAE whose KL has the weight 10."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.model = SimpleNamespace(beta=10.0)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        loss = super().training_step(batch, batch_idx)
+        terms = {"nll": loss.detach() - 0.5, "kl": torch.tensor(0.05)}
+        self.log_dict({f"train/{name}": term for name, term in terms.items()}, on_step=False, on_epoch=True)
+        self.current = SimpleNamespace(terms={"loss": loss.detach(), **terms})
+        return loss
+
+
+def test_terms_of_the_loss_are_shown_with_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(monkeypatch, terminal=False)
+    screen.watch(TwoParts)
+    first, *_, last = screen.getvalue().splitlines()
+    assert "  loss 3 = nll 2.5 + 10 x kl 0.05  " in first
+    assert "  loss 8 = nll 7.5 + 10 x kl 0.05  val 7.5  " in last  # the means of the epoch
+
+
+@pytest.mark.parametrize(("width", "terms", "speed"), [(120, True, True), (80, True, False), (60, False, False)])
+def test_narrow_terminal_goes_without_speed_and_then_without_terms(
+    width: int, terms: bool, speed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen(monkeypatch, terminal=True, width=width)
+    screen.watch(TwoParts)
+    last = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", screen.getvalue()).splitlines()[-1].split("\r")[-1].rstrip()
+    assert ("loss 8 = nll 7.5 + 10 x kl 0.05  val 7.5 " in last, "images/s" in last) == (terms, speed)
+    assert "loss 8" in last
+    assert last.endswith(" 00:00")
 
 
 def test_long_plain_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from aectl.cli.hydra_internals import known_choices
 from aectl.cli.restoration_gain import gain_line
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
-from aectl.models.capabilities import HasLatent, IsConditional
+from aectl.models.capabilities import HasLatent, IsConditional, kl_weight
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import PARTS
 from aectl.training.experiment import Experiment
@@ -83,4 +83,19 @@ def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
     label = {"sample": " label=0"} if isinstance(experiment.model, IsConditional) else {}
     commands = [*(f"aectl {verb} {run.folder}{label.get(verb, '')}" for verb in verbs), *filter(None, to_view)]
     lines = "\n".join(f"  {command}" for command in commands)
-    return f"best val/loss {best:.4g} nats · {run.folder}/\n{gain_line(run)}next:\n{lines}"
+    return f"{loss_lines(run, best, experiment)}{gain_line(run)}next:\n{lines}"
+
+
+def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
+    """The loss of the best epoch with its terms, and in the unit of the lesson for one of its presets."""
+    from aectl.evaluation.lesson_loss import TERM, LessonLoss, reference_loss
+    from aectl.evaluation.loss_terms import format_loss
+    from aectl.training.records import best_row
+    from aectl.training.validation_metrics import SCORES
+
+    row = best_row(run.metrics, "val/loss", best)
+    terms = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
+    lesson = terms.pop(TERM, None)
+    terms = {"loss": best} | {name: value for name, value in terms.items() if name not in SCORES}
+    said = f"{format_loss(terms, kl_weight(experiment.model), name='best val/loss')} nats · {run.folder}/\n"
+    return said if lesson is None else f"{said}{LessonLoss(lesson, reference_loss(run))}\n"
