@@ -9,6 +9,7 @@ from typing import get_type_hints
 from aectl.config import check
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
+from aectl.evaluation.advice import circumstances, suggest_improvement
 from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
 from aectl.evaluation.cache import Cache
 from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
@@ -19,7 +20,7 @@ from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.evaluation.scores import Scores, score_model
-from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome, suggest_improvement
+from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import HasKL, HasLatent, kl_weight
 from aectl.runs.run import Run, num_parameters
@@ -68,7 +69,7 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
             and samples are then not compared.
     """
     options = options or EvalOptions()
-    trained_on = (train_run or trained.run).cfg.names.dataset
+    trained_on = trained.run.original.names.dataset
     cache = Cache(Path(options.cache).expanduser())
     batches = Batches(trained.run.data.split(options.split), options.batch_size, shuffle=False)
     terms, scores = score_model(trained, batches)
@@ -95,7 +96,7 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
         lesson=find_lesson_loss(run, trained.model, terms["loss"]),
         example_scores=scores,
         baselines=rows,
-        verdict=judge(trained, trained_on, scores, best) if best else None,
+        verdict=judge(trained, scores, best) if best else None,
         embeddings=embeddings_section(trained, options, cache) if options.embeddings else None,
         likelihood=likelihood_section(trained, options, batches) if options.importance_samples else None,
         samples=samples_section(trained, options) if options.samples and not train_run else None,
@@ -103,10 +104,10 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
     )
 
 
-def judge(trained: TrainedRun, trained_on: str, scores: Scores, best: BaselineRow) -> Verdict:
-    gain, name, run = best.margin(scores), best.baseline.name, trained.run
+def judge(trained: TrainedRun, scores: Scores, best: BaselineRow) -> Verdict:
+    gain, name = best.margin(scores), best.baseline.name
     assert gain is not None
-    advice = suggest_improvement(trained.model, run.task.restores, trained_on, run.cfg.names.dataset)
+    advice = suggest_improvement(trained.model, circumstances(trained.run, best.baseline))
     sentence = describe_outcome(gain, f"{best.n:,} {trained.modality.name}", name, advice)
     return Verdict(name, decide_outcome(gain), gain, sentence)
 

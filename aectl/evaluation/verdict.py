@@ -1,12 +1,9 @@
-"""Whether a model beats the best baseline, and what to try if it does not."""
+"""Whether a model beats the best baseline."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from aectl.evaluation.scores import MeanCI
-from aectl.models.base import Autoencoder
-from aectl.models.capabilities import HasLatent
 
 Outcome = Literal["beats", "ties", "loses"]
 
@@ -37,19 +34,3 @@ def describe_outcome(gain: MeanCI, examples: str, baseline: str, advice: str) ->
     if outcome == "ties":
         return f"The model ties with the best baseline, {baseline}: {gain.mean:+.2f} dB ({interval}). {advice}"
     return f"The model loses to the best baseline, {baseline}, by {-gain.mean:.2f} dB ({interval}). {advice}"
-
-
-def suggest_improvement(model: Autoencoder, restores: bool, trained_on: str, tested_on: str) -> str:
-    if trained_on != tested_on:
-        return f"It was trained only on {trained_on}: to do better here, train on this data set (dataset={tested_on})."
-    longer = "train for longer (trainer.max_epochs=), or make the net larger"
-    if not (restores and len(model.shape) == 3 and isinstance(model, HasLatent)):
-        return f"Try to {longer}."
-    if len(model.latent_shape) == 1:
-        return (
-            "A single code vector for the whole image loses the detail that restoring needs: try net=residual, which "
-            "has a latent for each cell of pixels."
-        )
-    if model.latent_size < math.prod(model.input_shape):
-        return f"Restoring through a bottleneck loses detail: raise model.latent_dim, or {longer}."
-    return f"Try to {longer}."

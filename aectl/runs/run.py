@@ -35,12 +35,14 @@ class Run:
         cfg: the config that it is trained with, resolved.
         checkpoint: the file of its weights.
         contents: what that file held when the run was opened, verified; empty for a run that is being trained.
+        former: the config before `replaced` changed it.
     """
 
     folder: Path
     cfg: DictConfig
     checkpoint: Path
     contents: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    former: DictConfig | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def to_train(cls, folder: Path, cfg: Config) -> "Run":
@@ -71,6 +73,11 @@ class Run:
     @property
     def resume_command(self) -> str:
         return f"aectl train resume={self.folder}"
+
+    @property
+    def original(self) -> DictConfig:
+        """The config that the run was trained with, whatever has been replaced since."""
+        return self.cfg if self.former is None else self.former
 
     @property
     def title(self) -> str:
@@ -113,7 +120,9 @@ class Run:
     def replaced(self, **given: Any) -> "Run":
         """The same run with other nodes in its config, such as another `dataset`."""
         names = {**self.cfg.names, **given.pop("names", {})}
-        return replace(self, cfg=OmegaConf.create({**to_plain(self.cfg), **given, "names": names}))
+        return replace(
+            self, cfg=OmegaConf.create({**to_plain(self.cfg), **given, "names": names}), former=self.original
+        )
 
 
 def instantiate_node(node: DictConfig | dict[str, Any], **given: Any) -> Any:

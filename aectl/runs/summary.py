@@ -1,14 +1,50 @@
-"""What a training left in `summary.json`. The file may be a stranger's, so it may hold anything."""
+"""What a training left in `summary.json` and `metrics.csv`, which may be a stranger's and hold anything."""
 
+import csv
+import io
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from aectl.io.archives import read_text
+
+MAX_BYTES = 10**7
+
+
+class Summary(NamedTuple):
+    """What is known of a training; 0 where nothing is."""
+
+    metrics: dict[str, float]  # of the best epoch, by name
+    epochs: int  # that were trained
+    budget_epochs: int  # that the budget of the data set asks for
+
+
+def read_summary(path: Path) -> Summary:
+    """The content of `summary.json`, without what it lacks or what makes no sense."""
+    try:
+        content: Any = json.loads(read_text(path, MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        content = {}
+    content = content if isinstance(content, dict) else {}
+    metrics = content.get("metrics")
+    numbers = {k: v for k, v in metrics.items() if isinstance(v, float)} if isinstance(metrics, dict) else {}
+    return Summary(numbers, *(count(content.get(key)) for key in ("epochs", "budget_epochs")))
 
 
 def read_metrics(summary: Path) -> dict[str, float]:
     """The metrics of the best epoch by name; empty where the file has none or cannot be read."""
+    return read_summary(summary).metrics
+
+
+def read_losses(metrics: Path) -> list[float]:
+    """The validation loss after each epoch, from `metrics.csv`; empty where it has none or cannot be read."""
     try:
-        content = json.loads(summary.read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    metrics = content.get("metrics") if isinstance(content, dict) else None
-    return {k: v for k, v in metrics.items() if isinstance(v, float)} if isinstance(metrics, dict) else {}
+        rows = csv.DictReader(io.StringIO(read_text(metrics, MAX_BYTES)))
+        return [float(row["val/loss"]) for row in rows if row.get("val/loss")]
+    except (OSError, ValueError, TypeError, csv.Error):
+        return []
+
+
+def count(value: Any) -> int:
+    """A number of epochs, or 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9 else 0

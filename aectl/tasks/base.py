@@ -32,6 +32,10 @@ class Task(nn.Module, ABC):
         """The input as an output that nothing was done to, (B, *input_shape) to (B, *shape); enlarged if need be."""
         return input
 
+    def covers(self, other: "Task") -> bool:
+        """Whether a model that is trained for this task is trained for the other one too."""
+        return self.label == other.label
+
     def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
         """The classical methods to compare a model with on data of `shape`, given the size of its latent."""
         return [Untouched(), LinearMap()]

@@ -47,8 +47,21 @@ class Denoise(Denoiser):
         noisy = x + self.mean + self._sigmas(x) * torch.randn_like(x)
         return noisy.clamp(0, 1) if self.clip else noisy
 
+    def covers(self, other: Task) -> bool:
+        """Also for every noise whose deviations are among those that this one draws from."""
+        if not isinstance(other, Denoise) or (self.mean, self.clip) != (other.mean, other.clip):
+            return False
+        (low, high), (least, most) = (bounds(task.sigma) for task in (self, other))
+        return low <= least and most <= high
+
     def _sigmas(self, x: Tensor) -> Tensor | float:
         return uniform_per_example(x, self.sigma) if isinstance(self.sigma, list) else self.sigma
+
+
+def bounds(sigma: float | list[float]) -> tuple[float, float]:
+    """The smallest and the largest of the deviations that noise is drawn with."""
+    low, *_, high = sigma if isinstance(sigma, list) else (sigma, sigma)
+    return low, high
 
 
 class DenoiseSaltPepper(Denoiser):

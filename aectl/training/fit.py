@@ -160,10 +160,18 @@ class Training:
             "parameters": num_parameters(self.experiment.model),
             "epochs": self.trainer.current_epoch,
             "max_epochs": self.experiment.settings.max_epochs,
+            "budget_epochs": budget_epochs(self.experiment),
             "seconds": 0.0 if status == "running" else round(self.saver.elapsed, 1),
             **more,
         }
         write_json(self.run.summary, summary)
+
+
+def budget_epochs(experiment: Experiment) -> int | None:
+    """The epochs that the budget of the data set asks for, whatever the run is told; None for one of version 0.1."""
+    node = experiment.config.get("budget")
+    data = experiment.data
+    return instantiate_node(node).epochs(data.num_examples("train"), data.source.shape) if node else None
 
 
 def extra_callbacks(run: Run) -> list[Callback]:

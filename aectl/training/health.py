@@ -8,8 +8,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aectl.errors import notify
 from aectl.evaluation.active_units import unit_variances
+from aectl.evaluation.advice import Circumstances, suggest_improvement
 from aectl.evaluation.loss_terms import NEGATIVE
-from aectl.evaluation.verdict import suggest_improvement
 from aectl.modalities import Images, modality_for
 from aectl.models.capabilities import HasBeta, HasLatent, HasPrior
 from aectl.rng import seeded_rng
@@ -66,7 +66,7 @@ class HealthCheck(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         gain = trainer.callback_metrics.get("val/psnr_gain")
         if gain is not None and not trainer.sanity_checking:
-            advice = suggest_improvement(cast(System, pl_module).model, restores=True, trained_on="", tested_on="")
+            advice = suggest_improvement(cast(System, pl_module).model, Circumstances(restores=True))
             self._report(trainer, "gain", no_gain(float(gain), advice))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -9,11 +9,9 @@ from scipy import stats
 
 from aectl.evaluation.example_figure import MOST, choose_examples, error_map
 from aectl.evaluation.scores import MeanCI, concatenate_scores, mean_ci, mean_scores, score_batch
-from aectl.evaluation.verdict import decide_outcome, describe_outcome, suggest_improvement
+from aectl.evaluation.verdict import decide_outcome, describe_outcome
 from aectl.modalities import Images
 from aectl.modalities.image_metrics import mse, psnr, ssim
-from aectl.models.base import Autoencoder
-from tests.models.test_contract import composed, opened
 
 IMAGES = Images((3, 12, 14))
 GAINS = [MeanCI(0.5, 0.1, 0.9), MeanCI(0.5, -0.1, 1.1), MeanCI(-0.5, -0.9, -0.1)]
@@ -108,39 +106,6 @@ def test_the_sentence_has_the_gain_its_interval_and_advice_unless_the_model_won(
         "The model loses to the best baseline, median, by 0.50 dB "
         "(95 % interval -0.90 to -0.10, paired over 1,234 images). Try it.",
     ]
-
-
-def built(*overrides: str) -> Autoencoder:
-    return opened(composed("task=denoise", *overrides)).build()
-
-
-VECTOR, REDNET = ("model=ae", "net.latent=vector"), ("model=rednet",)
-NARROW, GRID = ("model=vae", "net=conv", "net.latent=grid", "model.latent_dim=4"), ("model=vae",)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "restores", "advised", "never"),
-    [
-        (VECTOR, True, ["net=residual"], ["max_epochs"]),
-        (NARROW, True, ["model.latent_dim", "trainer.max_epochs="], ["net=residual"]),
-        (GRID, True, ["trainer.max_epochs=", "larger"], ["latent_dim", "net=residual"]),
-        (REDNET, True, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),
-        (VECTOR, False, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),
-        (GRID, False, ["trainer.max_epochs=", "larger"], ["rednet", "net.latent"]),
-    ],
-)
-def test_the_advice_depends_on_the_model(
-    overrides: tuple[str, ...], restores: bool, advised: list[str], never: list[str]
-) -> None:
-    said = suggest_improvement(built(*overrides), restores, "digits", "digits")
-    assert all(words in said for words in advised), said
-    assert not any(words in said for words in never), said
-
-
-@pytest.mark.parametrize("overrides", [VECTOR, REDNET])
-def test_a_model_trained_on_another_data_set_is_advised_to_train_on_this_one(overrides: tuple[str, ...]) -> None:
-    said = suggest_improvement(built(*overrides), True, "mnist", "kmnist")
-    assert said == "It was trained only on mnist: to do better here, train on this data set (dataset=kmnist)."
 
 
 @pytest.mark.parametrize("each", [1, 2, 4, 7])
