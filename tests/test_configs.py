@@ -34,6 +34,7 @@ OF_OLDER_RUNS = {
     ("TrainerConfig", "compile"): False,
     ("TrainerConfig", "channels_last"): False,
     ("TrainerConfig", "on_nonfinite"): "stop",
+    ("TrainerConfig", "threads"): "auto",
 }
 """Defaults for runs whose config was written before the key existed. No other constructor has a default."""
 

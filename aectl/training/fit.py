@@ -26,6 +26,7 @@ from aectl.training.progress import ProgressBar
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
 from aectl.training.resume import ResumableBatches, ResumePoint, clean_up, find_resume_point, format_position
 from aectl.training.system import System
+from aectl.training.threads import busy_cores, torch_threads
 from aectl.training.torch_internals import keep_new_memory_unfilled
 from aectl.training.tracking import logger_of, start_trackers
 
@@ -103,6 +104,7 @@ class Training:
                 history,
                 Hyperparameters(hyperparameters(to_plain(run.cfg)), self.best, run.metrics),
                 ProgressBar(),
+                *busy_cores(settings, num_players=len(experiment.model.players)),
                 *extra_callbacks(run),
                 self.saver,
             ],
@@ -137,7 +139,8 @@ class Training:
         val = self.experiment.data.batches("val").on(self.device)
         set_rng_state(self.experiment.rng_state)
         try:
-            self.trainer.fit(build_system(self.experiment), self.batches, val, ckpt_path=point and point.path)
+            with torch_threads(self.experiment.settings.threads):
+                self.trainer.fit(build_system(self.experiment), self.batches, val, ckpt_path=point and point.path)
             self.best.require_best()
         except TrainingStopped:
             return "interrupted"

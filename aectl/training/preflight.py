@@ -50,7 +50,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
         {name: instantiate_node(node) for name, node in config.get("augment", {}).items()}, data.source.shape
     )
     data.source.prepare()
-    settings = with_epochs(config, settings, data)
+    settings = resolve_settings(config, settings, data)
     seed_everything(config.seed)
     model = instantiate_node(config.model)
     rng_state = get_rng_state()
@@ -59,12 +59,18 @@ def preflight(config: Config, folder: Path) -> Experiment:
     return Experiment(config, data, augment, task, model, optimizers, settings, trackers, rng_state)
 
 
-def with_epochs(config: Config, settings: TrainerConfig, data: Data) -> TrainerConfig:
-    """The settings with the epochs of the budget, unless they have some; the config gets them too."""
+def resolve_settings(config: Config, settings: TrainerConfig, data: Data) -> TrainerConfig:
+    """The settings with the epochs of the budget and torch's number of threads where they leave these open.
+
+    The config gets them too: a run stores what it was trained with.
+    """
     if settings.max_epochs is None:
         budget = instantiate_node(config.budget)
         config.trainer.max_epochs = budget.epochs(data.num_examples("train"), data.source.shape)
-    return replace(settings, max_epochs=config.trainer.max_epochs)
+    if settings.threads == "auto" and settings.device().type == "cpu":
+        config.trainer.threads = torch.get_num_threads()
+    threads = config.trainer.get("threads", settings.threads)
+    return replace(settings, max_epochs=config.trainer.max_epochs, threads=threads)
 
 
 def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, MakeOptimizer]:

@@ -125,7 +125,7 @@ class System(QuickModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         """The loss, for Lightning to step by; of several players, who have stepped here, the loss of each."""
-        example = self.task(**{**batch, "x": self.augment(batch["x"])})
+        example = self.pose(batch)
         if self.automatic_optimization:
             return self._loss(example, "autoencoder")
         optimizers = cast(list[LightningOptimizer], self.optimizers())
@@ -143,6 +143,10 @@ class System(QuickModule):
             self.untoggle_optimizer(optimizer)
             losses[player] = loss.detach()
         return losses
+
+    def pose(self, batch: Batch) -> Example:
+        """A training batch, augmented, as the task poses it."""
+        return self.task(**{**batch, "x": self.augment(batch["x"])})
 
     def _loss(self, example: Example, player: str, prefix: str = "") -> Tensor:
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss

@@ -23,7 +23,7 @@ def check_duration(text: str) -> str:
 
 Duration = Annotated[str, AfterValidator(check_duration)]
 OnNonFinite = Literal["stop", "skip", "rollback"]
-NOT_LIGHTNINGS = ("gradient_clip_val", "compile", "channels_last", "on_nonfinite")
+NOT_LIGHTNINGS = ("gradient_clip_val", "compile", "channels_last", "on_nonfinite", "threads")
 """The keys that are not passed on to Lightning: `System` and callbacks do what they say."""
 
 
@@ -52,6 +52,8 @@ class TrainerConfig:
         detect_anomaly: name the operation that produces a NaN; slow.
         on_nonfinite: what to do if a loss or a gradient is not finite, which never reaches the weights: `stop`; `skip`
             the step; `rollback` to the weights of the best validation, with half the learning rate.
+        threads: of the CPU, which decides how sums are rounded; `auto`: as many as torch takes here, which the run
+            stores.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
@@ -71,6 +73,7 @@ class TrainerConfig:
     compile: bool = False
     channels_last: bool = False
     on_nonfinite: OnNonFinite = "stop"
+    threads: PositiveInt | Literal["auto"] = "auto"
 
     def device(self) -> "torch.device":
         """The device to train on.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.benchmarks.busy import on_threads
 from tests.benchmarks.peers import Peer, hand_written, pythae, usual
 from tests.benchmarks.quality import to_quality
 from tests.benchmarks.scale import again, flat, mapped, resident
@@ -34,6 +35,8 @@ ALL: dict[str, Callable[[Path], Row]] = {
     "conv-fast-hand": partial(training, [*CONV, FAST], hand_written, "conv VAE, trainer=fast, 25 steps", HAND, 1.6),
     "conv-pythae": partial(training, CONV, pythae, "conv VAE, 25 steps", PYTHAE, 1.0),
     "conv-fast-pythae": partial(training, [*CONV, FAST], pythae, "conv VAE, trainer=fast, 25 steps", PYTHAE, 1.6),
+    "threads-alone": partial(on_threads, busy=False, at_least=0.95),
+    "threads-busy": partial(on_threads, busy=True, at_least=1.7),
     "eval": evaluation,
     "sample": sampling,
     "quality": to_quality,

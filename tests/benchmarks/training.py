@@ -15,6 +15,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from aectl.cli.main import main
 from aectl.training import fit
 from aectl.training.progress import ProgressBar
+from aectl.training.threads import torch_threads
 from tests.benchmarks.peers import Peer
 
 WARM = 20
@@ -31,6 +32,7 @@ class Turns(Callback):
         self.block = block
         self.done = 0
         self.pairs: list[tuple[float, float]] = []
+        self.threads = torch.get_num_threads()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         model = copy.deepcopy(pl_module.model).to(memory_format=torch.contiguous_format)
@@ -45,7 +47,7 @@ class Turns(Callback):
             return
         if past:
             ours = time.perf_counter() - self.begun
-            with Paused(trainer):
+            with Paused(trainer), torch_threads(self.threads):
                 self.pairs.append((ours, self.peer(self.block)))
         trainer.should_stop = len(self.pairs) == PAIRS
         self.begun = time.perf_counter()
