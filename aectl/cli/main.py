@@ -43,6 +43,7 @@ FLAGS_WITH_VALUE = {  # each with the values that it takes; none listed means an
     **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
     **dict.fromkeys(("--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"), ()),
 }
+PATHS = ("input", "output", "reference", "latents", "dataset.root", "dataset.path")  # whose values may have any signs
 REPLACEABLE = ("dataset", "task")  # the groups that `aectl eval` may replace; a trained run keeps the others
 
 
@@ -106,6 +107,8 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
     flags, runs, overrides = sort_arguments(verb, arguments)
     if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
         flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
+    if not {"-m", "--multirun"} & {*flags}:
+        overrides = [quote_path(override) for override in overrides]
     if any(word.startswith("resume='") for word in overrides):
         from aectl.cli.resume import stored_overrides
 
@@ -174,6 +177,13 @@ def quote(path: str) -> str:
         return path
     escaped = path.replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def quote_path(override: str) -> str:
+    """An override of a key of `PATHS` in quotes if its value has signs with a meaning in Hydra's grammar."""
+    key, _, value = override.partition("=")
+    plain = re.fullmatch(r"[\w./~:%@-]*", value) or value.startswith(("'", '"', "$"))
+    return override if key not in PATHS or plain else f"{key}={quote(value)}"
 
 
 def complete(arguments: list[str]) -> None:

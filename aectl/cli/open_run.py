@@ -11,6 +11,7 @@ from typing import TypeVar
 from omegaconf import DictConfig
 
 from aectl import runs
+from aectl.cli.write_errors import user_error_on_write
 from aectl.config import check, to_plain
 from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
@@ -45,7 +46,9 @@ def run_command(command: Callable[..., T]) -> Callable[[DictConfig], T]:
         arguments = {name: config.get(name) for name in names}
         for name, group in groups.items():
             arguments[name] = group(**{field.name: config[field.name] for field in dataclasses.fields(group)})
-        return command(trained, **arguments)
+        output = config.get("output")
+        with user_error_on_write(f"output={output}" if output else str(run.folder)):
+            return command(trained, **arguments)
 
     return main
 

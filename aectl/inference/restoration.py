@@ -19,7 +19,12 @@ LARGEST_WHOLE = 1_500_000  # the most pixels that a model that takes any size is
 USUAL_TILE = 512
 OVERLAP = 32  # pixels that tiles share: more than the receptive field of a net of usual depth reaches
 
+Advance = Callable[[float], None]
 Apply = Callable[[np.ndarray], np.ndarray]  # (1, C, h, w) float32 in [0, 1] to (1, C', scale * h, scale * w)
+
+
+def ignore(share: float) -> None:
+    """The progress of what nobody watches."""
 
 
 def require_images(trained: "TrainedRun") -> None:
@@ -32,12 +37,17 @@ def require_images(trained: "TrainedRun") -> None:
 
 
 def restore(
-    trained: "TrainedRun", picture: np.ndarray, tile: int | None = None, cond: Tensor | None = None
+    trained: "TrainedRun",
+    picture: np.ndarray,
+    tile: int | None = None,
+    cond: Tensor | None = None,
+    advance: Advance = ignore,
 ) -> np.ndarray:
-    """(C, h, w) uint8 to what the model makes of it, (C', scale * h, scale * w) uint8.
+    """(C, h, w) to what the model makes of it, (C', scale * h, scale * w), at the same depth.
 
-    A model that takes any size is given tiles with sides of `tile`; without it the whole picture, or tiles of 512
-    pixels of a large one. Other models have tiles of the size that they were trained on. `cond` is (1,).
+    The depth is uint8, uint16 or float32 in [0, 1]. A model that takes any size is given tiles with sides of `tile`;
+    without it the whole picture, or tiles of 512 pixels of a large one. Other models have tiles of the size that they
+    were trained on. `cond` is (1,). `advance` is told after each tile what share of the picture that was.
     """
     require_images(trained)
     model = trained.model
@@ -54,11 +64,18 @@ def restore(
     def apply(images: np.ndarray) -> np.ndarray:
         return model.reconstruct(torch.from_numpy(images).to(trained.device), cond).cpu().numpy()
 
-    return apply_tiled(picture, apply, sides, overlap, model.scale)
+    return apply_tiled(picture, apply, sides, overlap, model.scale, advance)
 
 
-def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap: int, scale: int) -> np.ndarray:
-    """(C, H, W) uint8 to (C', scale * H, scale * W) uint8, `tile` pixels at a time.
+def apply_tiled(
+    image: np.ndarray,
+    apply: Apply,
+    tile: tuple[int, int],
+    overlap: int,
+    scale: int,
+    advance: Advance = ignore,
+) -> np.ndarray:
+    """(C, H, W) of any depth to (C', scale * H, scale * W) of the same, `tile` pixels at a time.
 
     Where tiles overlap, each result is weighted by the distance to the edge of its tile, so that there is no seam. Only
     one row of tiles is held in floating point. An image smaller than a tile is padded with its mirror image.
@@ -70,7 +87,13 @@ def apply_tiled(image: np.ndarray, apply: Apply, tile: tuple[int, int], overlap:
         np.repeat(blend_weights(length, side, of_axis), scale, axis=1)
         for length, side, of_axis in zip(padded.shape[1:], tile, starts, strict=True)
     ]
-    whole = np.concatenate(list(tile_rows(padded, apply, tile, starts, weights, scale)), axis=1)
+
+    def apply_and_advance(piece: np.ndarray) -> np.ndarray:
+        output = apply(piece)
+        advance(1 / len(starts[0]) / len(starts[1]))
+        return output
+
+    whole = np.concatenate(list(tile_rows(padded, apply_and_advance, tile, starts, weights, scale)), axis=1)
     return whole[:, : scale * image.shape[1], : scale * image.shape[2]]
 
 
@@ -82,12 +105,12 @@ def tile_rows(
     weights: list[np.ndarray],
     scale: int,
 ) -> Iterator[np.ndarray]:
-    """Yields the result in bands from top to bottom, (C', rows, scale * W) uint8, each as soon as it is complete."""
+    """Yields the result in bands from top to bottom, (C', rows, scale * W), each as soon as it is complete."""
     buffer = None
     for row, (top, following) in enumerate(pairwise([*starts[0], image.shape[1]])):
         for column, left in enumerate(starts[1]):
             piece = image[None, :, top : top + tile[0], left : left + tile[1]]
-            output = apply(pixels.to_float(torch.from_numpy(piece)).numpy())[0]
+            output = apply(pixels.to_depth(piece, np.float32))[0]
             if buffer is None:
                 buffer = np.zeros((len(output), output.shape[1], scale * image.shape[2]), np.float32)
             down = weights[0][row, scale * top : scale * (top + tile[0]), None]
@@ -95,7 +118,7 @@ def tile_rows(
             buffer[:, :, scale * left : scale * (left + tile[1])] += output * down * across
         assert buffer is not None
         done = scale * (following - top)
-        yield pixels.to_uint8(torch.from_numpy(buffer[:, :done])).numpy()
+        yield pixels.to_depth(buffer[:, :done], image.dtype)
         buffer = np.concatenate([buffer[:, done:], np.zeros_like(buffer[:, :done])], axis=1)
 
 

@@ -128,22 +128,32 @@ def to_array(image: Image.Image, channels: int) -> np.ndarray:
     image = ImageOps.exif_transpose(image)
     if image.mode in GRAY_MODES and image.mode not in ("1", "L", "LA"):
         image = Image.fromarray(to_uint8(np.asarray(image)))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if is_transparent(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
 def to_uint8(values: np.ndarray) -> np.ndarray:
     """16-bit integers, or floating point in [0, 1], as uint8; an UnreadableError if a value is out of range."""
+    check_range(values)
+    floating = np.issubdtype(values.dtype, np.floating)
+    return pixels.to_uint8(torch.tensor(values)).numpy() if floating else (values / 257).round().astype(np.uint8)
+
+
+def check_range(values: np.ndarray) -> None:
+    """Raises an UnreadableError if a value is no 16-bit integer, or not in [0, 1] where it is floating point."""
     floating = np.issubdtype(values.dtype, np.floating)
     most = 1 if floating else MAX_16_BIT
     lowest, highest = values.min(), values.max()
     if not (lowest >= 0 and highest <= most):
         kind = "floating point" if floating else "integers"
         raise UnreadableError(f"values from {lowest:.6g} to {highest:.6g}; expected {kind} from 0 to {most}")
-    return pixels.to_uint8(torch.tensor(values)).numpy() if floating else (values / 257).round().astype(np.uint8)
 
 
 def write_image(array: np.ndarray, path: Path) -> Path:

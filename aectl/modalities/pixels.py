@@ -7,6 +7,8 @@ from torch import Tensor
 from aectl.errors import UserError
 
 WHITE = 255
+WHITES = {("u", 1): WHITE, ("u", 2): 65_535, ("f", 4): 1}
+"""White of each depth, by the kind of its type and its bytes."""
 
 
 def to_float(x: Tensor) -> Tensor:
@@ -17,6 +19,17 @@ def to_float(x: Tensor) -> Tensor:
 def to_uint8(x: Tensor) -> Tensor:
     """Floating point, clipped to [0, 1], as uint8; uint8 as it is."""
     return x if x.dtype == torch.uint8 else x.float().clamp(0, 1).mul_(WHITE).round_().to(torch.uint8)
+
+
+def to_depth(x: np.ndarray, depth: np.typing.DTypeLike) -> np.ndarray:
+    """Values of one depth, uint8, uint16 or floating point, at another; what is out of range is clipped."""
+    depth = np.dtype(depth)
+    if x.dtype == depth and depth.kind == "u":
+        return x
+    scaled = (x / np.float32(WHITES[x.dtype.kind, x.itemsize])).clip(0, 1) * np.float32(
+        WHITES[depth.kind, depth.itemsize]
+    )
+    return (scaled if depth.kind == "f" else scaled.round()).astype(depth)
 
 
 def as_pixels(parts: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:

@@ -1,12 +1,15 @@
 """predict on real files."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import aectl as package
+from aectl.inference.restoration import restore
 from aectl.modalities import image_files
 from aectl.modalities.image_metrics import psnr
 from tests.conftest import Aectl
@@ -88,6 +91,90 @@ def test_psnr_against_a_reference_is_printed_and_a_comparison_written(
     expected = psnr(*(torch.from_numpy(array).float().div(255).unsqueeze(0) for array in (output, truth)))
     assert f"{float(expected):.2f} dB" in result.out
     assert image_files.read_image(tmp_path / "out" / "a-compared.png").shape[2] > 4 * 40
+
+
+def test_depth_is_kept_and_what_is_lost_is_one_line(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    values = np.random.default_rng(0).integers(0, 65_536, (24, 24), dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "in" / "scan.tif", dpi=(600, 600))
+    frames = [Image.new("RGB", (24, 24), (level, 0, 0)) for level in (0, 90)]
+    for name in ("a.webp", "b.webp"):
+        frames[0].save(tmp_path / "in" / name, save_all=True, append_images=frames[1:])
+    result = aectl("predict", runs["rednet"], "input=in", "output=out")
+    assert result.status == 0
+    assert result.err.splitlines()[-1] == "aectl predict: 2 pictures lose: animation"
+    with Image.open(tmp_path / "out" / "scan.tif") as scan:
+        assert scan.mode == "I;16"
+        assert scan.info["dpi"] == (600, 600)
+        assert len(np.unique(np.asarray(scan) % 257)) > 100
+    said = aectl("predict", runs["rednet"], "input=in/scan.tif", "output=out", "format=webp").err
+    assert said.splitlines()[-1] == (
+        "aectl predict: 1 picture loses: 16-bit depth; 1 picture loses: dpi; format=png keeps 16-bit depth, dpi"
+    )
+
+
+def test_a_reference_that_cannot_be_compared_is_named_and_the_result_written(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        photo(tmp_path / "in" / name, (24, 20))
+    photo(tmp_path / "truth" / "a.png", (24, 20))
+    photo(tmp_path / "truth" / "b.png", (12, 10))
+    result = aectl("predict", runs["rednet"], "input=in", "output=out", "reference=truth")
+    assert result.status == 1
+    assert result.err.splitlines()[-1] == (
+        "reference=truth/b.png: is 10x12 pixels; expected 20x24 like the result, which was written; "
+        "give the original of the same picture at that size"
+    )
+    assert "wrote 3 of 3" in result.out
+    assert "mean of 1 of 3" in result.out
+
+
+def test_paths_may_have_any_signs(aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
+    photo(tmp_path / "odd, (1)=x" / "a b,c.png", (24, 20))
+    assert aectl("predict", runs["rednet"], "input=odd, (1)=x", "output=o, 2").status == 0
+    assert (tmp_path / "o, 2" / "a b,c.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("file/deep", "file: could not be written (Not a directory)"), ("n" * 300, "could not be written (File name too")],
+)
+def test_a_folder_that_cannot_be_made_is_named_in_one_line(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, output: str, message: str
+) -> None:
+    photo(tmp_path / "in" / "a.png", (24, 20))
+    (tmp_path / "file").write_text("")
+    result = aectl("predict", runs["rednet"], "input=in", f"output={output}")
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert result.err.startswith(f"aectl predict: output={output}: ")
+    assert message in result.err
+    assert "give output=FOLDER that can be written" in result.err
+
+
+@pytest.mark.parametrize("call", [["predict", "input=in", "output=out"], ["sample", "n=1"]])
+def test_a_full_disk_is_named_in_one_line(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: list[str]
+) -> None:
+    photo(tmp_path / "in" / "a.png", (24, 20), channels=1)
+
+    def replace(*paths: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    verb, *words = call
+    result = aectl(verb, runs["vector"], *words)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "the disk is full (No space left on device)" in result.err
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".a")]
+
+
+def test_a_picture_in_tiles_reports_each_of_them(runs: dict[str, Path]) -> None:
+    parts: list[float] = []
+    trained = package.open(str(runs["rednet"]), accelerator="cpu")
+    restore(trained, np.zeros((3, 60, 60), np.uint8), tile=40, advance=parts.append)
+    assert len(parts) > 1
+    assert sum(parts) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from aectl.cli.hydra_hooks import fresh_folder
 from tests.conftest import QUICK, Aectl, run_folder
+from tests.support.pictures import photo
 
 SMALL = ("net=mlp", "net.hidden=[32]")
 RUN_0_1 = Path(__file__).parents[1] / "fixtures" / "run-0.1-flat"
@@ -218,3 +220,15 @@ def test_run_without_a_last_validation_has_pictures(aectl: Aectl) -> None:
     run = run_folder(aectl("train", *SMALL, "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"))
     events = EventAccumulator(str(run)).Reload()
     assert "input, output, target" in events.Tags()["images"]
+
+
+def test_the_commands_printed_at_the_end_work_when_pasted(aectl: Aectl, tmp_path: Path) -> None:
+    for side in range(24, 28):
+        photo(tmp_path / "my photos, 1" / f"{side}.png", (24, side))
+    words = ("task=denoise", "model=rednet", "model.features=2", "model.depth=2", "dataset=folder", "tracker=none")
+    result = aectl("train", *words, "dataset.root=my photos, 1", *QUICK, "hydra.run.dir='odd run'")
+    assert result.status == 0, result.err
+    printed = [line.strip() for line in result.out.partition("next:\n")[2].splitlines()]
+    assert printed[1] == "aectl predict 'odd run' input='my photos, 1'"
+    result = aectl(*shlex.split(printed[1])[1:])
+    assert "wrote 4 of 4 pictures" in result.out

@@ -23,6 +23,8 @@ from aectl.data.folder.source import Folder
 from aectl.errors import UserError
 from aectl.io import latent_tables
 from aectl.modalities import image_files
+from aectl.modalities.picture_writer import write_picture
+from aectl.modalities.pictures import read_picture
 from aectl.runs import open as open_run
 from aectl.runs.checkpoint import read_checkpoint
 from aectl.runs.run import Run
@@ -146,6 +148,13 @@ def pictures() -> list[tuple[str, bytes]]:
     return found
 
 
+def copy_picture(path: Path) -> None:
+    """Reads a picture with all that belongs to it, and writes that."""
+    picture = read_picture(path, 3)
+    for suffix in (".png", ".tif", ".jpg"):
+        write_picture(picture.pixels, picture, path.with_name(f"copy{suffix}"))
+
+
 def test_the_image_folder_reader(tmp_path: Path) -> None:
     broken = st.sampled_from(pictures()).flatmap(lambda one: st.tuples(st.just(one[0]), damage(one[1]) | st.binary()))
     folder, settings = tmp_path / "pictures", {"size": 4, "channels": None, "resize": "fit", "patches": 1}
@@ -161,6 +170,9 @@ def test_the_image_folder_reader(tmp_path: Path) -> None:
             path.write_bytes(content)
             ends_well(lambda path=path: image_files.read_header(path))
             ends_well(lambda path=path: image_files.read_image(path))
+            ends_well(lambda path=path: copy_picture(path))
+            for copy in folder.glob("copy.*"):
+                copy.unlink()
         source = Folder(str(folder), **settings, val=0.1, test=0.1, split_seed=0, strict=False, cache=str(tmp_path))  # type: ignore[arg-type]
         ends_well(lambda: source.split("train"))
 

@@ -10,10 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from aectl.cli.error_messages import advice_before_training, unknown_choice, user_error_on_oom
 from aectl.cli.hydra_hooks import TrainHooks
 from aectl.cli.hydra_internals import known_choices
+from aectl.cli.next_commands import next_commands
 from aectl.cli.restoration_gain import gain_line
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
-from aectl.models.capabilities import HasLatent, IsConditional, kl_weight
+from aectl.models.capabilities import kl_weight
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import PARTS
 from aectl.training.experiment import Experiment
@@ -78,11 +79,7 @@ def main(cfg: DictConfig) -> float:
 
 
 def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
-    verbs = ("eval", "sample", "plot-latent") if isinstance(experiment.model, HasLatent) else ("eval", "predict")
-    to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
-    label = {"sample": " label=0"} if isinstance(experiment.model, IsConditional) else {}
-    commands = [*(f"aectl {verb} {run.folder}{label.get(verb, '')}" for verb in verbs), *filter(None, to_view)]
-    lines = "\n".join(f"  {command}" for command in commands)
+    lines = "\n".join(f"  {command}" for command in next_commands(run, experiment))
     return f"{loss_lines(run, best, experiment)}{gain_line(run)}next:\n{lines}"
 
 

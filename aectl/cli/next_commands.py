@@ -1,0 +1,28 @@
+"""The commands that may follow a training, as they can be pasted."""
+
+import shlex
+
+from aectl.data.folder.source import Folder
+from aectl.modalities import Images
+from aectl.models.capabilities import HasLatent, IsConditional
+from aectl.runs.run import Run
+from aectl.training.experiment import Experiment
+
+
+def next_commands(run: Run, experiment: Experiment) -> list[str]:
+    """What measures, applies, samples and shows a run that was trained."""
+    folder, has_latent = shlex.quote(str(run.folder)), isinstance(experiment.model, HasLatent)
+    commands = [f"aectl eval {folder}"]
+    if isinstance(run.modality, Images) and (experiment.task.restores or not has_latent):
+        commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(experiment))}")
+    if has_latent:
+        label = " label=0" if isinstance(experiment.model, IsConditional) else ""
+        commands += [f"aectl sample {folder}{label}", f"aectl plot-latent {folder}"]
+    to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
+    return [*commands, *filter(None, to_view)]
+
+
+def pictures_of(experiment: Experiment) -> str:
+    """The folder that the run was trained on, or a word in its place."""
+    source = experiment.data.source
+    return str(source.root) if isinstance(source, Folder) else "FOLDER"

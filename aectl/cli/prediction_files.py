@@ -1,0 +1,44 @@
+"""Which file `aectl predict` makes of which: results keep the names and folders of their inputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aectl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to work on, where the result goes, and the picture that it should be, if there is one."""
+
+    input: Path
+    output: Path
+    reference: Path | None = None
+
+
+def plan_jobs(root: Path, files: list[Path], folder: Path, format: str | None, reference: str | None) -> list[Job]:
+    """A job for each file below `root`; a UserError if a result would replace an input or another result."""
+    references = reference_paths(root, files, reference)
+    jobs: dict[Path, Job] = {}
+    for file in files:
+        path = folder / file.relative_to(root)
+        path = path.with_suffix(f".{format}") if format else path
+        if path.resolve() == file.resolve():
+            raise UserError(f"output={folder}: would overwrite the input {file}; give another folder")
+        if not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"output={folder}: {path.parent} leads out of it; remove the link")
+        if path in jobs:
+            raise UserError(f"format={format}: {jobs[path].input} and {file} would both become {path}; rename one")
+        jobs[path] = Job(file, path, references.get(file))
+    return list(jobs.values())
+
+
+def reference_paths(root: Path, files: list[Path], reference: str | None) -> dict[Path, Path]:
+    """For each file the picture that its result should be: the one given, or the one of the same name in a folder."""
+    if reference is None:
+        return {}
+    path = Path(reference).expanduser()
+    if path.is_file() and len(files) == 1:
+        return {files[0]: path}
+    if not path.is_dir():
+        raise UserError(f"reference={reference}: expected a folder with the names of the input, or a file for one file")
+    return {file: path / file.relative_to(root) for file in files if (path / file.relative_to(root)).is_file()}
