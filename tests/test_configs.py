@@ -35,6 +35,7 @@ OF_OLDER_RUNS = {
     ("TrainerConfig", "channels_last"): False,
     ("TrainerConfig", "on_nonfinite"): "stop",
     ("TrainerConfig", "threads"): "auto",
+    ("LessonLoss", "reference"): None,
 }
 """Defaults for runs whose config was written before the key existed. No other constructor has a default."""
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from aectl import runs
@@ -17,6 +19,7 @@ from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import image_files
+from aectl.runs.run import Run
 from aectl.types import Seed
 
 T = TypeVar("T")
@@ -67,8 +70,29 @@ def input_files(input: str | None) -> tuple[Path, list[Path]]:
     return path, files
 
 
-def output_folder(trained: TrainedRun, output: str | None, name: str) -> Path:
-    return Path(output).expanduser() if output else trained.run.output_path(name)
+def output_folder(run: Run, output: str | None, *default: str) -> Path:
+    """Where a command writes: `output` as it was typed, from the current folder, or a folder of the run.
+
+    Of several runs in one command each has an `output` of its own, which ends in its number.
+    """
+    if not output:
+        return run.output_path(*default)
+    number = job_number()
+    return Path(output if number is None else f"{output.rstrip('/')}-{number}").expanduser()
+
+
+def output_file(run: Run, output: Path | None, *default: str) -> Path:
+    """The same for a single file; the number stands before its suffix."""
+    if output is None:
+        return run.output_path(*default)
+    number = job_number()
+    return output if number is None else output.with_name(f"{output.stem}-{number}{output.suffix}")
+
+
+def job_number() -> int | None:
+    """The number of this run among several in one command, from 0; None if there is one."""
+    hydra = HydraConfig.get()
+    return hydra.job.num if hydra.mode is RunMode.MULTIRUN else None
 
 
 def print_written(first: object, *others: object) -> None:

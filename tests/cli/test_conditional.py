@@ -36,7 +36,7 @@ def test_num_classes_comes_from_the_data_set(run: Path) -> None:
 
 
 def test_latents_of_a_split_decode_as_their_own_classes_or_as_another(aectl: Aectl, run: Path, tmp_path: Path) -> None:
-    assert aectl("encode", run, "output=./z.csv", *TRUST).status == 0
+    assert aectl("encode", run, "output=z.csv", *TRUST).status == 0
     table = latent_tables.load(tmp_path / "z.csv")
     assert table.labels is not None
     own, other = [int(label) for label in table.labels], 7
@@ -67,7 +67,7 @@ def test_pictures_are_predicted_and_encoded_as_the_class_that_is_given(aectl: Ae
     assert aectl("predict", run, "input=in", "output=out", "label=3", *TRUST).status == 0
     expected = 255 * trained.reconstruct(x, 3)[0].numpy()
     assert np.abs(image_files.read_image(tmp_path / "out" / "a.png") - expected).max() <= 0.51
-    assert aectl("encode", run, "input=in", "output=./z.npz", "label=3", *TRUST).status == 0
+    assert aectl("encode", run, "input=in", "output=z.npz", "label=3", *TRUST).status == 0
     np.testing.assert_allclose(latent_tables.load(tmp_path / "z.npz").codes, trained.encode(x, 3), atol=1e-6)
 
 

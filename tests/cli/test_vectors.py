@@ -35,7 +35,7 @@ def test_samples_are_rows_of_numbers(aectl: Aectl, run: Path) -> None:
 
 
 def test_latents_decode_to_an_npz_file(aectl: Aectl, run: Path, tmp_path: Path) -> None:
-    assert aectl("encode", run, "output=./z.csv").status == 0
+    assert aectl("encode", run, "output=z.csv").status == 0
     table = latent_tables.load(tmp_path / "z.csv")
     result = aectl("decode", run, "latents=z.csv", "output=out")
     assert result.status == 0, result.err

@@ -1,6 +1,9 @@
 """`aectl decode`: latents back into pictures, or into vectors."""
 
+import itertools
 import math
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from aectl.models.capabilities import IsConditional
 from aectl.plots import image_grid
 from aectl.types import NonNegativeInt
 
+ALL = "all.png"
 GRID = 100  # the most pictures in the grid of all
 
 
@@ -39,7 +43,7 @@ def main(
             f"latents={latents}: {table.codes.shape[1]} numbers a code, but this model has {size}; "
             "expected latents of this run"
         )
-    folder = output_folder(trained, output, "decoded")
+    folder = output_folder(trained.run, output, "decoded")
     pictures = isinstance(trained.modality, Images)
     paths = picture_paths(table, folder, latents) if pictures else [folder / f"{trained.modality.name}.npz"]
     if not overwrite and (existing := next((path for path in paths if path.exists()), None)):
@@ -52,10 +56,18 @@ def main(
 
 
 def picture_paths(table: LatentTable, folder: Path, latents: str) -> list[Path]:
-    paths = [folder / f"{Path(name).with_suffix('')}.png" for name in table.names]
-    if any(not path.resolve().is_relative_to(folder.resolve()) for path in paths) or len(set(paths)) < len(paths):
-        raise UserError(f"latents={latents}: its names lead out of the output folder, or are not all different")
-    return paths
+    """Where each picture goes, by its name without a suffix; equal names are numbered, `a.png`, `a-2.png`."""
+    paths = {folder / ALL: ""}
+    numbers: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(2))
+    for name in table.names:
+        stem = str(Path(name).with_suffix("")) if Path(name).name else "unnamed"
+        path = folder / f"{stem}.png"
+        while path in paths:
+            path = folder / f"{stem}-{next(numbers[stem])}.png"
+        if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"latents={latents}: the name {name} leads out of the output folder; expected plain names")
+        paths[path] = name
+    return list(paths)[1:]
 
 
 def choose_labels(trained: TrainedRun, table: LatentTable, label: int | None, latents: str) -> Labels | None:
@@ -68,4 +80,4 @@ def write_pictures(images: Tensor, paths: list[Path], folder: Path) -> None:
     for image, path in zip(track(images, "decode"), paths, strict=True):
         image_grid.save_png(image, path)
     grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))
-    print_written(f"{len(images)} pictures to {folder}/", image_grid.save_png(grid, folder / "all.png", zoom=2))
+    print_written(f"{len(images)} pictures to {folder}/", image_grid.save_png(grid, folder / ALL, zoom=2))

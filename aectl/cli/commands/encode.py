@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from aectl.cli.open_run import input_files, print_written, run_command
+from aectl.cli.open_run import input_files, output_file, print_written, run_command
 from aectl.data.folder.resize import make_frames
 from aectl.data.source import SplitName
 from aectl.errors import UserError
@@ -20,10 +20,12 @@ AT_ONCE = 64
 
 
 @run_command
-def main(trained: TrainedRun, input: str | None, label: NonNegativeInt | None, split: SplitName, output: str) -> None:
+def main(
+    trained: TrainedRun, input: str | None, label: NonNegativeInt | None, split: SplitName, output: str | None
+) -> None:
     """Writes names, latents and classes: of the pictures in `input`, else of a split of the run's own data set."""
-    path = latent_tables.check_suffix(output)
-    path = path if "/" in output else trained.run.output_path("latents") / path
+    given = None if output is None else latent_tables.check_suffix(output)
+    path = output_file(trained.run, given, "latents", "latents.npz")
     if input is None and label is not None:
         raise UserError(f"label={label}: a split has labels of its own; expected with input=FILE or input=FOLDER only")
     table = encode_whole_split(trained, split) if input is None else encode_files(trained, input, label)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
 
-from aectl.cli.open_run import print_written, run_command
+from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.config import to_plain
 from aectl.data.loader import Binarize
 from aectl.errors import UserError
@@ -26,14 +26,15 @@ def main(
     binarize: Binarize | None,
     report: Literal["short", "full"],
     options: EvalOptions,
+    output: str | None,
 ) -> Report:
-    """Prints the report and leaves metrics.json and the figures in the run."""
+    """Prints the report and writes metrics.json and the figures."""
     run = replaced(trained.run, binarize, dataset=dataset, task=task)
     train_run = replaced(trained.run, binarize, task=task) if dataset else None
     found = evaluate(replace(trained, run=run), options, train_run)
     tables.print_report(found, full=report == "full")
     data = f"{found.dataset}-{binarize}" if binarize else found.dataset
-    folder = run.output_path("eval", f"{data}-{found.task}-{options.split}")
+    folder = output_folder(run, output, "eval", f"{data}-{found.task}-{options.split}")
     pictures = [figures.save_figure(figure, folder / f"{name}.png") for name, figure in found.figures.items()]
     print_written(write_json(folder / "metrics.json", found.to_dict()), *pictures)
     for picture in pictures:

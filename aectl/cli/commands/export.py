@@ -13,7 +13,7 @@ AXES = {1: "values", 3: "channels, height, width"}
 @run_command
 def main(trained: TrainedRun, format: Format, output: str | None) -> None:
     """Writes encoder, decoder and the whole model, and a description of their inputs and outputs."""
-    folder = output_folder(trained, output, "export")
+    folder = output_folder(trained.run, output, "export")
     files = {}
     for path, part, difference in export_parts(trained, format, folder):
         names, n = f"{' and '.join(part.inputs)} to {part.output}", len(next(iter(part.inputs.values())))

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from aectl.cli.open_run import print_written, run_command
+from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.data.source import SplitName
 from aectl.inference.latent_space import REACH, decode_plane, principal_components, traverse
 from aectl.inference.latents import Latents, encode_split
@@ -24,15 +24,16 @@ def main(
     grid: PositiveInt,
     traversals: PositiveInt,
     steps: PositiveInt,
+    output: str | None,
 ) -> None:
-    """Writes a scatter of the latents, and a grid of decoded points or traversals, into the run."""
+    """Writes a scatter of the latents, and a grid of decoded points or traversals, into a folder."""
     trained.latent_model()
     if label is None and isinstance(trained.model, IsConditional):
         print("decoding as class 0; label=NUMBER chooses another")
         label = 0
     cond = trained.as_cond(label, 1)
     latents = encode_split(trained, split, n)
-    folder = trained.run.output_path("latent")
+    folder = output_folder(trained.run, output, "latent")
     print_written(figures.save_figure(scatter(latents, trained.run, split), folder / f"scatter-{split}.png"))
     if not isinstance(trained.modality, Images):
         return

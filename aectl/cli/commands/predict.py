@@ -44,7 +44,7 @@ def main(
     require_images(trained)
     work = Work(trained, trained.as_cond(label, 1), tile, compare)
     root, files = input_files(input)
-    folder = output_folder(trained, output, "predictions")
+    folder = output_folder(trained.run, output, "predictions")
     jobs = plan_jobs(root, files, folder, format, reference)
     check_writable(folder)
     warn_without_gain(trained.run)
