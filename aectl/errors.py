@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -37,6 +39,23 @@ def notify(line: str) -> None:
 def one_line(text: object) -> str:
     """The text with all white space, line breaks included, as single blanks."""
     return " ".join(str(text).split())
+
+
+def describe_error(error: BaseException) -> str:
+    """An error that is no UserError, in one line: its type, its message, and the line of code that raised it."""
+    text = shorten(error)
+    if isinstance(error, UserError):
+        return text
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_library(Path(frame.filename))]
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}" + ("" if isinstance(error, SyntaxError) else place)
+
+
+def is_library(file: Path) -> bool:
+    """Whether a source file is of an installed package or of Python itself."""
+    return bool({"site-packages", "dist-packages"} & {*file.parts}) or file.is_relative_to(
+        Path(traceback.__file__).parent
+    )
 
 
 def shorten(error: BaseException, most: int = 400) -> str:

@@ -13,11 +13,14 @@ def next_commands(run: Run, experiment: Experiment) -> list[str]:
     """What measures, applies, samples and shows a run that was trained."""
     folder, has_latent = shlex.quote(str(run.folder)), isinstance(experiment.model, HasLatent)
     commands = [f"aectl eval {folder}"]
-    if isinstance(run.modality, Images) and (experiment.task.restores or not has_latent):
+    draws = has_latent or experiment.model.generative
+    if isinstance(run.modality, Images) and (experiment.task.restores or not draws):
         commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(experiment))}")
-    if has_latent:
+    if draws:
         label = " label=0" if isinstance(experiment.model, IsConditional) else ""
-        commands += [f"aectl sample {folder}{label}", f"aectl plot-latent {folder}"]
+        commands.append(f"aectl sample {folder}{label}")
+    if has_latent:
+        commands.append(f"aectl plot-latent {folder}")
     to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
     return [*commands, *filter(None, to_view)]
 

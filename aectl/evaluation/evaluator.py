@@ -1,6 +1,5 @@
 """Evaluates a trained run."""
 
-import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,17 +11,15 @@ from aectl.data.source import SplitName
 from aectl.evaluation.advice import circumstances, suggest_improvement
 from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
 from aectl.evaluation.cache import Cache
-from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
 from aectl.evaluation.example_figure import draw_examples
 from aectl.evaluation.lesson_loss import find_lesson_loss
-from aectl.evaluation.log_likelihood import LogLikelihood, estimate
 from aectl.evaluation.protocol import describe_protocol, library_versions
-from aectl.evaluation.report import NotApplicable, Report
-from aectl.evaluation.sample_quality import SampleQuality, score_samples
+from aectl.evaluation.report import Report
 from aectl.evaluation.scores import Scores, score_model
+from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, samples_section
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
 from aectl.inference.trained_run import TrainedRun
-from aectl.models.capabilities import HasKL, HasLatent, kl_weight
+from aectl.models.capabilities import kl_weight
 from aectl.runs.run import Run, num_parameters
 from aectl.types import NonNegativeInt, PositiveInt
 
@@ -75,10 +72,21 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
     terms, scores = score_model(trained, batches)
     fitted_on = replace(trained, run=train_run) if train_run else trained
     comparison = BaselineComparison(fitted_on, trained, cache, options.slow_images)
-    rows = comparison.rows(batches, trained.model.latent_size) if options.baselines else []
+    sections = Sections()
+    rows = []
+    if options.baselines:
+        rows = sections.attempt("baselines", lambda: comparison.rows(batches, trained.model.latent_size)) or []
     best = best_baseline(rows, scores)
     restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
-    figure = draw_examples(trained, batches, scores, options.pictures, restored)
+    figure = sections.attempt("pictures", lambda: draw_examples(trained, batches, scores, options.pictures, restored))
+    embeddings = likelihood = samples = None
+    if options.embeddings:
+        embeddings = sections.attempt("latents", lambda: embeddings_section(trained, options.split, cache))
+    if k := options.importance_samples:
+        n = options.likelihood_images
+        likelihood = sections.attempt("likelihood", lambda: likelihood_section(trained, batches, k, n))
+    if options.samples and not train_run:
+        samples = sections.attempt("samples", lambda: samples_section(trained, options.split, options.samples))
     run = trained.run
     return Report(
         run=str(run.folder),
@@ -97,10 +105,11 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
         example_scores=scores,
         baselines=rows,
         verdict=judge(trained, scores, best) if best else None,
-        embeddings=embeddings_section(trained, options, cache) if options.embeddings else None,
-        likelihood=likelihood_section(trained, options, batches) if options.importance_samples else None,
-        samples=samples_section(trained, options) if options.samples and not train_run else None,
+        embeddings=embeddings,
+        likelihood=likelihood,
+        samples=samples,
         figures={"pictures": figure} if figure else {},
+        failed=sections.failed,
     )
 
 
@@ -110,25 +119,3 @@ def judge(trained: TrainedRun, scores: Scores, best: BaselineRow) -> Verdict:
     advice = suggest_improvement(trained.model, circumstances(trained.run, best.baseline))
     sentence = describe_outcome(gain, f"{best.n:,} {trained.modality.name}", name, advice)
     return Verdict(name, decide_outcome(gain), gain, sentence)
-
-
-def embeddings_section(trained: TrainedRun, options: EvalOptions, cache: Cache) -> Embeddings | NotApplicable:
-    model = trained.model
-    if has_bottleneck(model):
-        return score_embeddings(trained, options.split, cache)
-    return NotApplicable(f"no bottleneck: {model.latent_size:,} numbers for {math.prod(model.input_shape):,} values")
-
-
-def likelihood_section(trained: TrainedRun, options: EvalOptions, batches: Batches) -> LogLikelihood | NotApplicable:
-    model, name = trained.model, type(trained.model).__name__
-    if not isinstance(model, HasKL):
-        return NotApplicable(f"not available: {name} has no KL, so no bound on log p(x)")
-    if not model.is_bound:
-        return NotApplicable(f"not available: the loss of {name} is no bound on log p(x)")
-    return estimate(trained, model, batches, options.importance_samples, options.likelihood_images)
-
-
-def samples_section(trained: TrainedRun, options: EvalOptions) -> SampleQuality | NotApplicable:
-    if not (trained.model.generative or isinstance(trained.model, HasLatent)):
-        return NotApplicable(f"not available: {type(trained.model).__name__} has no latent to sample")
-    return score_samples(trained, options.split, options.samples)

@@ -1,6 +1,7 @@
 """The log-likelihood of data under a variational model, in nats and in bits."""
 
 import math
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,11 +9,14 @@ import torch
 from torch import Tensor
 
 from aectl.data.loader import Batches
+from aectl.errors import UserError
 from aectl.evaluation.scores import MeanCI, mean_ci
 from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
-from aectl.models.capabilities import HasKL
+from aectl.models.capabilities import HasKL, HasLogLikelihood
+from aectl.models.probability.distributions import log_prob
+from aectl.models.probability.likelihoods import Likelihood
 from aectl.rng import seeded_rng
 
 DECODED_AT_ONCE = 1_000
@@ -24,49 +28,77 @@ class LogLikelihood:
     """The likelihood of examples under a model, means in nats per example."""
 
     elbo: MeanCI  # the evidence lower bound, -nll - kl
-    nll: MeanCI  # the reconstruction term
-    kl: MeanCI  # the divergence from the prior
+    nll: MeanCI | None  # the reconstruction term; None of a model that knows only the sum
+    kl: MeanCI | None  # the divergence from the prior
     log_likelihood: MeanCI  # log p(x) by importance sampling
     samples: int  # the importance samples of each example
     n: int  # the examples
-    bits_per_dim: MeanCI  # -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density
+    bits_per_dim: MeanCI | None  # -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density
     note: str  # a warning if the numbers are no likelihood, else empty
 
     @property
-    def kl_bits(self) -> float:
-        return self.kl.mean / math.log(2)
+    def kl_bits(self) -> float | None:
+        return self.kl.mean / math.log(2) if self.kl else None
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "kl_bits": self.kl_bits}
 
 
 @torch.inference_mode()
-def estimate(trained: TrainedRun, model: HasKL, batches: Batches, samples: int, n: int) -> LogLikelihood:
-    """The likelihood of the first `n` examples of a split."""
-    columns: dict[str, list[Tensor]] = {"nll": [], "kl": [], "log_likelihood": []}
+def estimate(
+    trained: TrainedRun, model: HasKL | HasLogLikelihood, batches: Batches, samples: int, n: int
+) -> LogLikelihood:
+    """The likelihood of the first `n` examples of a split; a model with a `log_likelihood` is asked for it."""
+    columns: dict[str, list[Tensor]] = defaultdict(list)
     binary = True
     n = min(n, len(batches.split.x))
     for index, part in enumerate(track(torch.arange(n).split(batches.batch_size), "likelihood")):
         example = trained.make_example(batches.take(part), index)
         with seeded_rng(trained.seed + index, trained.device):
-            q = model.encode(example.input, example.cond)
-            z, latent_terms = model.latent(q, example.cond)
-            p = model.decode(z, example.cond)
-            columns["nll"].append(model.likelihood.nll(p, example.target, example.weight))
-            columns["kl"].append(sum(latent_terms.values(), torch.zeros(len(z), device=z.device)))
-            columns["log_likelihood"].append(log_likelihood(model, example, samples))
+            for name, column in bounds(model, example, samples).items():
+                columns[name].append(column)
         binary &= bool(((example.target == 0) | (example.target == 1)).all())
     values = {name: torch.cat(parts).cpu().double().numpy() for name, parts in columns.items()}
-    dims = math.prod(trained.model.shape)
-    bits = -values["log_likelihood"] / (dims * math.log(2))
+    elbo = values.pop("elbo") if "elbo" in values else -values["nll"] - values["kl"]
+    bits = -values["log_likelihood"] / (math.prod(trained.model.shape) * math.log(2))
+    likelihood = getattr(model, "likelihood", None)
+    continuous = likelihood.continuous if isinstance(likelihood, Likelihood) else None
     return LogLikelihood(
-        elbo=mean_ci(-values["nll"] - values["kl"]),
-        **{name: mean_ci(column) for name, column in values.items()},
+        elbo=mean_ci(elbo),
+        nll=mean_ci(values["nll"]) if "nll" in values else None,
+        kl=mean_ci(values["kl"]) if "kl" in values else None,
+        log_likelihood=mean_ci(values["log_likelihood"]),
         samples=samples,
         n=n,
-        bits_per_dim=mean_ci(bits + math.log2(GRAY_LEVELS) * model.likelihood.continuous),
-        note="" if model.likelihood.continuous or binary else NOT_BINARY,
+        bits_per_dim=None if continuous is None else mean_ci(bits + math.log2(GRAY_LEVELS) * continuous),
+        note=NOT_BINARY if continuous is False and not binary else "",
     )
+
+
+def bounds(model: HasKL | HasLogLikelihood, example: Example, samples: int) -> dict[str, Tensor]:
+    """log p(x) and the two terms of the ELBO or, of a model that knows only their sum, the ELBO: (B,) nats each."""
+    if isinstance(model, HasLogLikelihood):
+        return {
+            "elbo": own_log_likelihood(model, example, 1),
+            "log_likelihood": own_log_likelihood(model, example, samples),
+        }
+    q = model.encode(example.input, example.cond)
+    z, latent_terms = model.latent(q, example.cond)
+    p = model.decode(z, example.cond)
+    nll = model.likelihood.nll(p, example.target, example.weight)
+    kl = sum(latent_terms.values(), torch.zeros(len(z), device=z.device))
+    return {"nll": nll, "kl": kl, "log_likelihood": log_likelihood(model, example, samples)}
+
+
+def own_log_likelihood(model: HasLogLikelihood, example: Example, k: int) -> Tensor:
+    """What the model says; a UserError if it is not a number for each example."""
+    found = model.log_likelihood(example, k)
+    if found.shape != (len(example.target),):
+        raise UserError(
+            f"{type(model).__name__}.log_likelihood: returned a tensor of shape {tuple(found.shape)}; expected one "
+            f"number of nats for each of the {len(example.target)} examples: sum over the data, not over the batch"
+        )
+    return found
 
 
 NOT_BINARY = (
@@ -94,7 +126,7 @@ def log_likelihood(model: HasKL, example: Example, samples: int) -> Tensor:
     for drawn in range(0, samples, at_once):
         k = min(at_once, samples - drawn)
         z = q.sample(torch.Size([k]))  # (k, B, *latent_shape)
-        log_weights = prior.log_prob(z).flatten(2).sum(2) - q.log_prob(z).flatten(2).sum(2)  # (k, B)
+        log_weights = log_prob(prior, z, 2) - log_prob(q, z, 2)  # (k, B)
         p = model.decode(z.flatten(0, 1), repeat_batch(example.cond, k))
         target = example.target.expand(k, *example.target.shape).flatten(0, 1)
         log_weights = log_weights - model.likelihood.nll(p, target, repeat_batch(example.weight, k)).view(k, -1)

@@ -27,8 +27,16 @@ class NotApplicable:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a section is missing."""
+
+    error: str  # one line: the type of the error, its message, and the line of code
+    traceback: str
+
+
+@dataclass(frozen=True)
 class Report:
-    """What an evaluation found. A section that was not asked for is None.
+    """What an evaluation found. A section that was not asked for, or that failed, is None.
 
     Arguments:
         run: the folder of the run.
@@ -51,6 +59,7 @@ class Report:
         likelihood: the ELBO and log p(x).
         samples: how samples compare with held-out examples.
         figures: by name.
+        failed: the sections that raised an error, by name: `baselines`, `pictures`, `latents`, `likelihood`, `samples`.
     """
 
     run: str
@@ -73,6 +82,7 @@ class Report:
     likelihood: LogLikelihood | NotApplicable | None
     samples: SampleQuality | NotApplicable | None
     figures: dict[str, Figure]
+    failed: dict[str, Failure]
 
     @property
     def scores(self) -> dict[str, MeanCI]:
@@ -88,4 +98,5 @@ class Report:
             "baselines": {row.baseline.name: row.to_dict(self.example_scores) for row in self.baselines},
             **({"verdict": asdict(self.verdict)} if self.verdict else {}),
             **{name: section.to_dict() for name, section in sections.items() if section},
+            **({"failed": {name: asdict(failure) for name, failure in self.failed.items()}} if self.failed else {}),
         }

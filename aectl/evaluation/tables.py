@@ -42,6 +42,8 @@ def print_report(report: Report, full: bool = False) -> None:
             print_samples(section, report.modality.name, full)
     if report.lesson:
         print_line(str(report.lesson))
+    for name, failure in report.failed.items():
+        print_line(f"{name}: failed: {failure.error}; its traceback is in the report (metrics.json)", "red")
 
 
 def print_cross_table(table: CrossTable) -> None:
@@ -105,18 +107,19 @@ def print_embeddings(found: Embeddings, full: bool) -> None:
 
 def print_likelihood(found: LogLikelihood, examples: str, full: bool) -> None:
     if not full:
-        print_line(
-            f"likelihood: log p(x) {format_ci(found.log_likelihood, 2)} nats, ELBO {format_ci(found.elbo, 2)}, "
-            f"{format_ci(found.bits_per_dim, 4)} bits per dimension, {found.n:,} {examples}"
-            + (f". {found.note}" if found.note else "")
-        )
+        bits = [f"{format_ci(found.bits_per_dim, 4)} bits per dimension"] if found.bits_per_dim else []
+        bounds = [f"log p(x) {format_ci(found.log_likelihood, 2)} nats", f"ELBO {format_ci(found.elbo, 2)}"]
+        line = ", ".join([*bounds, *bits, f"{found.n:,} {examples}"])
+        print_line(f"likelihood: {line}" + (f". {found.note}" if found.note else ""))
         return
     made = make_table(f"likelihood of {found.n:,} {examples}", [f"per {examples[:-1]}", "nats", "bits"])
     made.add_row("ELBO", format_ci(found.elbo, 2), "")
-    made.add_row("reconstruction, -nll", format_ci(found.nll.negative(), 2), "")
-    made.add_row("KL from the prior", format_ci(found.kl, 2), f"{found.kl_bits:.2f}")
+    if found.nll and found.kl:
+        made.add_row("reconstruction, -nll", format_ci(found.nll.negative(), 2), "")
+        made.add_row("KL from the prior", format_ci(found.kl, 2), f"{found.kl_bits:.2f}")
     made.add_row(f"log p(x), {found.samples} importance samples", format_ci(found.log_likelihood, 2), "")
-    made.add_row("bits per dimension", "", format_ci(found.bits_per_dim, 4))
+    if found.bits_per_dim:
+        made.add_row("bits per dimension", "", format_ci(found.bits_per_dim, 4))
     print_table(made)
     if found.note:
         print_line(found.note)

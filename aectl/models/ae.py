@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
 from aectl.models.nets.base import Net
-from aectl.models.probability.distributions import Dirac
+from aectl.models.probability.distributions import Dirac, location
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import PositiveInt, Shape
 
@@ -47,7 +47,7 @@ class AE(Autoencoder):
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
-        """q(z|x, c), elementwise over (B, *latent_shape)."""
+        """q(z|x, c) over (B, *latent_shape), elementwise or joint."""
         return Dirac(at_least_float32(self.encoder(x)))
 
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
@@ -69,7 +69,7 @@ class AE(Autoencoder):
     def loss_and_reconstruction(self, example: Example) -> tuple[dict[str, Tensor], Tensor]:
         q = self.encode(example.input, example.cond)
         terms, p = self._terms(example, q)
-        best = p if isinstance(q, Dirac) else self.decode(q.mean, example.cond, tuple(example.target.shape[2:]))
+        best = p if isinstance(q, Dirac) else self.decode(location(q), example.cond, tuple(example.target.shape[2:]))
         return terms, best.mean
 
     def _terms(self, example: Example, q: Distribution) -> tuple[dict[str, Tensor], Distribution]:
@@ -81,10 +81,10 @@ class AE(Autoencoder):
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         sides = tuple(self.scale * side for side in input.shape[2:])
-        return self.decode(self.encode(input, cond).mean, cond, sides).mean
+        return self.decode(location(self.encode(input, cond)), cond, sides).mean
 
     def embed(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
-        return self.encode(input, cond).mean.flatten(1)
+        return location(self.encode(input, cond)).flatten(1)
 
     def decode_mean(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         """Outputs for latents as `embed` gives them, (B, D) to (B, *shape)."""

@@ -18,7 +18,7 @@ class Autoencoder(nn.Module, ABC):
     """A model: all that the rest of aectl calls, besides the methods in `aectl.models.capabilities`.
 
     Attributes:
-        generative: whether it has a prior, so that `sample` works.
+        generative: whether `sample` works; true of a class with a `sample` of its own.
         any_size: whether it takes images of any height and width, not only those it was trained on.
         stride: images whose sides are multiples of it need no padding.
         discriminators: the players that are discriminators, which training checks for saturation.
@@ -36,7 +36,14 @@ class Autoencoder(nn.Module, ABC):
     latent_size: int
 
     def __init_subclass__(cls) -> None:
-        """A class with a loss of its own does not inherit a `loss_and_reconstruction` that computes another."""
+        """Derives what follows from the methods that a class overrides.
+
+        One with a `sample` of its own is generative; one with a loss of its own does not inherit a
+        `loss_and_reconstruction` that computes another.
+        """
+        super().__init_subclass__()
+        if "sample" in vars(cls) and "generative" not in vars(cls):
+            cls.generative = True
         if "loss" in vars(cls) and "loss_and_reconstruction" not in vars(cls):
             cls.loss_and_reconstruction = Autoencoder.loss_and_reconstruction  # type: ignore[method-assign]
 

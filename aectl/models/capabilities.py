@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from torch import Tensor
 from torch.distributions import Distribution
 
+from aectl.example import Example
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import Shape
 
@@ -21,7 +22,7 @@ class HasLatent(Protocol):
 
 @runtime_checkable
 class HasPrior(Protocol):
-    """A model with a prior over its latents, elementwise over (n, *latent_shape)."""
+    """A model with a prior over its latents (n, *latent_shape), elementwise or joint."""
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution: ...
 
@@ -44,6 +45,15 @@ class HasKL(HasLatent, HasPrior, Protocol):
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]: ...
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution: ...
+
+
+@runtime_checkable
+class HasLogLikelihood(Protocol):
+    """A model that estimates log p(x) itself, such as one with several levels of latents."""
+
+    def log_likelihood(self, example: Example, k: int) -> Tensor:
+        """log p(target) from `k` draws, (B,) nats; in expectation a lower bound, with one draw the ELBO."""
+        ...
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from aectl.models.ae import AE
 from aectl.models.base import at_least_float32
 from aectl.models.nets.base import Net
 from aectl.models.probability.distributions import normal, standard_normal
-from aectl.models.probability.divergences import kl
+from aectl.models.probability.divergences import kl_or_estimate
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import NonNegativeFloat, PositiveInt, Shape
 
@@ -66,12 +66,12 @@ class VAE(AE):
         return normal(mu, (0.5 * logvar).exp())
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution:
-        """p(z|c), elementwise over (n, *latent_shape)."""
+        """p(z|c) over (n, *latent_shape), elementwise or joint."""
         return standard_normal(next(self.parameters()).new_empty(n, *self.latent_shape))
 
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.rsample()
-        return z, {"kl": kl(q, self.prior(len(z), c))}
+        return z, {"kl": kl_or_estimate(q, self.prior(len(z), c), z)}
 
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
         beta = self.beta * self.kl_weight_fraction if self.training else self.beta

@@ -22,6 +22,7 @@ from aectl.models.probability.likelihoods import Bernoulli, ContinuousBernoulli,
 from aectl.models.vae import VAE
 from aectl.tasks.base import Task
 from tests.support.toy_models import first, identity, last, linear_vae, opened
+from tests.support.toy_posteriors import FullCovarianceVAE
 
 SHAPE = (1, 2, 3)
 NETS: dict[str, Net] = {
@@ -88,6 +89,15 @@ def test_any_number_of_samples_from_the_exact_posterior_gives_the_exact_log_like
     known = LinearGaussian(orthogonal=True)
     x = known.images(20)
     torch.testing.assert_close(log_likelihood(known.vae(), Example(x, x), samples), known.log_p(x), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("samples", [1, 30])
+def test_a_posterior_with_the_exact_full_covariance_gives_the_exact_log_likelihood(samples: int) -> None:
+    known = LinearGaussian(orthogonal=False)
+    model, x = known.vae(), known.images(20)
+    model.__class__ = FullCovarianceVAE
+    model.mixed = known.covariance.diag().rsqrt().diag() @ torch.linalg.cholesky(known.covariance)
+    torch.testing.assert_close(log_likelihood(model, Example(x, x), samples), known.log_p(x), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 64, 10**6])

@@ -5,7 +5,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution, Normal, TransformedDistribution
+
+from aectl.errors import UserError
 
 
 class Dirac(Distribution):
@@ -62,6 +64,40 @@ class ContinuousBernoulli(Distribution):
     def mean(self) -> Tensor:
         h, far = self.logits, self.far
         return torch.where(self.near, 0.5 + h / 12 - h**3 / 720, 0.5 + 0.5 / (far / 2).tanh() - 1 / far)
+
+
+def sum_events(values: Tensor, batch_dims: int = 1) -> Tensor:
+    """Log-densities or divergences (*batch, ...) summed to one number for each element of the batch, (*batch,).
+
+    An elementwise distribution gives a value for each dimension, a joint one (a full covariance, a mixture, a flow) a
+    single value for all of them.
+    """
+    return values.reshape(*values.shape[:batch_dims], -1).sum(-1)
+
+
+def log_prob(p: Distribution, x: Tensor, batch_dims: int = 1) -> Tensor:
+    """log p(x) of each element of the batch, (*batch, ...) to (*batch,) nats, whatever the event shape of p."""
+    return sum_events(p.log_prob(x), batch_dims)
+
+
+def location(p: Distribution) -> Tensor:
+    """The mean of p; of a transformed distribution without one, such as a flow, the transformed mean of its base.
+
+    Raises:
+        UserError: p has neither.
+    """
+    try:
+        return p.mean
+    except NotImplementedError:
+        if not isinstance(p, TransformedDistribution):
+            raise UserError(
+                f"{type(p).__name__}: has no mean to reconstruct and embed with; expected a posterior with one; "
+                "override reconstruct and embed of the model"
+            ) from None
+    x = location(p.base_dist)
+    for transform in p.transforms:
+        x = transform(x)
+    return x
 
 
 def normal(mu: Tensor, sigma: Tensor) -> Normal:

@@ -3,9 +3,11 @@
 from torch import Tensor
 from torch.distributions import Distribution, Normal, kl_divergence
 
+from aectl.models.probability.distributions import log_prob, sum_events
+
 
 def kl(q: Distribution, p: Distribution) -> Tensor:
-    r"""The Kullback-Leibler divergence in closed form: q and p elementwise over (B, ...) to (B,) nats.
+    r"""The Kullback-Leibler divergence in closed form: q and p over (B, ...), elementwise or joint, to (B,) nats.
 
     .. math:: D_{KL}(q \| p) = \mathbb{E}_q [\log q(z) - \log p(z)]
 
@@ -16,8 +18,19 @@ def kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NotImplementedError: the pair has no closed form in torch.
     """
-    elementwise = kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
-    return elementwise.flatten(1).sum(1)
+    divergence = kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
+    return sum_events(divergence)
+
+
+def kl_or_estimate(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
+    r"""The closed form or, of a pair without one, such as a flow, its unbiased estimate from z drawn from q, (B,) nats.
+
+    .. math:: D_{KL}(q \| p) \approx \log q(z) - \log p(z), \quad z \sim q(z)
+    """
+    try:
+        return kl(q, p)
+    except NotImplementedError:
+        return log_prob(q, z) - log_prob(p, z)
 
 
 def kl_normals(q: Normal, p: Normal) -> Tensor:

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from torch.distributions import Laplace as LaplaceDistribution
 
 from aectl.models.probability.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
-from aectl.models.probability.distributions import normal
+from aectl.models.probability.distributions import normal, sum_events
 from aectl.types import PositiveFloat, Shape
 
 Link = Literal["sigmoid", "identity"]
@@ -45,7 +45,7 @@ class Likelihood(nn.Module, ABC):
     def nll(self, p: Distribution, x: Tensor, weight: Tensor | None = None) -> Tensor:
         r"""$-\log p(x|z)$ summed over the data, (B,) nats; `weight` (B, *shape) multiplies each element."""
         log_p = p.log_prob(x) if weight is None else p.log_prob(x) * weight
-        return -log_p.flatten(1).sum(1)
+        return -sum_events(log_p)
 
     def nll_floor(self, shape: Shape) -> float:
         """The constant part of the nll, which no decoder can change, in nats."""
