@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from aectl.errors import UserError
+from aectl.errors import UserError, describe_error
 
 PACKAGE = Path(__file__).resolve().parent
 CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir())
@@ -67,13 +67,27 @@ def normalize_override(override: str) -> str:
     return f"{group}=" + ",".join(known.get(choice.replace("_", "-"), choice) for choice in value.split(","))
 
 
-def locate(target: str) -> Callable[..., Any]:
-    """The class or function that a `_target_` names."""
+def locate(target: str, key: str = "_target_") -> Callable[..., Any]:
+    """The class or function that a `_target_` names; a UserError that starts with the key if it cannot be imported."""
     module, _, name = target.rpartition(".")
+    if not module:
+        raise UserError(f"{key}={target}: expected module.Class, such as my_package.models.MyVAE")
     try:
-        return typing.cast(Callable[..., Any], getattr(importlib.import_module(module), name))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"_target_={target}: cannot be imported: {error}; expected module.Class") from error
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{key}={target}: cannot be imported: {error}; expected an installed package or one in the current folder, "
+            f"{Path.cwd()}, or beside the folder of --config-dir"
+        ) from error
+    except Exception as error:  # whatever the user's own module raises
+        raise UserError(f"{key}={target}: cannot be imported: {describe_error(error)}") from error
+    if not hasattr(found, name):
+        raise UserError(f"{key}={target}: {module} has no {name}{suggest(name, public_names(found))}")
+    return typing.cast(Callable[..., Any], getattr(found, name))
+
+
+def public_names(module: object) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_")]
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
     """
     check_values({key: value for key, value in config.items() if key in top_level}, top_level, "")
     for path, node in sorted(target_nodes(config), key=cost_of_import):
-        target = locate(node["_target_"])
+        target = locate(node["_target_"], f"{path}._target_")
         arguments = {key: value for key, value in node.items() if not key.startswith("_")}
         check_names(path, target, arguments)
         called = target.__init__ if inspect.isclass(target) else target

@@ -87,10 +87,12 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     from aectl.cli.error_messages import error_message
     from aectl.cli.hydra_hooks import SweepFolder, run_job
     from aectl.cli.hydra_internals import CONFIG_ERRORS, run_app
+    from aectl.cli.own_code import own_code_on_path
 
     name = verb.replace("-", "_")
     try:
-        run_app(f"aectl {verb}", given, name, run_job(name))
+        with own_code_on_path(verb, given):
+            run_app(f"aectl {verb}", given, name, run_job(name))
     except KeyboardInterrupt:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None

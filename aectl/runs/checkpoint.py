@@ -146,22 +146,29 @@ def match_state_dict(build: Callable[[], nn.Module], contents: dict[str, Any]) -
 
     It is built without memory to compare names and shapes; `build` is stopped once it makes far too many parameters.
     """
-    weights = model_weights(contents)
-    left = REGISTRATIONS * len(weights)
+    left = REGISTRATIONS * len(model_weights(contents))
 
     def count(*_: Any) -> None:
         nonlocal left
         left -= 1
         if left < 0:
-            raise ValueError(f"the model has far more parameters than the {len(weights)} of its weights")
+            raise ValueError(
+                f"the model has far more parameters than the {len(model_weights(contents))} of its weights"
+            )
 
     hook = register_module_parameter_registration_hook(count)
     try:
         with torch.device("meta"):
-            expected = {name: tuple(value.shape) for name, value in build().state_dict().items()}
+            model = build()
     finally:
         hook.remove()
-    weights = upgrade_weights(weights, expected.keys())
+    return weights_for(model, contents)
+
+
+def weights_for(model: nn.Module, contents: dict[str, Any]) -> Weights:
+    """The weights in a checkpoint under the names of this model; a ValueError if they belong to another one."""
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    weights = upgrade_weights(model_weights(contents), expected.keys())
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):

@@ -24,7 +24,7 @@ def open_folder(folder: Path, trust: bool) -> Run:
         )
     contents = read_checkpoint(checkpoint)
     with name_version_on_error(folder, contents):
-        return Run(folder, read_config(folder, trust), checkpoint, contents)
+        return Run(folder, read_config(folder, trust), checkpoint, contents, trust)
 
 
 def open_checkpoint(path: Path, trust: bool) -> Run:
@@ -39,4 +39,4 @@ def open_checkpoint(path: Path, trust: bool) -> Run:
     if not inside and folder.is_symlink():
         raise UserError(f"run={path}: {folder}, where its results would go, is a link; remove or rename it")
     with name_version_on_error(path, contents):
-        return Run(folder, safe_config(stored["config"], str(path), trust), path, contents)
+        return Run(folder, safe_config(stored["config"], str(path), trust), path, contents, trust)

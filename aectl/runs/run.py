@@ -14,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.config import to_plain
 from aectl.data.loader import Data
-from aectl.errors import UserError, shorten
+from aectl.errors import UserError, describe_error, shorten
 from aectl.io.atomic import write_text
 from aectl.modalities import Modality, modality_for
 from aectl.models.base import Autoencoder
-from aectl.runs.checkpoint import match_state_dict
+from aectl.runs.checkpoint import match_state_dict, weights_for
 from aectl.runs.index import BEST
 from aectl.runs.upgrades import name_version_on_error
 from aectl.tasks.base import Task
@@ -35,6 +35,7 @@ class Run:
         cfg: the config that it is trained with, resolved.
         checkpoint: the file of its weights.
         contents: what that file held when the run was opened, verified; empty for a run that is being trained.
+        trusted: whether whoever opened it trusts the classes that its config names.
         former: the config before `replaced` changed it.
     """
 
@@ -42,6 +43,7 @@ class Run:
     cfg: DictConfig
     checkpoint: Path
     contents: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    trusted: bool = False
     former: DictConfig | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -108,14 +110,25 @@ class Run:
     def load(self, device: torch.device) -> Autoencoder:
         """The trained model, in evaluation mode on the device; a UserError if its weights do not fit its config."""
         with name_version_on_error(self.checkpoint, self.contents):
+            own = self._build_trusted() if self.trusted else None
             try:
-                weights = match_state_dict(self.build, self.contents)
-                model = self.build()
+                weights = (
+                    match_state_dict(self.build, self.contents) if own is None else weights_for(own, self.contents)
+                )
+                model = own or self.build()
                 model.load_state_dict(weights)
             except Exception as error:  # a constructor raises whatever an odd value leads it to
                 reason = shorten(error.__cause__ or error)
                 raise UserError(f"run={self.checkpoint}: its weights do not fit its config: {reason}") from error
         return model.eval().to(device)
+
+    def _build_trusted(self) -> Autoencoder:
+        """The model of a trusted run, whose constructor may need tensors with memory."""
+        try:
+            return self.build()
+        except Exception as error:
+            cause = error.__cause__ or error
+            raise UserError(f"run={self.folder}: its model cannot be built: {describe_error(cause)}") from error
 
     def replaced(self, **given: Any) -> "Run":
         """The same run with other nodes in its config, such as another `dataset`."""
