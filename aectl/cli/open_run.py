@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,12 @@ from aectl.config import check, to_plain
 from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
 from aectl.inference.trained_run import TrainedRun
-from aectl.modalities import image_files
+from aectl.modalities import picture_listing
 from aectl.runs.run import Run
 from aectl.types import Seed
 
 T = TypeVar("T")
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 SHARED = {"run": str, "outputs": str, "seed": Seed, "accelerator": Accelerator, "trust": bool}
 
 
@@ -57,17 +59,27 @@ def run_command(command: Callable[..., T]) -> Callable[[DictConfig], T]:
 
 
 def input_files(input: str | None) -> tuple[Path, list[Path]]:
-    """The picture files that the key `input` names, and the folder that their names are relative to."""
+    """The picture files that the key `input` names, and the folder that their names are relative to.
+
+    Other files in that folder are counted on standard error.
+    """
     if input is None:
         raise UserError("input: no pictures to work on; give input=FILE or input=FOLDER")
     path = Path(input).expanduser()
+    if path.suffix.lower() in ARCHIVES and path.is_file():
+        raise UserError(f"input={input}: is an archive; unpack it and give the folder: input=FOLDER")
     if path.is_file():
         return path.parent, [path]
-    files = image_files.find_images(path) if path.is_dir() else []
-    if not files:
-        what = "no pictures in it" if path.is_dir() else "no such file or folder"
-        raise UserError(f"input={input}: {what}; expected {', '.join(image_files.SUFFIXES)}")
-    return path, files
+    if not path.is_dir():
+        raise UserError(f"input={input}: no such file or folder; give a picture or a folder of pictures")
+    found = picture_listing.list_images(path)
+    others = picture_listing.describe_left_out(found.left_out)
+    if not found.files:
+        kinds = ", ".join(picture_listing.SUFFIXES)
+        raise UserError(f"input={input}: no pictures in it{f' ({others})' if others else ''}; expected {kinds}")
+    if others:
+        print(f"input={input}: {others}", file=sys.stderr)
+    return path, [path / file.name for file in found.files]
 
 
 def output_folder(run: Run, output: str | None, *default: str) -> Path:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aectl.errors import UserError
+from aectl.modalities import heif, picture_listing
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,7 @@ def plan_jobs(root: Path, files: list[Path], folder: Path, format: str | None, r
     references = reference_paths(root, files, reference)
     jobs: dict[Path, Job] = {}
     for file in files:
-        path = folder / file.relative_to(root)
-        path = path.with_suffix(f".{format}") if format else path
+        path = with_ending(folder / file.relative_to(root), file, format)
         if path.resolve() == file.resolve():
             raise UserError(f"output={folder}: would overwrite the input {file}; give another folder")
         if not path.parent.resolve().is_relative_to(folder.resolve()):
@@ -30,6 +30,17 @@ def plan_jobs(root: Path, files: list[Path], folder: Path, format: str | None, r
             raise UserError(f"format={format}: {jobs[path].input} and {file} would both become {path}; rename one")
         jobs[path] = Job(file, path, references.get(file))
     return list(jobs.values())
+
+
+def with_ending(path: Path, file: Path, format: str | None) -> Path:
+    """The path of a result: the ending of its input where that can be written, else that of the content, or .png."""
+    ending = path.suffix.lower()
+    if format or ending in heif.SUFFIXES:
+        return path.with_suffix(f".{format or 'png'}")
+    if ending in picture_listing.SUFFIXES:
+        return path
+    found = picture_listing.sniff(file)
+    return path.with_name(path.name + (found if found in picture_listing.SUFFIXES else ".png"))
 
 
 def reference_paths(root: Path, files: list[Path], reference: str | None) -> dict[Path, Path]:

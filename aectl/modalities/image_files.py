@@ -1,11 +1,9 @@
 """Reads and writes image files of the usual formats."""
 
-import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +11,9 @@ from PIL import Image, ImageOps
 
 from aectl.errors import UserError, one_line
 from aectl.io.atomic import write_atomic
-from aectl.modalities import pixels
+from aectl.modalities import heif, pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF")  # never EPS: Pillow would run the program in it
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_PIXELS = 150_000_000  # more than any camera has
 MANY_PIXELS = 30_000_000
 MIN_BYTES_PER_PIXEL = 1 / 200  # of a picture of many pixels; even a JPEG of a blank page has more
@@ -26,40 +23,6 @@ MAX_16_BIT = 65_535
 
 class UnreadableError(UserError):
     """A file that is not a complete picture; the message says why."""
-
-
-class ImageFile(NamedTuple):
-    """A file below a folder: its relative path, its size in bytes, and when it was modified, in ns."""
-
-    name: str
-    size: int
-    modified: int
-
-
-def list_images(root: Path) -> list[ImageFile]:
-    """Every picture below a folder at any depth, sorted by path, without hidden files and folders.
-
-    One `stat` per file and no Path: there may be hundreds of thousands.
-    """
-    found = []
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        with suppress(OSError), os.scandir(root / folder) as entries:  # such as a folder without permission
-            for entry in entries:
-                name = folder + entry.name
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(name + os.sep)
-                elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
-                    stat = entry.stat()
-                    found.append(ImageFile(name, stat.st_size, stat.st_mtime_ns))
-    return sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - the order of Paths
-
-
-def find_images(root: Path) -> list[Path]:
-    return [root / file.name for file in list_images(root)]
 
 
 def read_header(path: Path) -> tuple[int, int, int]:
@@ -98,10 +61,12 @@ def open_image(path: Path) -> Image.Image:
         raise UnreadableError("not a regular file")
     if not path.stat().st_size:
         raise UnreadableError("the file is empty")
+    if heif.is_heif(path) and not heif.register():
+        raise UnreadableError(f"HEIC, {heif.REMEDY}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the size, which is checked below
         try:
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(path, formats=("HEIF",) if heif.is_heif(path) else FORMATS)
         except Image.DecompressionBombError as error:
             raise UnreadableError(f"too large, more than {MAX_PIXELS:,} pixels") from error
     size = f"{image.width}x{image.height} pixels"

@@ -63,6 +63,7 @@ def lost_by_reading(image: Image.Image) -> set[str]:
         "CMYK": image.mode == "CMYK",
         "XMP": "xmp" in image.info,
         "16-bit depth": deep_colour.is_cut(image),
+        "10-bit depth": image.info.get("bit_depth") in (10, 12),  # of HEIC
     }
     return {name for name, there in found.items() if there}
 

@@ -70,6 +70,20 @@ def test_names_folders_and_formats_are_kept_and_existing_files_skipped(
     assert all(path.suffix == ".png" for path in (tmp_path / "png").rglob("*") if path.is_file())
 
 
+def test_other_files_are_counted_and_content_gives_an_ending(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    photo(tmp_path / "in" / "a.png", (24, 20)).rename(tmp_path / "in" / "scan.001")
+    photo(tmp_path / "in" / "a.png", (24, 20)).rename(tmp_path / "in" / "b")
+    result = aectl("predict", runs["tiny"], "input=in", "output=out")
+    assert result.err.splitlines()[0] == "input=in: 1 file left out: 1 .001"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+    assert aectl("predict", runs["tiny"], "input=in/scan.001", "output=one").status == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["scan.001.png"]
+    (tmp_path / "in.zip").write_bytes(b"PK")
+    assert "in.zip: is an archive; unpack it" in aectl("predict", runs["tiny"], "input=in.zip", "output=out").err
+
+
 def test_unreadable_files_are_reported_and_the_others_written(
     aectl: Aectl, runs: dict[str, Path], tmp_path: Path
 ) -> None:

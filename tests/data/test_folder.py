@@ -232,6 +232,16 @@ def test_files_that_cannot_be_used_are_skipped_and_listed(tmp_path: Path, capsys
     assert "and 2 more" in said
 
 
+def test_files_that_are_no_pictures_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = fill(tmp_path / "photos", numbered(8))
+    (root / "0.png").rename(root / "scan")
+    (root / "notes.txt").write_text("")
+    data = folder(root)
+    data.prepare()
+    assert len(everything(data)) == 8
+    assert capsys.readouterr().err == f"dataset.root={root}: 1 file left out: 1 .txt\n"
+
+
 def test_strict_stops_at_the_first_file_that_cannot_be_used(tmp_path: Path) -> None:
     root = fill(tmp_path / "photos", numbered(8))
     (root / "bad.png").write_bytes(b"")
@@ -244,8 +254,13 @@ def test_a_folder_without_usable_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         folder(tmp_path / "missing").prepare()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no pictures in it"):
+    with pytest.raises(UserError, match="no pictures in it;"):
         folder(tmp_path / "empty").prepare()
+    (tmp_path / "empty" / "notes.txt").write_text("")
+    with pytest.raises(UserError, match=r"no pictures in it \(1 file left out: 1 \.txt\)"):
+        folder(tmp_path / "empty").prepare()
+    with pytest.raises(UserError, match=r"notes\.txt: is a file; expected a folder with pictures: unpack it"):
+        folder(tmp_path / "empty" / "notes.txt").prepare()
     with pytest.raises(UserError, match="smaller than the patch of 64x64"):
         folder(fill(tmp_path / "small", numbered(4)), size=64, resize="patches").prepare()
     (tmp_path / "bad").mkdir()

@@ -158,17 +158,6 @@ def test_the_error_says_why_a_file_cannot_be_read(tmp_path: Path, kind: str, sai
         image_files.read_image(path)
 
 
-def test_pictures_are_found_at_any_depth_without_hidden_files(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a/c.jpg", "a/b/d.webp", ".hidden/e.png", "notes.txt", "a/.f.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    assert [str(path.relative_to(tmp_path)) for path in image_files.find_images(tmp_path)] == [
-        "a/b/d.webp",
-        "a/c.jpg",
-        "b.PNG",
-    ]
-
-
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif", "bmp"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_written_images_are_read_back(tmp_path: Path, suffix: str, channels: int) -> None:

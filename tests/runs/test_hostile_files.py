@@ -20,6 +20,7 @@ from aectl.data.torchvision import Torchvision
 from aectl.io import latent_tables
 from aectl.io.atomic import write_text
 from aectl.modalities import image_files
+from aectl.modalities.picture_listing import list_images
 from aectl.runs import open as open_run
 from tests.conftest import Aectl
 from tests.support.attack_files import Payload, archive, entries_of, nested_tuples, pickled, put, refused, refused_run
@@ -301,7 +302,7 @@ class TestPictures:
         os.mkfifo(tmp_path / "a.png")
         (tmp_path / "b.png").symlink_to("/dev/zero")
         (tmp_path / "c").symlink_to(tmp_path)
-        assert image_files.find_images(tmp_path) == []
+        assert list_images(tmp_path).files == []
         for name in ("a.png", "b.png", "d.png"):
             refused(lambda name=name: image_files.read_image(tmp_path / name))
 

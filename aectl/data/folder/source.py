@@ -22,6 +22,7 @@ from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
 from aectl.io.progress import track
 from aectl.modalities import image_files
+from aectl.modalities.picture_listing import SUFFIXES, ImageFile, Listing, describe_left_out, list_images
 from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape, format_shape
 
 CHUNK = 1_000  # files whose results wait in memory
@@ -78,6 +79,8 @@ class Folder:
 
     def prepare(self) -> None:
         counts = self.store.index.counts
+        if others := describe_left_out(self._listing.left_out):
+            print(f"dataset.root={self.root}: {others}", file=sys.stderr)
         if self.resize == "patches":
             size = format_shape(self.shape[1:])
             print(
@@ -97,14 +100,23 @@ class Folder:
         return probe_shape(self.files, self.size, self.channels, patches=self.resize == "patches")
 
     @cached_property
-    def listed(self) -> list[image_files.ImageFile]:
+    def listed(self) -> list[ImageFile]:
         """Every picture below the root, at least one."""
+        return self._listing.files
+
+    @cached_property
+    def _listing(self) -> Listing:
+        """The pictures, at least one, and what else there is."""
+        where = f"dataset.root={self.root}"
+        if self.root.is_file():
+            raise UserError(f"{where}: is a file; expected a folder with pictures: unpack it if it is an archive")
         if not self.root.is_dir():
-            raise UserError(f"dataset.root={self.root}: no such folder; expected one with pictures")
-        found = image_files.list_images(self.root)
-        if not found:
-            kinds = ", ".join(suffix[1:] for suffix in image_files.SUFFIXES)
-            raise UserError(f"dataset.root={self.root}: no pictures in it; expected files of {kinds}, at any depth")
+            raise UserError(f"{where}: no such folder; expected one with pictures")
+        found = list_images(self.root)
+        if not found.files:
+            kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+            others = f" ({describe_left_out(found.left_out)})" if found.left_out else ""
+            raise UserError(f"{where}: no pictures in it{others}; expected files of {kinds}, at any depth")
         return found
 
     @cached_property
