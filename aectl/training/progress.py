@@ -77,7 +77,7 @@ class ProgressBar(Callback):
         self.completed = trainer.current_epoch * self.batches + batch_idx + 1
         if now - self.drawn >= (REFRESH_SECONDS if self.console.is_terminal else PLAIN_SECONDS):
             self.drawn = now
-            self.losses = {name: float(loss) for name, loss in losses.items()}
+            self.losses = {name: float(loss.detach()) for name, loss in losses.items()}
             self._draw(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -259,7 +259,7 @@ class TwoParts(Learner):
         loss = super().training_step(batch, batch_idx)
         terms = {"nll": loss.detach() - 0.5, "kl": torch.tensor(0.05)}
         self.log_dict({f"train/{name}": term for name, term in terms.items()}, on_step=False, on_epoch=True)
-        self.current = SimpleNamespace(terms={"loss": loss.detach(), **terms})
+        self.current = SimpleNamespace(terms={"loss": loss, **terms})
         return loss
 
 
