@@ -11,6 +11,7 @@ from torch import Tensor
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.inference import latents, restoration, sampling
+from aectl.inference.denoising import Strength
 from aectl.inference.export import Format, export_parts
 from aectl.inference.labels import Labels, as_cond
 from aectl.inference.sampling import Sampler
@@ -95,8 +96,13 @@ class TrainedRun:
         cond = self.as_cond(labels, n)
         return sampling.generate(self, n, chosen, components, temperature, cond).clamp(0, 1)
 
-    def predict(self, picture: Any, tile: int | None = None, labels: Labels | None = None) -> "Image.Image":
-        """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image."""
+    def predict(
+        self, picture: Any, tile: int | None = None, labels: Labels | None = None, strength: Strength = 1.0
+    ) -> "Image.Image":
+        """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image.
+
+        `strength` is how much of its change a denoiser makes, from 0 to 1; `auto`: as much as the noise explains.
+        """
         restoration.require_images(self)
         modality = modality_for(self.model.input_shape)
         if isinstance(picture, str | Path):
@@ -104,7 +110,7 @@ class TrainedRun:
         else:
             (image,) = modality.to_uint8(modality.to_batch(picture, any_size=True))
             array = image.numpy()
-        return image_files.to_pil(restoration.restore(self, array, tile, self.as_cond(labels, 1)))
+        return image_files.to_pil(restoration.predict(self, array, tile, self.as_cond(labels, 1), strength).pixels)
 
     def export(self, folder: str | Path, format: Format = "torch_export") -> list[Path]:
         """Writes files that run without aectl: the whole model and, where it has a single latent, its two halves."""

@@ -15,6 +15,9 @@ class Task(nn.Module, ABC):
 
     restores = True  # whether the input is degraded, and not the target itself
 
+    noise: tuple[float, float] | None = None
+    """The least and the greatest standard deviation of the noise of mean 0 that is all of the degradation, if it is."""
+
     @property
     @abstractmethod
     def label(self) -> str:

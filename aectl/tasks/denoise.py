@@ -37,6 +37,8 @@ class Denoise(Denoiser):
     def __init__(self, sigma: NonNegativeFloat | FloatRange, mean: float, clip: bool) -> None:
         super().__init__()
         self.sigma, self.mean, self.clip = sigma, mean, clip
+        lowest, highest = sigma if isinstance(sigma, list) else (sigma, sigma)
+        self.noise = None if mean else (lowest, highest)
 
     @property
     def label(self) -> str:

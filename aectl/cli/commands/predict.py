@@ -15,7 +15,8 @@ from aectl.cli.prediction_files import Job, plan_jobs
 from aectl.cli.prediction_summary import Tally, print_summary
 from aectl.cli.restoration_gain import warn_without_gain
 from aectl.cli.write_errors import check_writable
-from aectl.inference.restoration import require_images, restore
+from aectl.inference.denoising import Strength
+from aectl.inference.restoration import predict, require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import Progress
 from aectl.modalities import modality_for, pixels
@@ -37,12 +38,13 @@ def main(
     format: Format | None,
     overwrite: bool,
     tile: PositiveInt | None,
+    strength: Strength,
     compare: bool,
     reference: str | None,
 ) -> None:
     """Writes what the model makes of each picture; exit status 1 if one, or a reference, could not be read."""
     require_images(trained)
-    work = Work(trained, trained.as_cond(label, 1), tile, compare)
+    work = Work(trained, trained.as_cond(label, 1), tile, strength, compare)
     root, files = input_files(input)
     folder = output_folder(trained.run, output, "predictions")
     jobs = plan_jobs(root, files, folder, format, reference)
@@ -53,7 +55,7 @@ def main(
     with Progress("predict", len(todo)) as progress:
         for job in todo:
             work.run(job, tally, progress.advance)
-    print_summary(tally, len(jobs), len(todo), folder)
+    print_summary(tally, len(jobs), len(todo), folder, trained.run.task.noise, strength)
     if tally.failed or tally.uncompared:
         raise SystemExit(1)
 
@@ -65,6 +67,7 @@ class Work:
     trained: TrainedRun
     cond: Tensor | None
     tile: int | None
+    strength: Strength
     compare: bool
 
     def run(self, job: Job, tally: Tally, advance: Callable[[float], None]) -> None:
@@ -76,7 +79,11 @@ class Work:
             print(error, file=sys.stderr)
             advance(1)
             return
-        result = restore(self.trained, picture.pixels, self.tile, self.cond, advance)
+        found = predict(self.trained, picture.pixels, self.tile, self.cond, self.strength, advance)
+        result = found.pixels
+        tally.sigmas.append(found.sigma)
+        if self.strength == "auto":
+            print(f"{job.input}: noise sigma {found.sigma:.3f} ({255 * found.sigma:.0f} of 255), {found.strength:.0%}")
         tally.lost.update(write_picture(result, picture, job.output))
         target = None
         if job.reference:
