@@ -43,19 +43,24 @@ def run_command(command: Callable[..., T]) -> Callable[[DictConfig], T]:
         groups = {name: hints.pop(name) for name in names if dataclasses.is_dataclass(hints[name])}
         for group in groups.values():
             hints |= typing.get_type_hints(group, include_extras=True)
-        check(config, hints | SHARED)
+        check(config, {key_of(name): hint for name, hint in hints.items()} | SHARED)
         device = pick(config["accelerator"])
         run = runs.open(config["run"], config["outputs"], config["trust"])
         print(f"run {run.folder}/ · {run.title}")
         trained = TrainedRun(run, run.load(device), device, config["seed"])
-        arguments = {name: config.get(name) for name in names}
+        arguments = {name: config.get(key_of(name)) for name in names}
         for name, group in groups.items():
-            arguments[name] = group(**{field.name: config[field.name] for field in dataclasses.fields(group)})
+            arguments[name] = group(**{field.name: config[key_of(field.name)] for field in dataclasses.fields(group)})
         output = config.get("output")
         with user_error_on_write(f"output={output}" if output else str(run.folder)):
             return command(trained, **arguments)
 
     return main
+
+
+def key_of(parameter: str) -> str:
+    """The key of a parameter: `from` for `from_`, which Python has another use for."""
+    return parameter.rstrip("_")
 
 
 def input_files(input: str | None) -> tuple[Path, list[Path]]:

@@ -9,14 +9,13 @@ import torch
 
 from aectl.data.source import SplitName
 from aectl.evaluation.baseline_comparison import FIT_VALUES
-from aectl.inference.sampling import default_sampler, generate
+from aectl.inference.sampling import SOURCES, default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import IsConditional
 
 COMPONENTS = 64
 NEIGHBOURS = 5
 COPIED = 0.5
-SOURCES = {"prior": "the prior", "gaussian": "a Gaussian fitted to the training latents"}
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,18 @@ class Plane(NamedTuple):
     ys: Tensor
 
 
-def interpolate(trained: "TrainedRun", steps: int, cond: Tensor | None) -> Tensor:
-    """Outputs (2 * steps, *shape) between two test examples, which the seed chooses: on a line, then along the arc."""
-    codes = encode_split(trained, "test", INTERPOLATION_POOL).codes
-    start, end = codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(trained.seed))[:2]]
+def choose_ends(trained: "TrainedRun") -> tuple[int, int]:
+    """The indices of two test examples to interpolate between, which the seed chooses."""
+    n = min(INTERPOLATION_POOL, len(trained.run.data.split("test").x))
+    first, second = torch.randperm(n, generator=torch.Generator().manual_seed(trained.seed))[
+        [0, -1] if n < 2 else [0, 1]
+    ]
+    return int(first), int(second)
+
+
+def interpolate(trained: "TrainedRun", ends: tuple[int, int], steps: int, cond: Tensor | None) -> Tensor:
+    """Outputs (2 * steps, *shape) between the test examples of two indices: on a straight line, then along the arc."""
+    start, end = encode_split(trained, "test", max(*ends, INTERPOLATION_POOL - 1) + 1).codes[list(ends)]
     return decode_codes(trained, torch.cat([lerp(start, end, steps), slerp(start, end, steps)]), cond)
 
 
@@ -43,12 +51,21 @@ def decode_plane(trained: "TrainedRun", latents: Latents, side: int, cond: Tenso
 
 
 def traverse(
-    trained: "TrainedRun", latents: Latents, most: int, steps: int, cond: Tensor | None
+    trained: "TrainedRun",
+    latents: Latents,
+    most: int,
+    steps: int,
+    cond: Tensor | None,
+    center: Tensor | None = None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yields the `most` active dimensions, their deviations, and outputs (steps, *shape) along each from the mean."""
-    mean, deviations = latents.codes.mean(0), latents.codes.std(0)
+    """Yields the `most` active dimensions, their deviations, and outputs (steps, *shape) along each from a code.
+
+    `center` (D,) is the code, by default the mean of the latents.
+    """
+    deviations = latents.codes.std(0)
+    center = latents.codes.mean(0) if center is None else center
     for dimension in deviations.argsort(descending=True)[:most].tolist():
-        codes = mean.repeat(steps, 1)
+        codes = center.repeat(steps, 1)
         codes[:, dimension] += torch.linspace(-REACH, REACH, steps) * deviations[dimension]
         yield dimension, deviations[dimension], decode_codes(trained, codes, cond)
 

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 LATENTS_TO_FIT = 10_000
 LARGEST_FULL_COVARIANCE = 256
 
-Sampler = Literal["prior", "gaussian", "mixture"]
+Sampler = Literal["prior", "standard", "gaussian", "mixture"]
+SOURCES: dict[Sampler, str] = {
+    "prior": "the prior",
+    "standard": "N(0, I)",
+    "gaussian": "a Gaussian fitted to the training latents",
+    "mixture": "a mixture of Gaussians fitted to the training latents",
+}
 
 
 def default_sampler(model: Autoencoder) -> Sampler:
@@ -36,6 +42,9 @@ def generate(
 ) -> Tensor:
     """`n` examples (n, *shape) on the CPU, of the classes `cond` (n,) if the model is conditional."""
     with seeded_rng(trained.seed, trained.device):
+        if sampler == "standard":
+            codes = temperature * torch.randn(n, trained.latent_model().latent_size)
+            return decode_codes(trained, codes, cond)
         if sampler != "prior":
             codes = draw_codes(trained, n, components if sampler == "mixture" else 1, temperature)
             return decode_codes(trained, codes, cond)

@@ -88,7 +88,8 @@ class TrainedRun:
         Arguments:
             n: how many.
             temperature: multiplies the standard deviation of what is drawn from.
-            sampler: `prior`, `gaussian` or `mixture`; by default the prior of a model that has one, else a Gaussian.
+            sampler: `prior`, `standard` (N(0, I) for any model), `gaussian` or `mixture`; by default the prior of a
+                model that has one, else a Gaussian.
             components: of the mixture.
             labels: the classes, for a conditional model.
         """

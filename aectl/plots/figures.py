@@ -1,6 +1,7 @@
 """Figures of images and latents, drawn by matplotlib."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ from aectl.io.atomic import write_atomic
 
 DPI = 150
 INCHES_PER_IMAGE = 0.7
+LINE, LETTER = 24, 10  # pixels of a line of text and, on average, of a letter
+NARROWEST = 380  # pixels of a panel, so that its title has some words a line
 BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}  # a legend's place
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
-    return write_atomic(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches="tight", facecolor="white"))
+def save_figure(figure: Figure, path: Path, tight: bool = True) -> Path:
+    """Writes the figure, cut to what is drawn if it is to be `tight`."""
+    around = "tight" if tight else None
+    return write_atomic(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches=around, facecolor="white"))
 
 
 def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
@@ -113,3 +118,20 @@ def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str)
 
 def cell_centers(length: int, parts: int) -> np.ndarray:
     return (np.arange(parts) + 0.5) * length / parts - 0.5
+
+
+def panels(pictures: dict[str, np.ndarray]) -> Figure:
+    """Pictures (C, H, W) uint8 side by side, each below its title, pixel by pixel: to save with `tight=False`."""
+    widths = [max(picture.shape[2], NARROWEST) for picture in pictures.values()]
+    titles = [textwrap.fill(title, max(1, width // LETTER)) for title, width in zip(pictures, widths, strict=True)]
+    head = LINE * (1 + max(title.count("\n") + 1 for title in titles))
+    height = head + max(picture.shape[1] for picture in pictures.values()) + LINE
+    width = sum(widths) + LINE * (len(widths) + 1)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    left = LINE
+    for title, picture, wide in zip(titles, pictures.values(), widths, strict=True):
+        pixels = np.broadcast_to(picture.transpose(1, 2, 0), (*picture.shape[1:], 3))
+        figure.figimage(pixels, left, height - head - picture.shape[1])
+        figure.text(left / width, 1 - (head - LINE // 2) / height, title, fontsize=9, va="bottom")
+        left += wide + LINE
+    return figure

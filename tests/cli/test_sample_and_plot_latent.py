@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.conftest import EPOCHS, Aectl, run_folder
@@ -16,8 +17,9 @@ class TestSample:
         assert images.shape == (10, 1, 8, 8)
         assert 0 <= images.min() < images.max() <= 1
         with Image.open(runs["vae"] / "samples" / "prior-seed-4-n-10.png") as grid:
-            size = grid.size
-        assert size == (8 * (4 * 10 + 2), 8 * (3 * 10 + 2))  # four columns, three rows, gaps of two, eightfold
+            gray = np.asarray(grid.convert("L"))
+        first = np.kron((255 * images[0, 0]).round(), np.ones((8, 8)))  # eightfold, to the pixel
+        assert any(np.array_equal(gray[top : top + 64, 24:88], first) for top in range(20, 100))
         assert "interpolation-seed-4.png" in result.out
 
     def test_the_seed_fixes_the_samples_and_temperature_zero_draws_one_image(
@@ -34,7 +36,9 @@ class TestSample:
         assert np.allclose(cold, cold[:1])
 
     def test_a_plain_autoencoder_says_what_it_draws_from(self, aectl: Aectl, runs: dict[str, Path]) -> None:
-        assert "AE has no prior: drawing from a Gaussian" in aectl("sample", runs["ae"], "n=9").out
+        said = aectl("sample", runs["ae"], "n=9").out
+        assert "AE has no prior: drawing from a Gaussian" in said
+        assert "makes it look better than its latent space is; sampler=standard decodes N(0, I)" in said
         assert (runs["ae"] / "samples" / "gaussian-seed-0-n-9.png").is_file()
         assert aectl("sample", runs["ae"], "n=9", "sampler=mixture").status == 0
         refused = aectl("sample", runs["ae"], "sampler=prior")
@@ -53,6 +57,49 @@ class TestSample:
         assert "(5, 1, 8, 8)" in result.out
         assert said in result.out
         assert said not in aectl("sample", runs["vae"], "n=5").out
+
+    def test_several_runs_share_a_picture_and_codes_from_n_0_i_come_with_a_remark(
+        self, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        result = aectl("sample", runs["ae"], runs["vae"], "sampler=standard", "n=4", "output=both")
+        assert "sampler=standard: AE was never trained to decode N(0, I): its training latents have" in result.out
+        assert result.out.endswith("wrote both/samples.png\n")
+        widths = []
+        for name in ("both", "both-0", "both-1"):
+            (picture,) = (path for path in Path(name).glob("*.png") if "interpolation" not in path.name)
+            with Image.open(picture) as opened:
+                widths.append(opened.width)
+        assert widths[0] == sum(widths[1:]) - 24
+
+    def test_an_interpolation_joins_the_images_that_are_named(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        for keys, name in {("from=3", "to=8"): "3-to-8", ("from=class:3", "to=2"): r"\d+-to-2"}.items():
+            result = aectl("sample", runs["ae"], *keys)
+            assert re.search(rf"wrote \S+/samples/interpolation-{name}\.png\n$", result.out), result
+        assert not list((runs["ae"] / "samples").glob("*.npz"))
+
+    def test_a_code_is_changed_one_dimension_at_a_time(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("sample", runs["vae"], "perturb=class:8", "dimensions=2", "steps=2")
+        assert re.search(r"wrote \S+/samples/perturbed-\d+\.png\n$", result.out)
+
+    @pytest.mark.parametrize(
+        ("typed", "message"),
+        [
+            ("perturb=359", "perturb=359: no such test example; expected 0 to 358, or perturb=class:NAME"),
+            ("from=-1", "from=-1: expected"),
+            ("to=class:10", "to=class:10: no test example of such a class; expected the index"),
+            ("to=eight", "or class:NAME: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+            ("from=3 steps=1", "steps=1: an interpolation has two ends; expected 2 or more"),
+        ],
+    )
+    def test_an_image_that_does_not_exist_is_named(
+        self, typed: str, message: str, aectl: Aectl, trained: dict[str, Path]
+    ) -> None:
+        result = aectl("sample", trained["ae"], *typed.split())
+        assert (result.status, result.err.count("\n")) == (2, 1)
+        assert message in result.err
+
+    def test_a_model_without_a_latent_has_no_code_to_change(self, aectl: Aectl, trained: dict[str, Path]) -> None:
+        assert "has no single latent to decode" in aectl("sample", trained["rednet"], "perturb=0").err
 
 
 class TestPlotLatent:

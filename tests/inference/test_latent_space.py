@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from aectl.inference.latent_space import REACH, decode_plane, interpolate, lerp, principal_components, slerp, traverse
+from aectl.inference.latent_space import (
+    REACH,
+    choose_ends,
+    decode_plane,
+    interpolate,
+    lerp,
+    principal_components,
+    slerp,
+    traverse,
+)
 from aectl.inference.latents import Latents, encode_split
 from aectl.models.ae import AE
 from tests.inference.test_sampling import PAIRS, SHAPE
@@ -99,13 +108,13 @@ def test_a_traversal_moves_one_dimension_from_the_mean_most_active_first() -> No
 def test_an_interpolation_joins_two_test_images_that_the_seed_chooses() -> None:
     run = opened(copies(linear_ae(SHAPE, 2)), PAIRS)
     images = encode_split(run, "test", 500).codes
-    straight, arc = interpolate(run, 4, None).view(2, 4, 2)
-    for ends in (straight, arc):
-        torch.testing.assert_close(ends[[0, -1]], straight[[0, -1]])
-        assert all((images - end).norm(dim=1).min() < 1e-6 for end in ends[[0, -1]])
+    chosen = choose_ends(run)
+    straight, arc = interpolate(run, chosen, 4, None).view(2, 4, 2)
+    for codes in (straight, arc):
+        torch.testing.assert_close(codes[[0, -1]], images[list(chosen)])
     torch.testing.assert_close(straight, lerp(straight[0], straight[-1], 4))
-    assert torch.equal(interpolate(run, 4, None), interpolate(run, 4, None))
-    assert not torch.equal(interpolate(run.with_seed(1), 4, None), interpolate(run, 4, None))
+    assert choose_ends(run) == chosen != choose_ends(run.with_seed(1))
+    assert interpolate(run, (2_999, 0), 2, None).shape[0] == 4
 
 
 def test_principal_components_explain_the_variance_in_order() -> None:
@@ -114,3 +123,12 @@ def test_principal_components_explain_the_variance_in_order() -> None:
     assert points.shape == (1_000, 2)
     torch.testing.assert_close(points.var(0), codes.var(0)[[1, 3]], rtol=0.05, atol=0)
     assert shares[0] > shares[1] > 0.2
+
+
+def test_a_traversal_starts_from_the_code_that_it_is_given() -> None:
+    codes, center = torch.randn(100, 2), torch.tensor([3.0, -4.0])
+    run = opened(copies(linear_ae(SHAPE, 2)), PAIRS)
+    for dimension, deviation, outputs in traverse(run, Latents(codes, None, []), 2, 3, None, center):
+        steps = outputs.view(3, 2)
+        torch.testing.assert_close(steps[1], center)
+        assert float(steps[2, dimension] - center[dimension]) == pytest.approx(REACH * float(deviation), rel=1e-4)

@@ -183,3 +183,9 @@ def test_a_model_without_a_single_latent_is_refused_before_anything_is_encoded(
     rednet = RedNet(SHAPE, SHAPE, features=2, depth=1, skip_every=1, stride=1, likelihood=identity())
     with pytest.raises(UserError, match="model=RedNet: has no single latent to decode"):
         drawn(rednet, sampler, 3)
+
+
+def test_codes_of_n_0_i_are_decoded_by_any_model() -> None:
+    outputs = generate(opened(mirror(), PAIRS), 20_000, "standard", temperature=0.5).flatten(1)
+    assert float(outputs.mean()) == pytest.approx(0, abs=0.01)
+    assert float(outputs.std()) == pytest.approx(0.5 / 3, rel=0.02)

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from aectl.cli.latent_figures import draw_traversals
 from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.data.source import SplitName
-from aectl.inference.latent_space import REACH, decode_plane, principal_components, traverse
+from aectl.inference.latent_space import decode_plane, principal_components
 from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images
@@ -66,13 +67,3 @@ def draw_plane(trained: TrainedRun, latents: Latents, side: int, cond: Tensor | 
     of = "prior" if trained.model.generative else "latents (the model has no prior)"
     title = f"decoded points at the quantiles of the {of}"
     return figures.latent_grid(picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), title)
-
-
-def draw_traversals(
-    trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None
-) -> figures.Figure:
-    rows = {
-        f"$z_{{{dimension + 1}}}$   sd {deviation:.2f}": outputs.numpy()
-        for dimension, deviation, outputs in traverse(trained, latents, most, steps, cond)
-    }
-    return figures.image_rows(rows, f"one dimension at a time, {REACH} sd to each side of the mean, most active first")

@@ -1,62 +1,112 @@
-"""`aectl sample`: new examples from a run."""
+"""`aectl sample`: new examples from a run, interpolations, and codes with one dimension changed."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import numpy as np
 from torch import Tensor
 
-from aectl.cli.open_run import print_written, run_command
-from aectl.inference.latent_space import interpolate
-from aectl.inference.sampling import Sampler, default_sampler
+from aectl.cli.chosen_examples import Named, find_example
+from aectl.cli.latent_figures import draw_interpolation, draw_perturbed
+from aectl.cli.open_run import output_folder, print_written, run_command
+from aectl.errors import UserError
+from aectl.inference.latent_space import choose_ends
+from aectl.inference.latents import encode_split
+from aectl.inference.restoration import require_images
+from aectl.inference.sampling import LATENTS_TO_FIT, SOURCES, Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.npz import save_npz
-from aectl.modalities import Modality
 from aectl.models.capabilities import HasLatent
-from aectl.plots import image_grid
+from aectl.plots import figures
+from aectl.plots.image_grid import GAP, enlarge
 from aectl.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 PICTURE_PIXELS = 64  # the side that small images are enlarged to, if the grid of them is no wider than `MOST_PIXELS`
 MOST_PIXELS = 2048
 
 
+@dataclass(frozen=True)
+class Draws:
+    """What is drawn, by the keys of `sample.yaml`."""
+
+    n: PositiveInt
+    label: NonNegativeInt | None
+    temperature: NonNegativeFloat
+    sampler: Literal["auto"] | Sampler
+    components: PositiveInt
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Test images and the codes between or around them, by the keys of `sample.yaml`."""
+
+    from_: NonNegativeInt | str | None
+    to: NonNegativeInt | str | None
+    perturb: NonNegativeInt | str | None
+    steps: PositiveInt
+    dimensions: PositiveInt
+
+
+class Drawn(NamedTuple):
+    """A grid of samples, (C, H, W) uint8, and what it shows."""
+
+    picture: np.ndarray
+    title: str
+
+
 @run_command
-def main(
-    trained: TrainedRun,
-    n: PositiveInt,
-    label: NonNegativeInt | None,
-    temperature: NonNegativeFloat,
-    sampler: Literal["auto"] | Sampler,
-    components: PositiveInt,
-    steps: PositiveInt,
-) -> None:
-    """Writes samples as an array and a grid, and an interpolation between two test images, into the run."""
-    modality = trained.modality
-    chosen = choose_sampler(trained, sampler)
-    outputs = trained.sample(n, temperature, chosen, components, label)
-    folder = trained.run.output_path("samples")
-    stem = f"{chosen}-seed-{trained.seed}-n-{n}" + ("" if temperature == 1 else f"-temperature-{temperature}")
-    stem += "" if label is None else f"-label-{label}"
-    arrays = save_npz(folder / f"{stem}.npz", {modality.name: outputs.numpy()})
+def main(trained: TrainedRun, draws: Draws, paths: Paths, output: str | None) -> Drawn | None:
+    """Writes samples as an array and a grid, and an interpolation; or only the paths that are asked for."""
+    folder = output_folder(trained.run, output, "samples")
+    chosen = [named for named in (paths.perturb, paths.from_, paths.to) if named is not None]
+    if not chosen:
+        return write_samples(trained, draws, paths, folder)
+    require_images(trained)
+    cond = trained.as_cond(draws.label, 1)
+    if paths.perturb is not None:
+        print_written(write_perturbed(trained, paths.perturb, paths, cond, folder))
+    if len(chosen) > 1 or paths.perturb is None:
+        print_written(write_interpolation(trained, paths, cond, folder))
+    return None
+
+
+def write_samples(trained: TrainedRun, draws: Draws, paths: Paths, folder: Path) -> Drawn | None:
+    """Writes the array, the grid and an interpolation, and returns the grid; None for examples without a picture."""
+    sampler = choose_sampler(trained, draws.sampler)
+    outputs = trained.sample(draws.n, draws.temperature, sampler, draws.components, draws.label)
+    stem = f"{sampler}-seed-{trained.seed}-n-{draws.n}"
+    stem += "" if draws.temperature == 1 else f"-temperature-{draws.temperature}"
+    stem += "" if draws.label is None else f"-label-{draws.label}"
+    arrays = save_npz(folder / f"{stem}.npz", {trained.modality.name: outputs.numpy()})
     written = f"{arrays}: {tuple(outputs.shape)}, float32 in [0, 1]"
-    picture = save_picture(modality, outputs, math.ceil(math.sqrt(n)), folder / f"{stem}.png")
+    picture = draw_grid(trained, outputs)
     if picture is None:
-        print_written(f"{written}; {modality.name} have no picture")
-        return
-    print_written(picture, written)
-    if isinstance(trained.model, HasLatent) and steps > 1:
-        path = folder / f"interpolation-seed-{trained.seed}.png"
-        save_picture(modality, interpolate(trained, steps, trained.as_cond(label, 1)), steps, path)
-        print(f"      {path}: straight line above, slerp below")
+        print_written(f"{written}; {trained.modality.name} have no picture")
+        return None
+    drawn = Drawn(picture, title_of(trained, draws, sampler))
+    figure = figures.panels({drawn.title: picture})
+    print_written(figures.save_figure(figure, folder / f"{stem}.png", tight=False), written)
+    if isinstance(trained.model, HasLatent) and paths.steps > 1:
+        print(f"      {write_interpolation(trained, paths, trained.as_cond(draws.label, 1), folder)}")
+    return drawn
 
 
 def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> Sampler:
-    name = type(trained.model if trained.model.generative else trained.latent_model()).__name__
+    """What to draw from; says what it is worth where that is not plain."""
+    model = trained.model if trained.model.generative else trained.latent_model()
+    name = type(model).__name__
+    if sampler == "standard":
+        print(f"sampler=standard: {compare_with_standard(trained, name)}")
     if sampler != "auto":
         return sampler
     if not trained.model.generative:
-        print(f"{name} has no prior: drawing from a Gaussian fitted to its training latents")
-    elif isinstance(trained.model, HasLatent) and len(trained.model.latent_shape) > 1:
+        print(
+            f"{name} has no prior: drawing from a Gaussian fitted to its training latents, which makes it look better "
+            "than its latent space is; sampler=standard decodes N(0, I) instead"
+        )
+    elif isinstance(model, HasLatent) and len(model.latent_shape) > 1:
         print(
             "sampler=prior: the cells of a grid of latents are drawn independently, so these samples have no shape as "
             "a whole; to generate images, train with task=reconstruct"
@@ -64,9 +114,52 @@ def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> S
     return default_sampler(trained.model)
 
 
-def save_picture(modality: Modality, examples: Tensor, columns: int, path: Path) -> Path | None:
-    grid = modality.preview(examples.split(columns))
+def compare_with_standard(trained: TrainedRun, name: str) -> str:
+    """How far the training latents are from N(0, I), in words."""
+    codes = encode_split(trained, "train", LATENTS_TO_FIT).codes
+    means, deviations = codes.mean(0).abs(), codes.std(0)
+    spread = f"standard deviations from {deviations.min():.2g} to {deviations.max():.2g}, means up to {means.max():.2g}"
+    if trained.model.generative:
+        return f"N(0, I); the mean codes of {name} on the training images have {spread}"
+    return f"{name} was never trained to decode N(0, I): its training latents have {spread}"
+
+
+def title_of(trained: TrainedRun, draws: Draws, sampler: Sampler) -> str:
+    source = SOURCES[sampler].replace("(0, I)", "(0,\N{NO-BREAK SPACE}I)")
+    of = "" if draws.label is None else f", class {draws.label}"
+    return (
+        f"{trained.run.title}: {draws.n} samples of {source}{of}, temperature {draws.temperature:g}, "
+        f"seed {trained.seed}"
+    )
+
+
+def draw_grid(trained: TrainedRun, examples: Tensor) -> np.ndarray | None:
+    """A square of examples as one picture, (C, H, W) uint8, small ones enlarged; None if they have no picture."""
+    columns = math.ceil(math.sqrt(len(examples)))
+    grid = trained.modality.preview(examples.split(columns))
     if grid is None:
         return None
     zoom = max(1, min(PICTURE_PIXELS // examples.shape[-1], MOST_PIXELS // grid.shape[-1]))
-    return image_grid.save_png(grid, path, zoom)
+    inner = grid[None, :, GAP:-GAP, GAP:-GAP]
+    return enlarge(inner, (zoom * inner.shape[2], zoom * inner.shape[3]))[0].numpy()
+
+
+def write_interpolation(trained: TrainedRun, paths: Paths, cond: Tensor | None, folder: Path) -> Path:
+    """Draws codes between two test images: those that `from` and `to` name, else ones that the seed chooses."""
+    if paths.steps < 2:
+        raise UserError(f"steps={paths.steps}: an interpolation has two ends; expected 2 or more")
+    first, last = choose_ends(trained)
+    name = f"seed-{trained.seed}"
+    if paths.from_ is not None or paths.to is not None:
+        first = first if paths.from_ is None else find_example(trained, "from", paths.from_)
+        last = last if paths.to is None else find_example(trained, "to", paths.to)
+        name = f"{first}-to-{last}"
+    figure = draw_interpolation(trained, (first, last), paths.steps, cond)
+    return figures.save_figure(figure, folder / f"interpolation-{name}.png")
+
+
+def write_perturbed(trained: TrainedRun, named: Named, paths: Paths, cond: Tensor | None, folder: Path) -> Path:
+    """Draws the code of a test image with one dimension changed at a time; the number of steps becomes odd."""
+    index = find_example(trained, "perturb", named)
+    figure = draw_perturbed(trained, index, paths.dimensions, paths.steps | 1, cond)
+    return figures.save_figure(figure, folder / f"perturbed-{index}.png")

@@ -1,0 +1,74 @@
+"""Figures of outputs along paths through the latent space."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aectl.cli.chosen_examples import describe_example
+from aectl.inference.latent_space import REACH, interpolate, traverse
+from aectl.inference.latents import Latents, encode_split
+from aectl.inference.trained_run import TrainedRun
+from aectl.plots import figures
+
+INCHES = 0.9  # of an image of a single test example
+ENCODED = 5_000  # test examples that the deviation of each latent dimension is measured on
+
+
+def draw_interpolation(trained: TrainedRun, ends: tuple[int, int], steps: int, cond: Tensor | None) -> figures.Figure:
+    """Outputs between the codes of two test images, on a straight line and along the arc, between the images."""
+    straight, arc = interpolate(trained, ends, steps, cond).clamp(0, 1).split(steps)
+    first, last = (target_of(trained, index) for index in ends)
+    rows = {"straight line": straight, "arc (slerp)": arc}
+    named = [describe_example(trained, index).replace(", ", "\n") for index in ends]
+    heads = [named[0], *(f"{position:.2g}" for position in torch.linspace(0, 1, steps).tolist()), named[1]]
+    return figures.image_rows(
+        {name: torch.cat([first, row, last]).numpy() for name, row in rows.items()},
+        f"{trained.run.title}: interpolation between the codes of two test images, seed {trained.seed}",
+        heads,
+        inches=INCHES,
+    )
+
+
+def draw_perturbed(trained: TrainedRun, index: int, most: int, steps: int, cond: Tensor | None) -> figures.Figure:
+    """Outputs for the code of a test image with one dimension changed at a time, above the image."""
+    latents = encode_split(trained, "test", max(ENCODED, index + 1))
+    rows = traversal_rows(trained, latents, most, steps, cond, latents.codes[index])
+    title = f"{trained.run.title}: the code of {describe_example(trained, index)}, one dimension changed at a time"
+    shown = {**rows, "the image": target_of(trained, index).numpy()}
+    return figures.image_rows(shown, title + count_shown(rows, latents), offsets(steps, "code"), inches=INCHES)
+
+
+def draw_traversals(
+    trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None
+) -> figures.Figure:
+    """Outputs for the mean of the latents with one dimension changed at a time."""
+    rows = traversal_rows(trained, latents, most, steps, cond)
+    title = f"{trained.run.title}: one dimension at a time, {REACH} sd to each side of the mean"
+    return figures.image_rows(rows, title + count_shown(rows, latents), offsets(steps, "mean"))
+
+
+def traversal_rows(
+    trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None, center: Tensor | None = None
+) -> dict[str, np.ndarray]:
+    """The outputs along each of the most active dimensions, named with its value at the center and its deviation."""
+    values = latents.codes.mean(0) if center is None else center
+    return {
+        f"$z_{{{dimension + 1}}}$ = {values[dimension]:.2f}   sd {deviation:.2f}": outputs.numpy()
+        for dimension, deviation, outputs in traverse(trained, latents, most, steps, cond, center)
+    }
+
+
+def offsets(steps: int, center: str) -> list[str]:
+    """The heads of the columns of a traversal, in standard deviations from its center."""
+    return [f"{offset:+.2g} sd" if abs(offset) > 1e-6 else center for offset in torch.linspace(-REACH, REACH, steps)]
+
+
+def count_shown(rows: dict[str, np.ndarray], latents: Latents) -> str:
+    """How many of the dimensions are shown, where these are not all."""
+    units = latents.codes.shape[1]
+    return ", most active first" + (f", {len(rows)} of {units} shown" if len(rows) < units else "")
+
+
+def target_of(trained: TrainedRun, index: int) -> Tensor:
+    """A test image, (1, *shape)."""
+    return trained.modality.to_model(trained.run.data.split("test").x[index : index + 1])
