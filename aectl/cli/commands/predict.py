@@ -23,7 +23,8 @@ from aectl.modalities import modality_for, pixels
 from aectl.modalities.image_files import UnreadableError
 from aectl.modalities.picture_writer import write_picture
 from aectl.modalities.pictures import read_picture
-from aectl.plots import image_grid
+from aectl.plots import figures
+from aectl.plots.comparison import comparison
 from aectl.types import NonNegativeInt, PositiveInt, format_shape
 
 Format = Literal["png", "jpg", "webp", "tif", "bmp"]
@@ -95,7 +96,7 @@ class Work:
                 print(error, file=sys.stderr)
         if self.compare:
             path = job.output.with_name(f"{job.output.stem}-compared.png")
-            image_grid.save_png(side_by_side(picture.pixels, result, target), path)
+            figures.save_figure(compare(picture.pixels, result, target), path)
 
 
 def read_reference(path: Path, result: np.ndarray) -> np.ndarray:
@@ -116,10 +117,12 @@ def psnr(output: np.ndarray, target: np.ndarray) -> float:
     return float(modality_for(target.shape).metrics["psnr"].compute(*images))
 
 
-def side_by_side(input: np.ndarray, output: np.ndarray, target: np.ndarray | None) -> Tensor:
-    shown = [output] if target is None else [output, target, np.abs(output.astype(int) - target).astype(np.uint8)]
-    images = torch.from_numpy(np.stack(shown))
-    small = torch.from_numpy(input)[None].expand(1, images.shape[1], -1, -1)
-    return image_grid.tile_images(
-        torch.cat([image_grid.enlarge(small, (images.shape[2], images.shape[3])), images]), columns=len(images) + 1
-    )
+def compare(input: np.ndarray, output: np.ndarray, target: np.ndarray | None) -> figures.Figure:
+    """A figure of a picture, the result and what it should be, each with its PSNR, and of the error of the result."""
+    before, after = (pixels.to_depth(picture, np.float32) for picture in (input, output))
+    if target is None:
+        return comparison({"input": before, "output": after})
+    truth = pixels.to_depth(target, np.float32)
+    of_input = f"input, {psnr(input, target):.2f} dB" if input.shape == target.shape else "input"
+    panels = {of_input: before, f"output, {psnr(output, target):.2f} dB": after, "reference": truth}
+    return comparison(panels, 255 * np.abs(after - truth).mean(axis=0))
