@@ -18,8 +18,11 @@ GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and pat
 """The config groups: `model`, `task`, ..."""
 OPEN_KEYS = "optimizer.players."
 """A mapping to which every key can be added: the players are the model's."""
-GIVEN_BY_PROGRAM = "source"
-"""The one constructor argument that no config holds: the data set of the loader."""
+GIVEN_BY_PROGRAM = {"source", "params", "optimizer", "T_max"}
+"""Constructor arguments that a config need not hold: the data set of the loader; the parameters of torch's optimizers;
+the optimizer of its schedulers, and the length of the run."""
+BESIDE_ARGUMENTS = {"optimizer": ("players",), "schedule": ("interval", "monitor")}
+"""Keys of a node that are not for a constructor that does not know them, such as that of an optimizer of torch's."""
 PYDANTIC_WORDS = {
     r"^Input should be |^Value error, |, (unable|got) .*| after validation.*": "",
     r"^List should have": "a list of",
@@ -121,8 +124,15 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
         target = locate(node["_target_"], f"{path}._target_")
         arguments = {key: value for key, value in node.items() if not key.startswith("_")}
         check_names(path, target, arguments)
-        called = target.__init__ if inspect.isclass(target) else target
-        check_values(arguments, typing.get_type_hints(called, include_extras=True), f"{path}.")
+        check_values(arguments, annotations(target), f"{path}.")
+
+
+def annotations(target: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a constructor's parameters; none where a library names types that are not there at run time."""
+    try:
+        return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    except NameError:
+        return {}
 
 
 def cost_of_import(node: tuple[str, dict[str, Any]]) -> tuple[bool, int]:
@@ -134,15 +144,19 @@ def cost_of_import(node: tuple[str, dict[str, Any]]) -> tuple[bool, int]:
 def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]) -> None:
     """Raises a UserError for an unknown parameter, or a missing one that the program does not give itself."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = {k: p for k, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
-    for name in arguments.keys() - parameters.keys():
+    signature = inspect.signature(target).parameters
+    parameters = {k: p for k, p in signature.items() if p.kind not in variadic}
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.values())
+    beside = () if target.__module__.startswith("aectl.") else BESIDE_ARGUMENTS.get(path.partition(".")[0], ())
+    unknown = set() if takes_any else arguments.keys() - parameters.keys() - {*beside}
+    for name in unknown:
         meant = suggest(name, list(parameters))
         raise UserError(
             f"{path}.{name}={arguments[name]}: unknown parameter of {target.__name__}{meant}; "
             f"expected one of {', '.join(parameters)}"
         )
     needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
-    for name in needed - arguments.keys() - {GIVEN_BY_PROGRAM}:
+    for name in needed - arguments.keys() - GIVEN_BY_PROGRAM:
         raise UserError(f"{path}.{name}: {target.__name__} requires this parameter; add +{path}.{name}=VALUE")
 
 

@@ -24,6 +24,8 @@ GROUPS = {
     "dataset": "data sets",
     "likelihood": "likelihoods",
     "augment": "augmentations",
+    "optimizer": "optimizers",
+    "schedule": "schedules",
     "recipe": "recipes",
     "tracker": "trackers",
 }

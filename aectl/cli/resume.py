@@ -58,7 +58,7 @@ def restore_config(config: DictConfig) -> Path:
 
     check({"trust": config.trust}, {"trust": bool})
     folder = find_run(config.resume, config.outputs)
-    stored = read_config(folder, config.trust)
+    stored = read_config(folder, config.trust, training=True)
     for override in config.hydra.overrides.task:
         key, _, value = override.lstrip("+~").partition("=")
         if key not in NOT_STORED:

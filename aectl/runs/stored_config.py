@@ -3,12 +3,14 @@
 The YAML may hold plain values only. A target has to be a class that the shipped configs name, and fit where it stands.
 """
 
+import importlib
 import math
 import os
 import re
 import typing
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,14 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from aectl.config import CONFIGS, GIVEN_BY_PROGRAM, check, locate, target_nodes
+from aectl.config import CONFIGS, GIVEN_BY_PROGRAM, annotations, check, locate, target_nodes
 from aectl.errors import UserError, shorten
 from aectl.io.archives import read_text
 from aectl.runs.upgrades import ADDED_GROUPS, upgrade_config
 
 PARTS = ("model", "task", "dataset", "data")  # what opening a run builds; every stored config has them
+TORCHS = {"optimizer": "torch.optim", "schedule": "torch.optim.lr_scheduler"}
+"""The modules of torch whose classes a config may name without trust, by the top-level key."""
 MAX_DEPTH = 20
 MAX_LENGTH = 100_000  # characters; a config has some two thousand
 MAX_VALUES = 2**24  # of one example: a thousand images of 128 x 128, or one of 4096 x 4096
@@ -29,19 +33,24 @@ NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")  # the name of a choice, which na
 CACHE = "~/.cache/aectl"
 
 
-def read_config(folder: Path, trust: bool = False) -> DictConfig:
-    """The config of the run in a folder; a UserError if it cannot be read, is invalid or unsafe."""
+def read_config(folder: Path, trust: bool = False, training: bool = False) -> DictConfig:
+    """The config of the run in a folder; a UserError if it cannot be read, is invalid or unsafe: see `safe_config`."""
     try:
         text = read_text(folder / "config.yaml", MAX_LENGTH)
     except ValueError as error:
         raise UserError(f"run={folder}: its config.yaml cannot be read: {error}") from error
-    return safe_config(text, str(folder), trust)
+    return safe_config(text, str(folder), trust, training)
 
 
-def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
+def safe_config(text: str, where: str, trust: bool = False, training: bool = False) -> DictConfig:
     """A stored config from its YAML, as this version would have written it; a UserError if it is invalid or unsafe.
 
-    `where` names the run in messages; `trust` allows any class, and paths outside of the reader's own folders.
+    Arguments:
+        text: the YAML.
+        where: names the run in messages.
+        trust: allow any class, and paths outside of the reader's own folders.
+        training: whether all of it will be built. Otherwise only its `PARTS` will be: of the rest, such as an
+            optimizer or a callback of somebody's own, what is not safe is left out and needs no trust.
     """
     try:
         plain = parse_yaml(text)
@@ -49,6 +58,7 @@ def safe_config(text: str, where: str, trust: bool = False) -> DictConfig:
         plain = upgrade_config(plain)
         plain |= {group: node for group, node in ADDED_GROUPS.items() if group not in plain}
         if not trust:
+            plain = plain if training else without_unsafe(plain)
             check_content(plain)
         check({key: plain[key] for key in PARTS}, {})
         if not trust:
@@ -113,7 +123,36 @@ def check_content(plain: dict[str, Any]) -> None:
     parent's constructor. No other class is imported.
     """
     for key, value in plain.items():
-        check_node(value, str(key), shipped().get(key, any_shipped()).__contains__)
+        check_node(value, str(key), partial(may_stand_at, str(key)))
+
+
+def may_stand_at(key: str, target: str) -> bool:
+    """Whether aectl ships a target for a top-level key, or torch does: an optimizer or a scheduler."""
+    return target in shipped().get(key, any_shipped()) or is_torchs(key, target)
+
+
+def is_torchs(key: str, target: str) -> bool:
+    """Whether a target is an optimizer or a scheduler of torch's where one belongs; they take plain values alone."""
+    module, _, name = target.rpartition(".")
+    if TORCHS.get(key) != module:
+        return False
+    import torch
+
+    bases = {"optimizer": torch.optim.Optimizer, "schedule": torch.optim.lr_scheduler.LRScheduler}
+    found = getattr(importlib.import_module(module), name, None)
+    return isinstance(found, type) and issubclass(found, bases[key])
+
+
+def without_unsafe(plain: dict[str, Any]) -> dict[str, Any]:
+    """The config without the top-level keys that opening a run does not build and `check_content` refuses."""
+
+    def is_safe(key: str) -> bool:
+        with suppress(UserError):
+            check_content({key: plain[key]})
+            return True
+        return False
+
+    return {key: value for key, value in plain.items() if key in (*PARTS, "names") or is_safe(key)}
 
 
 def check_node(value: Any, path: str, is_allowed: Callable[[str], bool]) -> None:
@@ -130,17 +169,16 @@ def check_node(value: Any, path: str, is_allowed: Callable[[str], bool]) -> None
             "code; if you trust whoever wrote it: trust=true"
         )
     for key, inner in node.items():
-        if str(key).startswith("_") and key != "_target_":
+        if str(key).startswith("_") and key != "_target_" and not (key == "_partial_" and path in TORCHS):
             raise UserError(f"{path}.{key}: a key of Hydra's; expected _target_ alone")
         check_node(inner, f"{path}.{key}", partial(fits, str(target), key) if "_target_" in node else is_allowed)
 
 
 def fits(parent: str, parameter: str, target: str) -> bool:
     """Whether a target is a shipped class of the kind that its parent's constructor is annotated with."""
-    if target not in any_shipped() or parameter == GIVEN_BY_PROGRAM:
+    if target not in any_shipped() or parameter in GIVEN_BY_PROGRAM:
         return False
-    annotations = typing.get_type_hints(locate(parent).__init__)
-    return issubclass(typing.cast(type, locate(target)), tuple(classes_in(annotations.get(parameter))))
+    return issubclass(typing.cast(type, locate(target)), tuple(classes_in(annotations(locate(parent)).get(parameter))))
 
 
 def classes_in(annotation: Any) -> Iterator[type]:

@@ -29,15 +29,16 @@ MOVED: dict[str, str] = {  # targets, by their former names
     "aectl.nets.conv.Conv": "aectl.models.nets.conv.Conv",
     "aectl.nets.lesson.LessonConv": "aectl.models.nets.lesson.LessonConv",
     "aectl.nets.mlp.MLP": "aectl.models.nets.mlp.MLP",
-    "aectl.optimizers.Adam": "aectl.training.optimizers.Adam",
+    "aectl.optimizers.Adam": "aectl.training.optimizers.AdamW",
     "aectl.optimizers.RMSprop": "aectl.training.optimizers.RMSprop",
     "aectl.schedules.Constant": "aectl.training.schedules.Constant",
     "aectl.schedules.Cosine": "aectl.training.schedules.Cosine",
+    "aectl.training.optimizers.Adam": "aectl.training.optimizers.AdamW",
     "aectl.trainer.TrainerConfig": "aectl.training.trainer.TrainerConfig",
 }
 RENAMED: dict[str, dict[str, str | None]] = {}  # a target's renamed keys, by their former names; None for one gone
 ADDED: dict[str, Config] = {  # for a target the keys that it did not always have, with what it did without them
-    "aectl.training.optimizers.Adam": {"players": {}},
+    "aectl.training.optimizers.AdamW": {"players": {}},
     "aectl.training.optimizers.RMSprop": {"players": {}},
     "aectl.training.trainer.TrainerConfig": {"devices": 1, "num_nodes": 1, "strategy": "auto"},
     "aectl.data.loader.Data": {"binarize": "none"},

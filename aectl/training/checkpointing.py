@@ -13,7 +13,8 @@ from aectl.rng import get_rng_state
 from aectl.training import lightning_internals
 from aectl.training.checkpoint_io import LAST, RESUME_STATE
 from aectl.training.interrupts import StopSignals, TrainingStopped
-from aectl.training.resume import ResumableBatches, reapply_schedules
+from aectl.training.lr_schedulers import reapply
+from aectl.training.resume import ResumableBatches
 from aectl.training.system import System
 
 MAX_TIME_SHARE = 0.05
@@ -69,7 +70,8 @@ class RunSaver(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if state := self.batches.resume_state:
             lightning_internals.restore_metrics(trainer, state["metrics"])
-            reapply_schedules(trainer)
+            for config in trainer.lr_scheduler_configs:
+                reapply(config.scheduler)
         self.signals.reinstall()
         self.saved = time.monotonic()
 

@@ -21,6 +21,8 @@ from aectl.training.checkpoint_io import DurableIO
 from aectl.training.checkpointing import RunSaver
 from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
+from aectl.training.lr_schedulers import build_schedule
+from aectl.training.monitor import MONITOR
 from aectl.training.nonfinite import NonFiniteGuard
 from aectl.training.progress import ProgressBar
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
@@ -31,7 +33,6 @@ from aectl.training.torch_internals import keep_new_memory_unfilled
 from aectl.training.tracking import logger_of, start_trackers
 
 log = logging.getLogger(__name__)
-MONITOR = "val/loss"
 START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
 """The state that a new run starts from."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -189,7 +190,7 @@ def build_system(experiment: Experiment) -> System:
         model=experiment.model,
         task=experiment.task,
         optimizers=experiment.optimizers,
-        schedule=instantiate_node(config.schedule),
+        schedule=build_schedule(to_plain(config.schedule), MONITOR, "min"),
         clip=settings.gradient_clip_val,
         seed=config.seed,
         compile=experiment.data.batch_size if settings.compile else 0,

@@ -11,11 +11,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from aectl.errors import NonFiniteError, notify
 from aectl.runs.checkpoint import model_weights, read_checkpoint
 from aectl.training.finite import all_finite, find_culprit, format_causes, has_nonfinite, suggest_remedy, summarize
+from aectl.training.lr_schedulers import halve_rates
 from aectl.training.system import PlayerStep, System
 from aectl.training.torch_internals import skip_step_where
 from aectl.training.trainer import OnNonFinite
@@ -56,11 +56,8 @@ class Snapshot(NamedTuple):
         cast(System, trainer.lightning_module).model.load_state_dict(weights)
         for optimizer, state in zip(trainer.optimizers, optimizers, strict=True):
             optimizer.load_state_dict(state)
-        for config in trainer.lr_scheduler_configs:
-            schedule = cast(LambdaLR, config.scheduler)
-            schedule.base_lrs = [lr / 2 for lr in schedule.base_lrs]
-            for group, lr in zip(schedule.optimizer.param_groups, schedule.base_lrs, strict=True):
-                group["initial_lr"] = lr
+        for config, state in zip(trainer.lr_scheduler_configs, self.optimizers, strict=True):
+            halve_rates(config.scheduler, state["param_groups"])
 
 
 class Step(NamedTuple):

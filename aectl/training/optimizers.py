@@ -18,7 +18,7 @@ OfPlayers = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Adam:
+class AdamW:
     """Adam with decoupled weight decay.
 
     References:

@@ -1,22 +1,28 @@
 """Checks a training before anything of it is written, and builds what it is made of."""
 
+import inspect
+import math
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
-from aectl.config import BadValueError, check, suggest, to_plain
+from aectl.config import BadValueError, check, locate, suggest, to_plain
 from aectl.data.augmentation import Augment
 from aectl.data.loader import Data
-from aectl.errors import UserError
+from aectl.errors import UserError, shorten
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
 from aectl.runs.run import Config, complete_config, instantiate_node, require_values
 from aectl.training.experiment import Experiment
+from aectl.training.lr_schedulers import TorchSchedule, build_schedule
+from aectl.training.monitor import MONITOR
 from aectl.training.optimizers import MakeOptimizer
 from aectl.training.trainer import TrainerConfig
 from aectl.types import Seed, format_bytes
@@ -26,6 +32,8 @@ TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None}
 FILES = 4
 """The most checkpoints at once: the best, the last, the one before it, and one that is being written."""
 PROBE_SIZE = 1_000
+USUAL_STATE = 2.0
+"""What an optimizer that cannot be probed is taken to keep of a parameter, as a multiple of it."""
 
 
 def preflight(config: Config, folder: Path) -> Experiment:
@@ -55,6 +63,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
     model = instantiate_node(config.model)
     rng_state = get_rng_state()
     optimizers = build_optimizers(to_plain(config.optimizer), model)
+    check_schedule(config, settings, data, next(iter(optimizers.values()))([*model.parameters()]))
     check_disk_space(folder, checkpoint_bytes(model, next(iter(optimizers.values()))))
     return Experiment(config, data, augment, task, model, optimizers, settings, trackers, rng_state)
 
@@ -95,7 +104,30 @@ def build_optimizers(node: dict[str, Any], model: Autoencoder) -> dict[str, Make
         check({"optimizer": {"players": {player: nodes[player] for player in own}}}, {})
     except BadValueError as error:
         raise UserError(f"{error}, as for optimizer.{error.key.rpartition('.')[2]}") from error
-    return {player: instantiate_node(node) for player, node in nodes.items()}
+    made = {player: make_optimizer(node) for player, node in nodes.items()}
+    for player, parameters in model.players.items():
+        try:
+            made[player](parameters)
+        except Exception as error:  # a constructor raises whatever odd values lead it to
+            raise UserError(f"optimizer: {node['_target_']} cannot be made: {shorten(error)}") from error
+    return made
+
+
+def make_optimizer(node: dict[str, Any]) -> MakeOptimizer:
+    """What a node makes, to call with parameters: settings of aectl's, or a class of torch's with its arguments."""
+    target = locate(node["_target_"], "optimizer._target_")
+    if inspect.isclass(target) and issubclass(target, Optimizer):
+        return partial(target, **{key: value for key, value in node.items() if key[:1] != "_" and key != "players"})
+    return instantiate_node(node)
+
+
+def check_schedule(config: Config, settings: TrainerConfig, data: Data, optimizer: Optimizer) -> None:
+    """Raises a UserError if a scheduler of torch's cannot be made for the length of this run."""
+    schedule = build_schedule(to_plain(config.schedule), MONITOR, "min")
+    if isinstance(schedule, TorchSchedule):
+        batches = min(len(data.batches("train")), settings.limit_train_batches or math.inf)
+        epochs = settings.max_epochs or 1
+        schedule.make(optimizer, epochs * math.ceil(batches / settings.accumulate_grad_batches), epochs)
 
 
 def checkpoint_bytes(model: nn.Module, optimizer: MakeOptimizer) -> int:
@@ -109,8 +141,11 @@ def optimizer_state_ratio(optimizer: MakeOptimizer) -> float:
     """The size of what an optimizer keeps of a parameter, as a multiple of the parameter: two for Adam."""
     probe = nn.Parameter(torch.zeros(PROBE_SIZE))
     probe.grad = torch.zeros(PROBE_SIZE)
-    stepped = optimizer([probe])
-    stepped.step()
+    try:
+        stepped = optimizer([probe])
+        stepped.step()
+    except Exception:  # one that takes other parameters, or a function that computes the loss again
+        return USUAL_STATE
     return sum(value.nbytes for value in stepped.state[probe].values() if torch.is_tensor(value)) / probe.nbytes
 
 

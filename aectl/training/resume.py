@@ -4,11 +4,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from pytorch_lightning import Trainer
-from torch.optim.lr_scheduler import LambdaLR
-
+from aectl.config import to_plain
 from aectl.data.loader import Batch, Batches
 from aectl.errors import UserError, one_line
 from aectl.rng import get_rng_state, set_rng_state
@@ -16,6 +14,7 @@ from aectl.runs.checkpoint import check_entries, read_checkpoint
 from aectl.runs.run import Run
 from aectl.runs.stored_config import safe_config
 from aectl.training.checkpoint_io import BEST, BEST_WHOLE, LAST, PREVIOUS, RESUME_STATE
+from aectl.training.lr_schedulers import check_length
 
 
 class ResumableBatches:
@@ -53,16 +52,6 @@ class ResumableBatches:
         yield from epoch
 
 
-def reapply_schedules(trainer: Trainer) -> None:
-    """Sets the learning rates to what the schedules say at this step; with another `max_epochs` that is new."""
-    for config in trainer.lr_scheduler_configs:
-        schedule = cast(LambdaLR, config.scheduler)
-        for group, lr, factor in zip(
-            schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
-        ):
-            group["lr"] = lr * factor(schedule.last_epoch)
-
-
 class ResumePoint(NamedTuple):
     """A checkpoint to resume from.
 
@@ -96,6 +85,7 @@ def find_resume_point(run: Run, batches: int) -> ResumePoint | None:
         longer = f"{run.resume_command} trainer.max_epochs=..."
         print(f"{run.folder}/ already finished ({epochs} epochs); to train longer: {longer}")
         raise SystemExit(0)
+    check_length(*(to_plain(node) for node in (run.cfg.schedule, stored.trainer, run.cfg.trainer)))
     for reason in skipped:
         print(f"{reason}; resuming from {found.path.name}, the one before")
     print(f"resuming at {format_position(found.state, batches)}; later steps are repeated")

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LRScheduler
 
 from aectl.data.loader import Batch, Batches
 from aectl.example import Example
@@ -18,6 +18,8 @@ from aectl.tasks.base import Task
 from aectl.training.compile import Compiled
 from aectl.training.epoch_means import EpochMeans
 from aectl.training.lightning_internals import QuickModule, accumulate_manually, ends_step
+from aectl.training.lr_schedulers import Schedule, TorchSchedule, lightning_config
+from aectl.training.monitor import unknown_metric
 from aectl.training.optimizers import MakeOptimizer
 from aectl.training.validation_metrics import ReconstructionScores
 
@@ -43,7 +45,7 @@ class System(QuickModule):
         model: what is trained.
         task: what it is trained to do.
         optimizers: for each player of the model, what makes its optimizer from its parameters.
-        schedule: the factor on the learning rates at each fraction of the run.
+        schedule: the factor on the learning rates at each fraction of the run, or a scheduler of torch's.
         clip: the largest norm of a player's gradient, or none.
         seed: fixes the degradation and the latents of validation, the same in every epoch.
         compile: let torch compile the loss of batches of this many examples; 0 for none.
@@ -62,7 +64,7 @@ class System(QuickModule):
         model: Autoencoder,
         task: Task,
         optimizers: Mapping[str, MakeOptimizer],
-        schedule: Callable[[float], float],
+        schedule: Schedule,
         clip: float | None,
         seed: int,
         compile: int = 0,
@@ -95,12 +97,17 @@ class System(QuickModule):
 
     def configure_optimizers(self) -> Any:
         optimizers = [self.make_optimizers[player](parameters) for player, parameters in self.model.players.items()]
-        total = self.trainer.estimated_stepping_batches
+        steps, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
+        schedulers = [lightning_config(self.schedule, optimizer, steps, epochs) for optimizer in optimizers]
+        if self.automatic_optimization and self._watched:
+            on_plateau = {"monitor": self._watched, "frequency": self.trainer.check_val_every_n_epoch}
+            schedulers = [{**scheduler, **on_plateau} for scheduler in schedulers]
+        return optimizers, schedulers
 
-        def factor(step: int) -> float:
-            return self.schedule(step / total)
-
-        return optimizers, [{"scheduler": LambdaLR(o, factor), "interval": "step"} for o in optimizers]
+    @property
+    def _watched(self) -> str | None:
+        """The metric that the schedule looks at, if any."""
+        return self.schedule.watched if isinstance(self.schedule, TorchSchedule) else None
 
     def on_fit_start(self) -> None:
         if self.compile_size:
@@ -129,7 +136,8 @@ class System(QuickModule):
         if self.automatic_optimization:
             return self._loss(example, "autoencoder")
         optimizers = cast(list[LightningOptimizer], self.optimizers())
-        schedulers = cast(list[LambdaLR], self.lr_schedulers())
+        schedulers = cast(list[LRScheduler], self.lr_schedulers())
+        by_step = self.schedule.by_step if isinstance(self.schedule, TorchSchedule) else True
         losses: dict[str, Tensor] = {}
         for player, optimizer, scheduler in zip(self.model.players, optimizers, schedulers, strict=True):
             self.toggle_optimizer(optimizer)
@@ -139,7 +147,8 @@ class System(QuickModule):
             self.manual_backward(loss / self.accumulate)
             if ends_step(self.trainer):
                 optimizer.step()
-                scheduler.step()
+                if by_step:
+                    scheduler.step()
             self.untoggle_optimizer(optimizer)
             losses[player] = loss.detach()
         return losses
@@ -171,6 +180,16 @@ class System(QuickModule):
         if self.trainer.is_last_batch or self.trainer.should_stop:
             self._log_means("train", self.rates)
             self.rates = {}
+
+    def on_train_epoch_end(self) -> None:
+        """Steps the schedulers of several players that go by epochs, which Lightning leaves to the module."""
+        metrics = self.trainer.callback_metrics
+        if self._watched and self._watched not in metrics:
+            raise unknown_metric("schedule.monitor", self._watched, metrics)
+        if self.automatic_optimization or not isinstance(self.schedule, TorchSchedule) or self.schedule.by_step:
+            return
+        for scheduler in cast(list[Any], self.lr_schedulers()):
+            scheduler.step(*[metrics[self._watched]] if self._watched else [])
 
     def on_validation_epoch_start(self) -> None:
         batch_size = cast(Batches, self.trainer.val_dataloaders).batch_size

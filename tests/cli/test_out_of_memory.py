@@ -12,11 +12,11 @@ from aectl.cli.error_messages import advice_while_running, user_error_on_oom
 from aectl.cli.main import main
 from aectl.errors import UserError
 from aectl.training import preflight
-from aectl.training.optimizers import Adam, RMSprop
+from aectl.training.optimizers import AdamW, RMSprop
 from tests.conftest import QUICK, Aectl, run_folder
 from tests.support.processes import CONTEXT
 
-ADAM, RMS = Adam(1e-3, [0.9, 0.999], 0.0, players={}), RMSprop(1e-3, 0.9, players={})
+ADAM, RMS = AdamW(1e-3, [0.9, 0.999], 0.0, players={}), RMSprop(1e-3, 0.9, players={})
 TINY = ("net=mlp", "net.hidden=[4]", "model=ae", "model.latent_dim=2", *QUICK)
 
 

@@ -101,7 +101,7 @@ def test_a_model_with_nodes_of_any_name_can_be_opened_again(runs: dict[str, Path
         ("model", "aectl.models.nets.mlp.MLP"),
         ("data.source", "aectl.data.digits.Digits"),
         ("optimizer", "aectl.training.schedules.Cosine"),
-        ("callbacks.mine", "aectl.training.optimizers.Adam"),
+        ("callbacks.mine", "aectl.training.optimizers.AdamW"),
         ("critic", "os.system"),
         ("hydra.callbacks.jobs", "aectl.cli.hydra_hooks.TrainHooks"),
     ],
@@ -133,7 +133,7 @@ def test_the_classes_of_an_annotation_are_found_inside_it() -> None:
     assert list(classes_in(list[Net] | None)) == [Net, type(None)]
     assert Likelihood in classes_in(dict[str, Likelihood])
     assert not list(classes_in(object))
-    assert not fits("aectl.models.vae.VAE", "net", "aectl.training.optimizers.Adam")
+    assert not fits("aectl.models.vae.VAE", "net", "aectl.training.optimizers.AdamW")
 
 
 def test_only_classes_of_aectl_that_build_something_are_shipped() -> None:

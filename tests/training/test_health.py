@@ -31,7 +31,7 @@ from aectl.training.health_checks import (
     saturated_discriminator,
     saturated_outputs,
 )
-from aectl.training.optimizers import Adam
+from aectl.training.optimizers import AdamW
 from aectl.training.schedules import Constant
 from aectl.training.system import System
 from tests.conftest import Aectl, run_folder
@@ -181,7 +181,7 @@ def trained(
     check = check or HealthCheck(patience=3, n=64)
     split = Split(torch.rand(64, *SHAPE, generator=torch.Generator().manual_seed(0)))
     batches = Batches(split, 32, shuffle=False)
-    adam = Adam(lr or 1e-12, [0.9, 0.999], decay, players={})
+    adam = AdamW(lr or 1e-12, [0.9, 0.999], decay, players={})
     bare_trainer(
         epochs,
         callbacks=[check],

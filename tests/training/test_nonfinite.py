@@ -28,7 +28,7 @@ from aectl.tasks.reconstruct import Reconstruct
 from aectl.training.epoch_means import EpochMeans
 from aectl.training.finite import all_finite, find_culprit, has_nonfinite, suggest_remedy, summarize
 from aectl.training.nonfinite import MOST_IN_A_ROW, NonFiniteGuard, Snapshot
-from aectl.training.optimizers import Adam, RMSprop
+from aectl.training.optimizers import AdamW, RMSprop
 from aectl.training.schedules import Constant
 from aectl.training.system import System
 from aectl.training.trainer import OnNonFinite
@@ -46,8 +46,8 @@ SMALL = ("net=mlp", "net.hidden=[32]")
 Make = Callable[[list[nn.Parameter]], Optimizer]
 State = list[Tensor]
 NAN, INF = math.nan, math.inf
-ADAM: Make = Adam(0.01, [0.9, 0.999], 0.1, players={}, fused=False)
-FUSED: Make = Adam(0.01, [0.9, 0.999], 0.1, players={}, fused=True)
+ADAM: Make = AdamW(0.01, [0.9, 0.999], 0.1, players={}, fused=False)
+FUSED: Make = AdamW(0.01, [0.9, 0.999], 0.1, players={}, fused=True)
 RMSPROP: Make = RMSprop(0.01, 0.9, players={})
 
 
@@ -315,7 +315,7 @@ def test_infinite_pixel_is_reported_as_a_fault_of_the_data(tmp_path: Path) -> No
 def test_far_too_high_rate_is_caught_before_any_weight_is_nan(tmp_path: Path) -> None:
     model = Solo()
     with pytest.raises(NonFiniteError, match=r"try optimizer\.lr=0\.001, trainer\.gradient_clip_val=1"):
-        fit(model, tmp_path, "stop", Adam(1e25, [0.9, 0.999], 0.0, players={}, fused=False))
+        fit(model, tmp_path, "stop", AdamW(1e25, [0.9, 0.999], 0.0, players={}, fused=False))
     assert all(p.isfinite().all() for p in model.parameters())
 
 

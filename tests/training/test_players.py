@@ -106,7 +106,7 @@ def test_settings_of_players_can_be_swept(aectl: Aectl) -> None:
             "did you mean critic?",
         ),
         ("optimizer.players.critic.lr=-1", "optimizer.players.critic.lr=-1: expected "),
-        ("optimizer.players.critic.rate=1", "optimizer.players.critic.rate=1: unknown parameter of Adam"),
+        ("optimizer.players.critic.rate=1", "optimizer.players.critic.rate=1: unknown parameter of AdamW"),
         ("optimizer.players.critic=1", "optimizer.players={'critic': 1}: expected a dictionary"),
     ],
 )
