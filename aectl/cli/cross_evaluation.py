@@ -1,5 +1,6 @@
 """What Hydra calls around several evaluations in one command: prints them as a table, trained on by tested on."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -17,12 +18,17 @@ class CrossEvaluation(JobResults):
     results: "list[Report]"
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prints the table if there is more than one report."""
+        """Prints the table and writes the pictures if there is more than one report."""
         if len(self.results) < 2:
             return
+        from aectl.cli.open_run import print_written
         from aectl.evaluation import tables
         from aectl.evaluation.cross_table import CrossTable
+        from aectl.plots import figures
 
         table = CrossTable(self.results)
         tables.print_cross_table(table)
-        print(f"wrote {write_json(common_folder(config) / 'matrix.json', table.to_list())}")
+        folder = common_folder(config)
+        drawn = {re.sub(r"[^\w.]+", "-", column): figure for column, figure in table.draw().items()}
+        pictures = [figures.save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+        print_written(write_json(folder / "matrix.json", table.to_list()), *pictures)

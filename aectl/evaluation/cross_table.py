@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aectl.evaluation.report import Report
+from aectl.evaluation.shared_figure import draw_runs
+from aectl.plots.figures import Figure
 
+SAME = "the same {0.modality.name} under each run, mean PSNR of all {0.protocol[n]:,}"
 VARIED = ("split", "seed", "binarize", "batch_size")  # keys of the protocol that a column names if they differ
 
 
@@ -32,6 +35,16 @@ class CrossTable:
         varied = [key for key in VARIED if len({other.protocol[key] for other in self.reports}) > 1]
         return " · ".join([report.task, report.dataset, *(f"{key} {report.protocol[key]}" for key in varied)])
 
+    def draw(self) -> dict[str, Figure]:
+        """For each column with several runs on images a figure of the same images under each of them."""
+        drawn: dict[str, Figure] = {}
+        for column in self.columns:
+            reports = [report for report in self.reports if self.column_of(report) == column]
+            shown = {name: each.shown for name, each in zip(row_names(reports), reports, strict=True) if each.shown}
+            figure = draw_runs(shown, f"{column}: {SAME.format(reports[0])}") if len(shown) > 1 else None
+            drawn |= {column: figure} if figure else {}
+        return drawn
+
     def to_list(self) -> list[dict[str, Any]]:
         return [
             {
@@ -47,3 +60,14 @@ class CrossTable:
             }
             for report in self.reports
         ]
+
+
+def row_names(reports: Sequence[Report]) -> list[str]:
+    """A short name for each run with its PSNR: the model, with what tells it from the others."""
+    psnr = [f"{report.scores['psnr'].mean:.2f} dB" for report in reports]
+    names = [report.model for report in reports]
+    if any(report.trained_on != report.dataset for report in reports) or len({*names}) < len(names):
+        names = [f"{report.model}, {report.trained_on}" for report in reports]
+    if len({*names}) < len(names):
+        names = [f"{number}: {name}" for number, name in enumerate(names, start=1)]
+    return [f"{name}   {score}" for name, score in zip(names, psnr, strict=True)]

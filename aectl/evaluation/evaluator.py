@@ -17,6 +17,7 @@ from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import Report
 from aectl.evaluation.scores import Scores, score_model
 from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, samples_section
+from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import kl_weight
@@ -79,6 +80,7 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
     best = best_baseline(rows, scores)
     restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
     figure = sections.attempt("pictures", lambda: draw_examples(trained, batches, scores, options.pictures, restored))
+    shown = sections.attempt("pictures", lambda: show_examples(trained, batches))
     embeddings = likelihood = samples = None
     if options.embeddings:
         embeddings = sections.attempt("latents", lambda: embeddings_section(trained, options.split, cache))
@@ -109,6 +111,7 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
         likelihood=likelihood,
         samples=samples,
         figures={"pictures": figure} if figure else {},
+        shown=shown,
         failed=sections.failed,
     )
 

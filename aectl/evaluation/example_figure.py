@@ -1,4 +1,4 @@
-"""A figure of the best, median and worst examples of a run by PSNR."""
+"""A figure of the best, median and worst examples of a run, and of the same examples under several runs."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from aectl.evaluation.scores import Scores
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images
 from aectl.plots import figures
+from aectl.runs.run import Run
 from aectl.tasks.baselines.base import Baseline, State
 
 MOST = 20  # columns of each kind, so that the figure fits on a page
@@ -31,23 +32,55 @@ def choose_examples(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
 def draw_examples(
     trained: TrainedRun, batches: Batches, scores: Scores, each: int, baseline: tuple[Baseline, State] | None
 ) -> figures.Figure | None:
-    """A column for each example: input, output, the best baseline, target, and errors; None if these are no images."""
+    """A column for each example: input, target, output, the best baseline, and errors; None if these are no images.
+
+    Examples are ranked by the gain over the input: by PSNR alone the best ones would be those that are nearly black.
+    """
     if not isinstance(trained.modality, Images):
         return None
-    kinds = choose_examples(scores["psnr"], each)
-    indices = [index for group in kinds.values() for index in group]
-    heads = [f"{kind}\n{scores['psnr'][index]:.1f} dB" for kind, group in kinds.items() for index in group]
-    input, output, target = gather_examples(trained, batches, indices)
-    named = {"input": input, "output": output}
+    psnr, gains = scores["psnr"], gains_over_input(trained, batches, scores["psnr"])
+    kinds = choose_examples(gains, each)
+    columns = [(kind, index) for kind, group in kinds.items() for index in group]
+    heads = [f"{kind}\n{psnr[index]:.1f} dB\n{gains[index]:+.1f} dB" for kind, index in columns]
+    input, output, target = gather_examples(trained, batches, [index for _, index in columns])
+    named = {**inputs_and_targets(input, target), "output": output}
     errors = {"error": error_map(output, target)}
     if baseline:
         method, state = baseline
         restored = np.asarray(method.restore(input, state))
         named[method.name] = restored
         errors[f"error, {method.name}"] = error_map(restored, target)
-    if input.shape == target.shape and np.array_equal(input, target):
-        del named["input"]
-    return figures.image_rows({**named, "target": target}, trained.run.title, heads, errors)
+    over = "the input" if trained.run.task.restores else "a flat image"
+    return figures.image_rows(named, f"{describe(trained.run)}: PSNR and its gain over {over}", heads, errors)
+
+
+def describe(run: Run) -> str:
+    """The title of a run, with what it was trained on and for if it is tested on anything else."""
+    names, former = run.cfg.names, run.original.names
+    on = f", trained on {former.dataset}" if former.dataset != names.dataset else ""
+    return f"{run.title}{on}" + (f", trained for {former.task}" if former.task != names.task else "")
+
+
+def inputs_and_targets(input: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of inputs and targets; a single one where both are the same."""
+    same = input.shape == target.shape and np.array_equal(input, target)
+    return {"target": target} if same else {"input": input, "target": target}
+
+
+@torch.inference_mode()
+def gains_over_input(trained: TrainedRun, batches: Batches, psnr: np.ndarray) -> np.ndarray:
+    """By how much each output is better than its input, (N,) dB of PSNR.
+
+    Where the input is the target, by how much it is better than a flat image of the target's mean colour.
+    """
+    task, parts = trained.run.task, []
+    for index, batch in enumerate(batches):
+        example = trained.make_example(batch, index)
+        untouched = task.untouched(example.input)
+        if not task.restores or untouched.shape != example.target.shape:
+            untouched = example.target.mean((2, 3), keepdim=True).expand_as(example.target)
+        parts.append(trained.modality.score(untouched, example.target)["psnr"])
+    return psnr - torch.cat(parts).cpu().double().numpy()
 
 
 def gather_examples(trained: TrainedRun, batches: Batches, indices: list[int]) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ from aectl.evaluation.lesson_loss import LessonLoss
 from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, Scores, mean_scores
+from aectl.evaluation.shared_figure import Shown
 from aectl.evaluation.verdict import Verdict
 from aectl.modalities import Modality
 from aectl.plots.figures import Figure
@@ -59,6 +60,7 @@ class Report:
         likelihood: the ELBO and log p(x).
         samples: how samples compare with held-out examples.
         figures: by name.
+        shown: examples that every run on this split shows, for a figure of several runs.
         failed: the sections that raised an error, by name: `baselines`, `pictures`, `latents`, `likelihood`, `samples`.
     """
 
@@ -82,6 +84,7 @@ class Report:
     likelihood: LogLikelihood | NotApplicable | None
     samples: SampleQuality | NotApplicable | None
     figures: dict[str, Figure]
+    shown: Shown | None
     failed: dict[str, Failure]
 
     @property

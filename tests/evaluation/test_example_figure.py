@@ -1,6 +1,7 @@
 """The figure of `aectl eval`: the best, median and worst examples, as a PNG and in TensorBoard."""
 
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,15 +47,15 @@ def psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 class TestRows:
-    def test_rows_are_input_output_best_baseline_and_target(
+    def test_rows_are_input_target_output_and_best_baseline(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
         aectl("eval", runs["vae"], *COMPARED)
         (figure,) = drawn
         best = report_of(runs["vae"])["verdict"]["best_baseline"]
-        assert list(figure.named) == ["input", "output", best, "target"]
+        assert list(figure.named) == ["input", "target", "output", best]
         assert list(figure.errors) == ["error", f"error, {best}"]
-        assert figure.title == "vae · denoise · digits"
+        assert figure.title == "vae · denoise · digits: PSNR and its gain over the input"
         assert {images.shape for images in figure.named.values()} == {(12, 1, 8, 8)}
 
     def test_a_reconstruction_has_no_row_for_its_input(
@@ -63,8 +64,9 @@ class TestRows:
         aectl("eval", runs["ae"], *COMPARED)
         best = report_of(runs["ae"])["verdict"]["best_baseline"]
         aectl("eval", runs["ae"], *BARE)
-        assert [list(figure.named) for figure in drawn] == [["output", best, "target"], ["output", "target"]]
+        assert [list(figure.named) for figure in drawn] == [["target", "output", best], ["target", "output"]]
         assert [list(figure.errors) for figure in drawn] == [["error", f"error, {best}"], ["error"]]
+        assert drawn[0].title == "ae · reconstruct · digits: PSNR and its gain over a flat image"
 
     def test_a_small_input_is_drawn_at_its_size(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
         aectl("eval", runs["grid"], *BARE)
@@ -79,13 +81,30 @@ class TestExamples:
     ) -> None:
         aectl("eval", runs["vae"], f"batch_size={batch_size}", *BARE)
         (figure,) = drawn
-        scores = psnr(figure.named["output"], figure.named["target"])
+        scores, before = (psnr(figure.named[name], figure.named["target"]) for name in ("output", "input"))
         kinds = [kind for kind in ("best", "median", "worst") for _ in range(4)]
-        assert list(figure.heads) == [f"{kind}\n{score:.1f} dB" for kind, score in zip(kinds, scores, strict=True)]
-        assert list(scores) == sorted(scores, reverse=True)
-        mean = report_of(runs["vae"])["scores"]["psnr"]["mean"]
-        assert scores[3] > mean > scores[8]
-        assert scores[4] == pytest.approx(mean, abs=0.5)
+        gains = list(scores - before)
+        assert list(figure.heads) == [
+            f"{kind}\n{score:.1f} dB\n{gain:+.1f} dB" for kind, score, gain in zip(kinds, scores, gains, strict=True)
+        ]
+        assert gains == sorted(gains, reverse=True)
+
+    def test_a_reconstruction_is_ranked_by_the_gain_over_a_flat_image(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["ae"], *BARE)
+        target, output = drawn[0].named["target"], drawn[0].named["output"]
+        gains = list(
+            psnr(output, target) - psnr(np.broadcast_to(target.mean((2, 3), keepdims=True), target.shape), target)
+        )
+        assert gains == sorted(gains, reverse=True)
+        assert [head.split("\n")[2] for head in drawn[0].heads] == [f"{gain:+.1f} dB" for gain in gains]
+
+    def test_a_run_on_other_data_or_another_task_says_what_it_was_trained_on(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["ae"], "dataset=digits_28", "++dataset.size=8", "task=denoise", *BARE)
+        assert drawn[0].title.startswith("ae · denoise · digits_28, trained on digits, trained for reconstruct: ")
 
     def test_error_maps_are_absolute_errors(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
         aectl("eval", runs["vae"], *COMPARED)
@@ -101,6 +120,33 @@ class TestExamples:
     ) -> None:
         aectl("eval", runs["ae"], f"pictures={pictures}", *BARE)
         assert len(drawn[0].heads) == len(np.unique(drawn[0].named["output"], axis=0)) == columns
+
+
+class TestSeveralRuns:
+    def test_all_are_drawn_on_the_same_images(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
+        result = aectl("eval", runs["vae"], runs["rednet"], *BARE, "output=both")
+        *_, figure = drawn
+        named = [f"{name}   {report['psnr']['mean']:.2f} dB" for name, report in matrix(Path("both"))]
+        assert list(figure.named) == ["input", "target", *named]
+        assert all(len(images) == 10 for images in figure.named.values())
+        assert figure.title.startswith("denoise-0.2 · digits: the same images under each run, mean PSNR of all 359")
+        assert result.out.endswith("      both/denoise-0.2-digits.png\n")
+
+    def test_runs_of_one_model_are_numbered(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
+        aectl("eval", "-m", runs["ae"], runs["ae"], *BARE)
+        *_, figure = drawn
+        assert [name.split("   ")[0] for name in figure.named] == ["target", "1: ae, digits", "2: ae, digits"]
+
+    def test_runs_that_are_tested_on_other_images_share_no_figure(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
+        aectl("eval", runs["ae"], runs["vae"], *BARE)
+        assert len(drawn) == 2
+
+
+def matrix(folder: Path) -> list[tuple[str, dict[str, dict[str, float]]]]:
+    """The models and reports in matrix.json."""
+    return [(report["model"], report) for report in json.loads((folder / "matrix.json").read_text())]
 
 
 class TestFiles:
