@@ -20,6 +20,7 @@ from aectl.errors import UserError, shorten
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
 from aectl.runs.run import Config, complete_config, instantiate_node, require_values
+from aectl.training.data_warnings import warn_of_examples
 from aectl.training.experiment import Experiment
 from aectl.training.lr_schedulers import TorchSchedule, build_schedule
 from aectl.training.monitor import MONITOR
@@ -58,6 +59,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
         {name: instantiate_node(node) for name, node in config.get("augment", {}).items()}, data.source.shape
     )
     data.source.prepare()
+    warn_of_examples(data.split("train"))
     settings = resolve_settings(config, settings, data)
     seed_everything(config.seed)
     model = instantiate_node(config.model)

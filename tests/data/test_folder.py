@@ -232,6 +232,35 @@ def test_files_that_cannot_be_used_are_skipped_and_listed(tmp_path: Path, capsys
     assert "and 2 more" in said
 
 
+@pytest.mark.parametrize(
+    ("resize", "size", "fate"), [("crop", 64, "enlarged"), ("patches", 48, "left out where smaller")]
+)
+def test_an_icon_does_not_make_every_image_tiny(
+    resize: str, size: int, fate: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = fill(tmp_path / "photos", numbered(8), size=(70, 80))
+    picture(8, (90, 80)).save(root / "8.png")
+    picture(9, (1, 1)).save(root / "icon.png")
+    data = folder(root, resize=resize)
+    data.prepare()
+    assert data.shape == (3, size, size)
+    said = capsys.readouterr().err
+    assert f"icons among the pictures: 1 of 10, with a side of 16 pixels or less, {fate}" in said
+    assert "dataset.size=null" not in said
+
+
+def test_icons_alone_are_kept_as_they_are_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = folder(fill(tmp_path / "icons", numbered(8), size=(16, 12)))
+    data.prepare()
+    assert data.shape == (3, 16, 12)
+    warning = "dataset.size=null: images of 16x12 pixels, after the smallest pictures: "
+    assert capsys.readouterr().err.startswith(warning)
+    folder(tmp_path / "icons").prepare()
+    assert capsys.readouterr().err.startswith(warning)
+    folder(tmp_path / "icons", size=32).prepare()
+    assert capsys.readouterr().err == ""
+
+
 def test_files_that_are_no_pictures_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = fill(tmp_path / "photos", numbered(8))
     (root / "0.png").rename(root / "scan")

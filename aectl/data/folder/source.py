@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,8 +13,9 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from aectl.data.folder import notices
 from aectl.data.folder.memmap import Entry, Store
-from aectl.data.folder.probe import probe_shape
+from aectl.data.folder.probe import Header, choose_shape, read_headers
 from aectl.data.folder.resize import Resize, make_frames
 from aectl.data.folder.splitting import SPLITS, split_files
 from aectl.data.source import Split, SplitName
@@ -23,10 +23,9 @@ from aectl.errors import UserError
 from aectl.io.progress import track
 from aectl.modalities import image_files
 from aectl.modalities.picture_listing import SUFFIXES, ImageFile, Listing, describe_left_out, list_images
-from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape, format_shape
+from aectl.types import Fraction, HeightWidth, PositiveInt, Seed, Shape
 
 CHUNK = 1_000  # files whose results wait in memory
-SHOWN = 3  # skipped files that are named
 FORMAT = 1  # the version of the cache
 FEWEST_PATCHES, PATCHES_IN_ALL = 16, 2_048
 
@@ -78,16 +77,16 @@ class Folder:
         self.settings = [self.size, channels, resize, patches, val, test, split_seed]
 
     def prepare(self) -> None:
-        counts = self.store.index.counts
-        if others := describe_left_out(self._listing.left_out):
-            print(f"dataset.root={self.root}: {others}", file=sys.stderr)
-        if self.resize == "patches":
-            size = format_shape(self.shape[1:])
-            print(
-                f"dataset.resize=patches: {sum(counts.values()):,} patches of {size} pixels at full resolution "
-                f"from {len(self.files):,} pictures; dataset.resize=crop scales whole pictures instead",
-                file=sys.stderr,
-            )
+        store, headers = self.store, vars(self).get("_headers", [])  # read if the store was built
+        others = describe_left_out(self._listing.left_out)
+        notices.notify_all(
+            [
+                *([f"dataset.root={self.root}: {others}"] if others else []),
+                *notices.describe_icons(self.root, headers, self.resize),
+                *notices.describe_small_shape(self.shape, self.size),
+                *([notices.describe_patches(store, len(self.files))] if self.resize == "patches" else []),
+            ]
+        )
 
     def split(self, name: SplitName) -> Split:
         return self.store.split(name)
@@ -97,7 +96,12 @@ class Folder:
         known = Store.find(self._store_path)
         if known:
             return tuple(known.index.shape)
-        return probe_shape(self.files, self.size, self.channels, patches=self.resize == "patches")
+        return choose_shape(self._headers, self.size, self.channels, patches=self.resize == "patches")
+
+    @cached_property
+    def _headers(self) -> list[Header]:
+        """The sizes and channels of some of the pictures."""
+        return read_headers(self.files)
 
     @cached_property
     def listed(self) -> list[ImageFile]:
@@ -129,7 +133,7 @@ class Folder:
         known = Store.find(self._store_path)
         if known is None:
             known = Store.build(self._store_path, self.shape, self.classes, self._entries())
-            report_skipped(known)
+            notices.notify_all(notices.describe_skipped(known))
         if not sum(known.index.counts.values()):
             name, why = next(iter(known.index.skipped.items()))
             raise UserError(
@@ -215,12 +219,3 @@ def file_digest(path: Path) -> str:
     with suppress(OSError):
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return str(path)
-
-
-def report_skipped(store: Store) -> None:
-    skipped = store.index.skipped
-    if skipped:
-        shown = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:SHOWN])
-        hidden = len(skipped) - SHOWN
-        more = f"; and {hidden} more, listed in {store.folder / 'index.json'}" if hidden > 0 else ""
-        print(f"dataset: {len(skipped)} files skipped: {shown}{more}", file=sys.stderr)
