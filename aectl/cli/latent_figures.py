@@ -66,7 +66,7 @@ def offsets(steps: int, center: str) -> list[str]:
 def count_shown(rows: dict[str, np.ndarray], latents: Latents) -> str:
     """How many of the dimensions are shown, where these are not all."""
     units = latents.codes.shape[1]
-    return ", most active first" + (f", {len(rows)} of {units} shown" if len(rows) < units else "")
+    return ", most active first" + (f", {len(rows)} of {units:,} shown" if len(rows) < units else "")
 
 
 def target_of(trained: TrainedRun, index: int) -> Tensor:

@@ -23,6 +23,11 @@ class Plane(NamedTuple):
     xs: Tensor
     ys: Tensor
 
+    @property
+    def box(self) -> tuple[Tensor, Tensor]:
+        """The lowest and the highest coordinates, (2,) each."""
+        return torch.stack([self.xs[0], self.ys[0]]), torch.stack([self.xs[-1], self.ys[-1]])
+
 
 def choose_ends(trained: "TrainedRun") -> tuple[int, int]:
     """The indices of two test examples to interpolate between, which the seed chooses."""

@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 
 from aectl.io.atomic import write_atomic
 
@@ -72,8 +73,17 @@ def image_rows(
     return figure
 
 
-def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], names: Sequence[str]) -> Figure:
-    """Points (N, 2), coloured by class with a legend if there are labels."""
+def scatter(
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    classes: Sequence[str],
+    names: Sequence[str],
+    box: Sequence[Any] | None = None,
+) -> Figure:
+    """Points (N, 2), coloured by class with a legend if there are labels.
+
+    `box` has the lowest and the highest coordinates of a grid of decoded points, which is outlined.
+    """
     figure = Figure(figsize=(6.5, 5.5))
     axes = figure.subplots()
     size = float(np.clip(6000 / len(points), 2, 18))
@@ -84,6 +94,11 @@ def scatter(points: np.ndarray, labels: np.ndarray | None, classes: Sequence[str
         for index, name in enumerate(classes):
             x, y = points[labels == index].T
             axes.scatter(x, y, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
+    if box is not None:
+        (left, bottom), (right, top) = (map(float, corner) for corner in box)
+        outline = Rectangle((left, bottom), right - left, top - bottom, fill=False, ls="--", label="decoded grid")
+        axes.add_patch(outline)
+    if labels is not None or box is not None:
         axes.legend(markerscale=max(1, 6 / math.sqrt(size)), **BESIDE)
     axes.set(xlabel=names[0], ylabel=names[1])
     axes.spines[["top", "right"]].set_visible(False)

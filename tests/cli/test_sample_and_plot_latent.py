@@ -5,8 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from aectl.cli.commands.plot_latent import warn_of_far_latents
+from aectl.inference.latent_space import Plane
+from aectl.inference.latents import Latents
 from tests.conftest import EPOCHS, Aectl, run_folder
 
 
@@ -116,6 +120,17 @@ class TestPlotLatent:
             result = aectl("plot-latent", runs[name], "n=100")
             assert result.status == 0
             assert {p.name for p in (runs[name] / "latent").iterdir()} == {"scatter-test.png", "traversals.png"}
+
+    @pytest.mark.parametrize(("deviation", "warned"), [(1.0, False), (3.0, True)])
+    def test_latents_far_from_the_decoded_points_are_reported(
+        self, deviation: float, warned: bool, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        codes = deviation * torch.randn(1_000, 2, generator=torch.Generator().manual_seed(0))
+        line = torch.linspace(-1.8, 1.8, 15)
+        warn_of_far_latents(Latents(codes, None, []), Plane(torch.empty(0), line, line), "test")
+        printed = capsys.readouterr().out
+        assert printed.startswith("the grid shows -1.8 to 1.8, but 80% of the test latents lie outside") == warned
+        assert bool(printed) == warned
 
     def test_one_dimension_and_no_classes_can_be_drawn(self, aectl: Aectl) -> None:
         line = run_folder(aectl("train", "model.latent_dim=1", "net=mlp", EPOCHS, "model=vae", "outputs=line"))

@@ -31,3 +31,11 @@ def test_panels_are_drawn_to_the_pixel_below_their_titles(channels: int, tmp_pat
         assert np.array_equal(below[:, left : left + 400], np.broadcast_to(picture.transpose(1, 2, 0), (50, 400, 3)))
     assert (drawn[:-74, :424] < 128).any()
     assert (drawn[:-74, 448:] < 128).sum() > 10 * (drawn[:-74, :424] < 128).sum()
+
+
+def test_the_box_of_a_grid_is_outlined() -> None:
+    points = np.random.default_rng(0).normal(size=(100, 2))
+    (axes,) = figures.scatter(points, None, [], ["a", "b"], ([-1.0, -2.0], [3.0, 4.0])).axes
+    (patch,) = axes.patches
+    assert patch.get_path().get_extents(patch.get_patch_transform()).bounds == (-1, -2, 4, 6)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["decoded grid"]

@@ -1,11 +1,9 @@
 """`aectl plot-latent`: pictures of a run's latent space."""
 
-from torch import Tensor
-
 from aectl.cli.latent_figures import draw_traversals
 from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.data.source import SplitName
-from aectl.inference.latent_space import decode_plane, principal_components
+from aectl.inference.latent_space import Plane, decode_plane, principal_components
 from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images
@@ -14,6 +12,8 @@ from aectl.plots import figures
 from aectl.plots.image_grid import tile_images
 from aectl.runs.run import Run
 from aectl.types import NonNegativeInt, PositiveInt
+
+FAR, FEW_FAR = 2.0, 0.02  # times the half side of the box of the grid; the share of latents that may lie further out
 
 
 @run_command
@@ -35,18 +35,24 @@ def main(
     cond = trained.as_cond(label, 1)
     latents = encode_split(trained, split, n)
     folder = output_folder(trained.run, output, "latent")
-    print_written(figures.save_figure(scatter(latents, trained.run, split), folder / f"scatter-{split}.png"))
-    if not isinstance(trained.modality, Images):
-        return
-    if latents.codes.shape[1] == 2:
-        figure, name = draw_plane(trained, latents, grid, cond), "grid"
-    else:
-        figure, name = draw_traversals(trained, latents, traversals, steps, cond), "traversals"
-    print(f"      {figures.save_figure(figure, folder / f'{name}.png')}")
+    pictures = isinstance(trained.modality, Images)
+    plane = decode_plane(trained, latents, grid, cond) if pictures and latents.codes.shape[1] == 2 else None
+    figure = scatter(latents, trained.run, split, plane)
+    print_written(figures.save_figure(figure, folder / f"scatter-{split}.png"))
+    if plane:
+        print(f"      {figures.save_figure(draw_plane(trained, plane), folder / 'grid.png')}")
+        if trained.model.generative:
+            warn_of_far_latents(latents, plane, split)
+    elif pictures:
+        figure = draw_traversals(trained, latents, traversals, steps, cond)
+        print(f"      {figures.save_figure(figure, folder / 'traversals.png')}")
 
 
-def scatter(latents: Latents, run: Run, split: str) -> figures.Figure:
-    """The latents themselves in one or two dimensions, else their first two principal components."""
+def scatter(latents: Latents, run: Run, split: str, plane: Plane | None) -> figures.Figure:
+    """The latents themselves in one or two dimensions, else their first two principal components.
+
+    The box of the decoded points is drawn around those of a plane.
+    """
     points, labels = latents.codes, None if latents.y is None else latents.y.numpy()
     names, note = ["$z_1$", "$z_2$"], ""
     if points.shape[1] == 1:
@@ -56,14 +62,26 @@ def scatter(latents: Latents, run: Run, split: str) -> figures.Figure:
             points, shares = principal_components(points)
             names = [f"principal component {i + 1} ({share:.0%})" for i, share in enumerate(shares)]
             note = f", PCA of {latents.codes.shape[1]} dimensions"
-        figure = figures.scatter(points.numpy(), labels, latents.classes, names)
+        figure = figures.scatter(points.numpy(), labels, latents.classes, names, plane and plane.box)
     figure.axes[0].set_title(f"{run.title}: {len(points):,} {split} latents{note}", fontsize=10)
     return figure
 
 
-def draw_plane(trained: TrainedRun, latents: Latents, side: int, cond: Tensor | None) -> figures.Figure:
-    plane = decode_plane(trained, latents, side, cond)
-    picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=side, gap=0)
+def warn_of_far_latents(latents: Latents, plane: Plane, split: str) -> None:
+    """Says that points decoded at quantiles of the prior are not where the latents are, if many lie far from them."""
+    low, high = plane.box
+    center, reach = (low + high) / 2, (high - low) / 2
+    distances = ((latents.codes - center).abs() / reach.clamp_min(1e-9)).amax(1)  # 1 at the edge of the box
+    outside, far = (float((distances > factor).float().mean()) for factor in (1, FAR))
+    if len(plane.xs) > 1 and far > FEW_FAR:
+        print(
+            f"the grid shows {low[0]:.1f} to {high[0]:.1f}, but {outside:.0%} of the {split} latents lie outside of it "
+            f"and {far:.0%} far outside (see the box in scatter-{split}.png); a larger model.beta draws them to the prior"
+        )
+
+
+def draw_plane(trained: TrainedRun, plane: Plane) -> figures.Figure:
+    picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=len(plane.xs), gap=0)
     of = "prior" if trained.model.generative else "latents (the model has no prior)"
     title = f"decoded points at the quantiles of the {of}"
     return figures.latent_grid(picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), title)
