@@ -76,7 +76,7 @@ def warn_of_far_latents(latents: Latents, plane: Plane, split: str) -> None:
     if len(plane.xs) > 1 and far > FEW_FAR:
         print(
             f"the grid shows {low[0]:.1f} to {high[0]:.1f}, but {outside:.0%} of the {split} latents lie outside of it "
-            f"and {far:.0%} far outside (see the box in scatter-{split}.png); a larger model.beta draws them to the prior"
+            f"and {far:.0%} far outside (the box in scatter-{split}.png); a larger model.beta draws them to the prior"
         )
 
 
