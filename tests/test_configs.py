@@ -77,11 +77,25 @@ def test_constructors_are_annotated_and_take_no_args_or_kwargs(path: Path) -> No
         assert typing.get_type_hints(own).keys() >= {p.name for p in parameters}
 
 
-@pytest.mark.parametrize("group", sorted({*GROUPS} - {"sweep"}))
+@pytest.mark.parametrize("group", sorted({*GROUPS} - {"degradation", "sweep"}))
 def test_every_choice_composes_and_is_valid(group: str) -> None:
     for choice in options(group):
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             check(to_plain(compose("train", [f"{group}={choice}"])), {"seed": int, "outputs": str})
+
+
+@pytest.mark.parametrize("name", options("degradation"))
+def test_what_a_preset_asks_of_its_task_is_gone_with_another_task(name: str) -> None:
+    experiment, _, task = name.partition("-")
+    asked = yaml.safe_load((CONFIGS / "degradation" / f"{name}.yaml").read_text())
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        chosen = to_plain(compose("train", [f"experiment={experiment}"]))
+        other = to_plain(compose("train", [f"experiment={experiment}", "task=denoise_salt_pepper"]))
+        plain = to_plain(compose("train", ["task=denoise_salt_pepper"]))
+    assert chosen["task"] == chosen["task"] | asked
+    assert chosen["task"]["_target_"] == yaml.safe_load((CONFIGS / "task" / f"{task}.yaml").read_text())["_target_"]
+    assert other["task"] == plain["task"]
+    check(other, {"seed": int, "outputs": str})
 
 
 def test_choice_on_the_command_line_overrides_those_of_data_set_and_experiment() -> None:
