@@ -75,12 +75,12 @@ photos: install ## train a denoiser and an enlarger of photographs and show them
 	$(MAKE) show-photos
 
 show-photos: install
-	$(BIN)/python docs/photos.py prepare
+	$(BIN)/python -m docs.photos prepare
 	for name in photos_denoise photos_super_res; do \
 	    $(BIN)/aectl eval $(RESULTS)/$$name && \
 	    $(BIN)/aectl predict $(RESULTS)/$$name input=$(HELD_OUT)/$$name output=$(HELD_OUT)/$$name-restored \
 	        overwrite=true compare=true reference=$(HELD_OUT)/truth || exit; done
-	$(BIN)/python docs/photos.py show
+	$(BIN)/python -m docs.photos show
 
 measure: install
 	for run in $(filter-out denoise photos_% held_out,$(notdir $(wildcard $(RESULTS)/*))); do $(BIN)/aectl eval $(RESULTS)/$$run || exit; done

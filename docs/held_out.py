@@ -22,6 +22,7 @@ from aectl.tasks.baselines.filters import NonLocalMeans
 from aectl.tasks.baselines.interpolation import Enlarged
 from aectl.tasks.denoise import Denoise
 from aectl.tasks.super_res import SuperRes
+from docs.classical import attempts
 
 SIGMAS = (0.05, 0.1, 0.2)
 SIDE = 256  # of the crop from the centre
@@ -55,7 +56,7 @@ def results(trained: TrainedRun) -> Iterator[Result]:
                 torch.manual_seed(0)
                 degraded = task.degrade(torch.from_numpy(truth / np.float32(255))[None])[0]
                 small = (degraded * 255).round().byte().numpy()
-                best = max(score(image, truth) for image in attempts(task, small))
+                best = max(score(image, truth) for image in classical(task, small))
                 yield Result(name, version, task.label, score(restore(trained, small), truth), best)
 
 
@@ -65,14 +66,11 @@ def centre(photo: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(photo[:, top : top + SIDE, left : left + SIDE])
 
 
-def attempts(task: Task, small: np.ndarray) -> Iterator[np.ndarray]:
+def classical(task: Task, small: np.ndarray) -> Iterator[np.ndarray]:
     """Non-local means with each of its settings, or Lanczos where the picture is to be enlarged; uint8."""
-    images = small[None] / np.float32(255)
-    if isinstance(task, SuperRes):
-        found: Iterator[np.ndarray] = iter([Enlarged("lanczos", task.scale).restore(images, {})])
-    else:
-        found = (NonLocalMeans().apply(images, **setting) for setting in NonLocalMeans.settings)
-    yield from ((255 * image[0].clip(0, 1)).round().astype(np.uint8) for image in found)
+    baseline = Enlarged("lanczos", task.scale) if isinstance(task, SuperRes) else NonLocalMeans()
+    found = attempts(baseline, small[None] / np.float32(255))
+    return ((255 * image[0].clip(0, 1)).round().astype(np.uint8) for image in found)
 
 
 def score(image: np.ndarray, truth: np.ndarray) -> float:

@@ -5,22 +5,19 @@ docs/results.md.
 """
 
 import sys
-from collections.abc import Iterator
 
 import numpy as np
 import torch
-from tables import PAGES, RESULTS, write_table
 
 from aectl.data.photos import TEST, read
 from aectl.modalities import image_files
 from aectl.modalities.image_metrics import psnr, ssim
 from aectl.plots import figures
 from aectl.tasks.base import Task
-from aectl.tasks.baselines.base import Untouched
-from aectl.tasks.baselines.filters import Filter
-from aectl.tasks.baselines.interpolation import Enlarged
 from aectl.tasks.denoise import Denoise
 from aectl.tasks.super_res import SuperRes
+from docs.classical import Classical, attempts
+from docs.tables import PAGES, RESULTS, write_table
 
 PHOTO = TEST[0]
 TASKS: dict[str, Task] = {
@@ -72,16 +69,8 @@ def classical(task: Task, input: np.ndarray, truth: np.ndarray) -> dict[str, np.
     return {
         baseline.name: max(attempts(baseline, input), key=lambda image: measured(image, truth)[0])
         for baseline in task.baselines(truth.shape[1:], latent_size=0)
-        if isinstance(baseline, Untouched | Enlarged | Filter)
+        if isinstance(baseline, Classical)
     }
-
-
-def attempts(baseline: Untouched | Enlarged | Filter, input: np.ndarray) -> Iterator[np.ndarray]:
-    """With each of its settings, where it has any."""
-    if isinstance(baseline, Filter):
-        yield from (baseline.apply(input, **setting) for setting in baseline.settings)
-    else:
-        yield baseline.restore(input, {})
 
 
 def measured(image: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
