@@ -28,6 +28,7 @@ TARGETS = [path for path in FILES if "_target_:" in path.read_text()]
 OF_OLDER_RUNS = {
     ("Digits", "size"): 8,
     ("Photos", "test"): ("chelsea", "flower.jpg"),
+    ("Photos", "grayscale"): False,
     ("Gaussian", "link"): "sigmoid",
     ("Laplace", "link"): "sigmoid",
     ("Data", "binarize"): "none",

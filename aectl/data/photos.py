@@ -1,10 +1,11 @@
-"""Patches of colour photographs, embedded in scikit-image and scikit-learn."""
+"""Patches of photographs, embedded in scikit-image and scikit-learn."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import skimage.data
 import torch
+from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from aectl.data.source import Source, Split, SplitName
@@ -26,9 +27,12 @@ class Photos(Source):
         size: the side of a patch, in pixels.
         patches_per_photo: patches of each photograph.
         test: the photographs to test on; the first of the others is for validation.
+        grayscale: one channel, the luma of ITU-R BT.601.
     """
 
-    def __init__(self, size: PositiveInt, patches_per_photo: PositiveInt, test: Sequence[str] = TEST) -> None:
+    def __init__(
+        self, size: PositiveInt, patches_per_photo: PositiveInt, test: Sequence[str] = TEST, grayscale: bool = False
+    ) -> None:
         if size > SHORTEST_SIDE:
             raise UserError(
                 f"dataset.size={size}: larger than the smallest photograph; "
@@ -40,14 +44,19 @@ class Photos(Source):
                 f"dataset.test={list(test)}: expected at most {len(NAMES) - 2} of the photographs {', '.join(NAMES)}"
             )
         self.size, self.patches_per_photo = size, patches_per_photo
-        self.shape = (3, size, size)
+        self.grayscale = grayscale
+        self.shape = (1 if grayscale else 3, size, size)
         val, *train = (name for name in NAMES if name not in test)
         self.names: dict[SplitName, Sequence[str]] = {"train": train, "val": [val], "test": test}
 
     def split(self, name: SplitName) -> Split:
         rng = np.random.default_rng(0)
-        patches = [patch for photo in self.names[name] for patch in self._patches(read(photo), rng)]
+        patches = [patch for photo in self.names[name] for patch in self._patches(self._read(photo), rng)]
         return Split(torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).contiguous())
+
+    def _read(self, photo: str) -> np.ndarray:
+        colour = read(photo)
+        return np.array(Image.fromarray(colour).convert("L"))[..., None] if self.grayscale else colour
 
     def _patches(self, photo: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         tops = rng.integers(0, photo.shape[0] - self.size + 1, self.patches_per_photo)
