@@ -115,6 +115,42 @@ class Negate(Occasional):
         return 1 - x
 
 
+class Tint(Occasional):
+    """Raises each colour channel of images to a random power of its own, which gives them saturated colours.
+
+    Few photographs hold strong colours, in which one channel alone has the detail; a net that has seen none smooths it.
+
+    Arguments:
+        power: `[lo, hi]`, drawn evenly on a logarithmic scale.
+        probability: of changing an image.
+    """
+
+    def __init__(self, power: PositiveRange, probability: Fraction) -> None:
+        super().__init__(probability)
+        self.gamma = Gamma(power)
+
+    def change(self, x: Tensor) -> Tensor:
+        return self.gamma(x.flatten(0, 1)).view_as(x)
+
+
+class Saturation(Occasional):
+    """Makes the colours of images stronger or weaker.
+
+    Arguments:
+        factor: `[lo, hi]` on the difference of each channel to the mean of all; 0 gives gray, values outside [0, 1] are
+            clipped.
+        probability: of changing an image.
+    """
+
+    def __init__(self, factor: FloatRange, probability: Fraction) -> None:
+        super().__init__(probability)
+        self.factor = factor
+
+    def change(self, x: Tensor) -> Tensor:
+        gray = x.mean(dim=1, keepdim=True)
+        return (gray + uniform_per_example(x, self.factor) * (x - gray)).clamp(0, 1)
+
+
 class Gain(Augmentation):
     """Multiplies each image by a random factor.
 

@@ -13,14 +13,16 @@ from aectl.data.augmentation import (
     Gamma,
     Negate,
     PermuteChannels,
+    Saturation,
     Shift,
+    Tint,
     Turn,
 )
 from aectl.errors import UserError
 
 ALL: list[Augmentation] = [
     *(Flip(), Turn(), Shift(2), Crop(0.5), PermuteChannels(0.9), Negate(0.5)),
-    *(Gain([0.5, 1.5]), Gamma([0.5, 2.0])),
+    *(Gain([0.5, 1.5]), Gamma([0.5, 2.0]), Tint([0.5, 2.0], 0.9), Saturation([0.0, 2.0], 0.9)),
 ]
 REARRANGING = [each for each in ALL if isinstance(each, Flip | Turn | PermuteChannels)]
 
@@ -130,6 +132,20 @@ def test_gamma_keeps_black_and_white(x: Tensor) -> None:
     torch.testing.assert_close(powers, powers[:, :1].expand_as(powers), rtol=1e-2, atol=1e-3)
     ends = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2)
     assert torch.equal(Gamma([0.5, 2.0])(ends), ends)
+
+
+def test_a_tint_gives_each_channel_a_power_of_its_own(x: Tensor) -> None:
+    powers = (Tint([0.5, 2.0], 0.999999)(x).log() / x.log()).flatten(2)
+    torch.testing.assert_close(powers, powers[..., :1].expand_as(powers), rtol=1e-2, atol=1e-3)
+    assert (powers[:, 0, 0] - powers[:, 1, 0]).abs().median() > 0.1
+    assert 0.5 <= powers.min() < 0.6 and 1.8 < powers.max() <= 2.02
+
+
+def test_saturation_scales_the_difference_to_gray(x: Tensor) -> None:
+    gray = x.mean(dim=1, keepdim=True)
+    torch.testing.assert_close(Saturation([0.0, 0.0], 0.999999)(x), gray.expand_as(x))
+    torch.testing.assert_close(Saturation([0.5, 0.5], 0.999999)(x), (x + gray) / 2)
+    torch.testing.assert_close(Saturation([2.0, 2.0], 0.999999)(x), (2 * x - gray).clamp(0, 1))
 
 
 def test_augmentations_are_applied_one_after_another(x: Tensor) -> None:
