@@ -5,7 +5,7 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +53,34 @@ def options(group: str) -> list[str]:
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
-def suggest(word: str, words: list[str]) -> str:
+def closest(word: str, words: Iterable[str], cutoff: float = 0.5) -> str:
+    """The most similar of the words, or nothing if the similarity of all is below `cutoff`, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)), "")
+
+
+def did_you_mean(meant: str) -> str:
+    """The end of an error message that names what may have been meant; nothing if nothing was."""
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def suggest(word: str, words: Iterable[str]) -> str:
     """`; did you mean X?` if one of the words is close, else nothing."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
+    return did_you_mean(closest(word, words))
 
 
 def normalize_override(override: str) -> str:
-    """An override with choices spelled as their files, `task=super-res`, and `++` before a key of `OPEN_KEYS`."""
+    """An override with choices spelled as their files, `task=super-res`, and `++` before a key of `OPEN_KEYS`.
+
+    Raises:
+        UserError: a number, or null, in place of a choice, which Hydra does not name.
+    """
     group, equals, value = override.partition("=")
     if group.startswith(OPEN_KEYS):
         return f"++{override}"
     if not equals or not (CONFIGS / group).is_dir():
         return override
+    if re.fullmatch(r"null|~|[+-]?[\d.]+", value.lower()):
+        raise UserError(f"{override}: expected one of {', '.join(options(group))}, or leave it out")
     known = {name.replace("_", "-"): name for name in options(group)}
     return f"{group}=" + ",".join(known.get(choice.replace("_", "-"), choice) for choice in value.split(","))
 
@@ -117,8 +132,14 @@ def check(config: dict[str, Any], top_level: dict[str, Any]) -> None:
 
     Raises:
         BadValueError: the first value of the wrong type or out of range.
-        UserError: a parameter is missing or unknown.
+        UserError: a parameter is missing or unknown, or a value stands where keys are expected.
     """
+    for key, value in config.items():
+        if key not in top_level and not isinstance(value, dict):
+            meant = did_you_mean(next((f"{group}={value}" for group in GROUPS if value in options(group)), ""))
+            raise UserError(
+                f"{key}={spell(value)}: {key} is no single value; give its keys, {key}.NAME=VALUE, see --cfg job{meant}"
+            )
     check_values({key: value for key, value in config.items() if key in top_level}, top_level, "")
     for path, node in sorted(target_nodes(config), key=cost_of_import):
         target = locate(node["_target_"], f"{path}._target_")

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import yaml
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli import hydra_internals
-from aectl.config import CONFIGS, GROUPS, BadValueError, options, spell, suggest
+from aectl.cli.suggestions import keys_in, meant_choice, meant_override
+from aectl.config import GROUPS, BadValueError, closest, did_you_mean, options, spell
 from aectl.errors import UserError, one_line
 
 TILE = 256
@@ -38,7 +38,8 @@ def unknown_choice(group: str, choice: str, known: list[str]) -> str:
     if not group:
         return f"--config-name {choice}: no such config; see --info=searchpath"
     choices = sorted({*known, *options(group)})
-    return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{suggest(choice, choices)}"
+    meant = did_you_mean(meant_choice(group, choice, choices))
+    return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{meant}"
 
 
 def unknown_key(key: str, config_name: str, arguments: list[str]) -> str:
@@ -47,15 +48,21 @@ def unknown_key(key: str, config_name: str, arguments: list[str]) -> str:
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
     if owners:
         return f"{given}: only with {' or '.join(owners)}; add {owners[0]}"
-    config = OmegaConf.to_container(default_config(config_name, arguments), resolve=False)
-    meant = suggest(key, GROUPS + list(flatten_keys(config)))
-    return f"{given}: no such key; --cfg job lists the keys, --help the groups{meant}"
+    meant = meant_override(given.lstrip("+~"), known_keys(config_name, arguments))
+    return f"{given}: no such key; --cfg job lists the keys, --help the groups{did_you_mean(meant)}"
 
 
-def keys_in(group: str, name: str) -> set[str]:
-    """The keys in the file of a choice, without those that it inherits."""
-    content: dict[str, dict[str, object]] = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text()) or {}
-    return set(content.get(group, content))
+def unknown_flag(flag: str, value: str, config_name: str, flags: list[str]) -> str:
+    """One line for a flag that is none of these; what it names may be a key."""
+    word = flag.lstrip("-").replace("-", "_")
+    known = known_keys(config_name, [])
+    override = f"{word}={value or 'VALUE'}"
+    meant = override if word in {*GROUPS, *known} else closest(flag, flags, 0.75) or meant_override(override, known)
+    return f"{flag}: no such flag; keys are given as KEY=VALUE, see --help{did_you_mean(meant)}"
+
+
+def known_keys(config_name: str, arguments: list[str]) -> list[str]:
+    return list(flatten_keys(OmegaConf.to_container(default_config(config_name, arguments), resolve=False)))
 
 
 def default_config(config_name: str, arguments: list[str]) -> DictConfig:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aectl import __version__
-from aectl.config import CONFIGS, GROUPS, normalize_override, suggest
+from aectl.config import CONFIGS, GROUPS, did_you_mean, normalize_override
 from aectl.errors import UserError, fail
 
 FIRST = ("train", "eval", "predict", "sample", "plot-latent")  # the verbs that help lists first
@@ -73,7 +73,10 @@ def main(arguments: list[str] | None = None) -> None:
     elif verb in VERBS:
         run_verb(verb, rest)
     else:
-        fail("aectl", f"{verb}: no such verb; expected one of {', '.join(VERBS)}{suggest(verb, list(VERBS))}")
+        from aectl.cli.suggestions import meant_verb
+
+        meant = did_you_mean(meant_verb(verb, VERBS))
+        fail("aectl", f"{verb}: no such verb; expected one of {', '.join(VERBS)}{meant}")
 
 
 def run_verb(verb: str, arguments: list[str]) -> None:
@@ -127,7 +130,7 @@ def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str
     for word in words:
         key, equals, value = word.partition("=")
         if word.startswith("-"):
-            flags += read_flag(word, words)
+            flags += read_flag(verb, word, words)
         elif equals and key == "run":
             runs.append(quote(value))
         elif verb != "train" and not overrides and (not equals or Path(word).exists()):
@@ -141,14 +144,16 @@ def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str
     return flags, runs, overrides
 
 
-def read_flag(word: str, following: Iterator[str]) -> list[str]:
+def read_flag(verb: str, word: str, following: Iterator[str]) -> list[str]:
     """A flag of Hydra's with its value, which is the next word if it is not in this one; a UserError for any other."""
     flag, equals, value = word.partition("=")
     if flag in FLAGS_ALONE and not equals:
         return [flag]
     if flag not in FLAGS_WITH_VALUE:
+        from aectl.cli.error_messages import unknown_flag
+
         long = [name for name in (*FLAGS_ALONE, *FLAGS_WITH_VALUE) if name.startswith("--")]
-        raise UserError(f"{word}: no such flag; keys are given as KEY=VALUE, see --help{suggest(flag, long)}")
+        raise UserError(unknown_flag(flag, value or next(following, ""), verb.replace("-", "_"), long))
     if flag in ("--info", "-i") and not equals:
         return [f"{flag}=all"]
     value = value if equals else next(following, "")

@@ -9,11 +9,15 @@ from aectl.runs.run import Run
 from aectl.runs.stored_config import read_config, safe_config
 from aectl.runs.upgrades import name_version_on_error
 
+OF_LATEST = ("last", "newest", "recent", "best", "-1")
+"""Other names of the run `latest`."""
+
 
 def open_folder(folder: Path, trust: bool) -> Run:
     """The run in a folder, with its best checkpoint and the config that it was last trained with."""
     if not folder.exists():
-        raise UserError(f"run={folder}: no such folder or checkpoint; expected a run of `aectl train`")
+        meant = "; did you mean latest?" if str(folder) in OF_LATEST else ""
+        raise UserError(f"run={folder}: no such folder or checkpoint; expected a run of `aectl train`{meant}")
     if not (folder / "config.yaml").is_file():
         raise UserError(f"run={folder}: has no config.yaml; expected the folder of a run")
     checkpoint = folder / BEST

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator
@@ -14,14 +15,28 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
 
-def check_duration(text: str) -> str:
-    """Raises a ValueError if the text is not days, hours, minutes and seconds."""
-    if not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", text):
-        raise ValueError("DD:HH:MM:SS, such as 00:00:05:00 for five minutes")
-    return text
+def read_duration(value: object) -> timedelta:
+    """A duration from seconds, `90s`, `5m`, `1h30m` or `DD:HH:MM:SS`.
+
+    Raises:
+        ValueError: the value is none of these, or not above zero.
+    """
+    text = str(value).replace(" ", "").lower()
+    clock = re.fullmatch(r"(\d\d):(\d\d):(\d\d):(\d\d)", text)
+    units = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?", text)
+    found = clock or units
+    days, hours, minutes, seconds = (float(part or 0) for part in (found.groups() if found else [0] * 4))
+    if not (duration := timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)):
+        raise ValueError("a duration above zero: seconds, 90s, 5m, 1h30m or DD:HH:MM:SS")
+    return duration
 
 
-Duration = Annotated[str, AfterValidator(check_duration)]
+def check_duration(value: object) -> object:
+    read_duration(value)
+    return value
+
+
+Duration = Annotated[str | float, AfterValidator(check_duration)]
 OnNonFinite = Literal["stop", "skip", "rollback"]
 NOT_LIGHTNINGS = ("gradient_clip_val", "compile", "channels_last", "on_nonfinite", "threads")
 """The keys that are not passed on to Lightning: `System` and callbacks do what they say."""
@@ -42,7 +57,7 @@ class TrainerConfig:
         channels_last: keep the channels of images and maps together in memory, which is faster for convolutions; a
             compiled model arranges them itself.
         max_epochs: passes over the training split; None: those of the budget.
-        max_time: `DD:HH:MM:SS`, after which training stops at the end of the step, or null.
+        max_time: after which training stops at the end of the step: seconds, `5m`, `1h30m`, `DD:HH:MM:SS`, or null.
         gradient_clip_val: the largest norm of the gradient, or null.
         accumulate_grad_batches: batches per optimizer step.
         check_val_every_n_epoch: epochs between validations.
@@ -111,4 +126,8 @@ class TrainerConfig:
 
         own = {key: value for key, value in vars(self).items() if key not in NOT_LIGHTNINGS}
         several = {"accumulate_grad_batches": 1} if num_players > 1 else {}
-        return Trainer(**{**own, "precision": self.resolve_precision()[0], **several, **flags})
+        resolved = {
+            "precision": self.resolve_precision()[0],
+            "max_time": None if self.max_time is None else read_duration(self.max_time),
+        }
+        return Trainer(**{**own, **resolved, **several, **flags})

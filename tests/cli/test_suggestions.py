@@ -1,0 +1,65 @@
+"""What users type from habit is answered with what it is called here."""
+
+import pytest
+
+from aectl.cli import suggestions
+from aectl.cli.error_messages import known_keys
+from aectl.cli.main import VERBS
+from aectl.config import GROUPS, options
+from tests.conftest import Aectl
+
+TYPED = {
+    "train beta=4": "model.beta=4",
+    "train model=ae beta=4": "model.beta=4",
+    "train epochs=5": "trainer.max_epochs=5",
+    "train lr=0.1": "optimizer.lr=0.1",
+    "train model.lr=0.1": "optimizer.lr=0.1",
+    "train task=denoise task.noise=0.1": "task.sigma=0.1",
+    "train loss=mse": "likelihood=gaussian",
+    "train loss=bce": "likelihood=bernoulli",
+    "train likelihood=mse": "gaussian",
+    "train likelihood=bce": "bernoulli",
+    "train model=autoencoder": "ae",
+    "train model=conv": "net=conv",
+    "train task=superres": "super-res",
+    "train gpu=1": "trainer.accelerator=gpu",
+    "train device=cuda": "trainer.accelerator=cuda",
+    "train data=mnist": "dataset=mnist",
+    "train patience=3": "callbacks=early_stopping callbacks.early_stopping.patience=3",
+    "train --epochs 5": "trainer.max_epochs=5",
+    "train --epochs=5": "trainer.max_epochs=5",
+    "train --batch-size 4": "data.batch_size=4",
+    "train --model vae": "model=vae",
+    "train --input photos": "dataset.root=photos",
+    "train --hlep": "--help",
+    "predict latest --input photos": "input=photos",
+    "eval last": "latest",
+    "generate": "sample",
+    "denoise": "train task=denoise",
+    "superres": "train task=super-res",
+    "evaluate": "eval",
+    "trian": "train",
+}
+
+
+@pytest.mark.parametrize(("typed", "meant"), TYPED.items(), ids=TYPED)
+def test_what_is_typed_from_habit_is_answered(typed: str, meant: str, aectl: Aectl) -> None:
+    result = aectl(*typed.split())
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    assert result.err.endswith(f"did you mean {meant}?\n")
+
+
+@pytest.mark.parametrize("words", ["train optimizer=null", "train schedule=5", "train sweep=null"])
+def test_a_choice_that_is_no_word_is_refused_with_the_choices(words: str, aectl: Aectl) -> None:
+    result = aectl(*words.split())
+    assert result.status == 2
+    assert result.err.startswith(f"aectl {words.replace(' ', ': ')}: expected one of ")
+
+
+def test_every_word_of_the_tables_is_answered_with_something_that_exists() -> None:
+    known = {*GROUPS, *known_keys("train", []), *suggestions.keys_of_choices(), "callbacks.early_stopping.patience"}
+    assert {meant.split()[0] for meant in suggestions.VERBS.values()} <= {*VERBS}
+    assert {meant.split()[-1] for meant in suggestions.KEYS.values()} <= known
+    for group, _, choice in (meant.partition("=") for meant in suggestions.PAIRS.values() if "." not in meant):
+        assert choice in options(group)
