@@ -34,6 +34,23 @@ def check_ascending(values: list[float]) -> list[float]:
 FloatRange = Annotated[list[NonNegativeFloat], Len(2, 2), AfterValidator(check_ascending)]
 """An interval, `[lo, hi]`."""
 
+LARGEST_SIGMA = 2.0
+"""Larger ones are meant for pixels from 0 to 255."""
+
+
+def check_sigma(sigma: float | list[float]) -> float | list[float]:
+    """Raises a ValueError for the sigma of another range of pixels."""
+    largest = sigma[1] if isinstance(sigma, list) else sigma
+    if largest > LARGEST_SIGMA:
+        raise ValueError(
+            f"at most {LARGEST_SIGMA:g}, as pixels are 0 to 1: sigma {largest:g} of 255 is {largest / 255:.2g}"
+        )
+    return sigma
+
+
+NoiseLevel = Annotated[NonNegativeFloat | FloatRange, AfterValidator(check_sigma)]
+"""A standard deviation of pixels that are 0 to 1, or an interval of them."""
+
 PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(check_ascending)]
 
 PositiveInts = Annotated[list[PositiveInt], Len(1)]

@@ -1,9 +1,6 @@
 """Remove noise, which is drawn anew for every batch."""
 
-from typing import Annotated
-
 import torch
-from pydantic import AfterValidator
 from torch import Tensor
 
 from aectl.rng import uniform_per_example
@@ -11,23 +8,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
 from aectl.tasks.baselines.learned import LinearMap
-from aectl.types import FloatRange, Fraction, NonNegativeFloat, Shape
-
-LARGEST_SIGMA = 2.0
-"""Larger ones are meant for pixels from 0 to 255."""
-
-
-def check_sigma(sigma: float | list[float]) -> float | list[float]:
-    """Raises a ValueError for the sigma of another range of pixels."""
-    largest = sigma[1] if isinstance(sigma, list) else sigma
-    if largest > LARGEST_SIGMA:
-        raise ValueError(
-            f"at most {LARGEST_SIGMA:g}, as pixels are 0 to 1: sigma {largest:g} of 255 is {largest / 255:.2g}"
-        )
-    return sigma
-
-
-Sigma = Annotated[NonNegativeFloat | FloatRange, AfterValidator(check_sigma)]
+from aectl.types import Fraction, NoiseLevel, Shape
 
 
 class Denoiser(Task):
@@ -53,7 +34,7 @@ class Denoise(Denoiser):
         clip: clip the noisy image to [0, 1], as saving it would.
     """
 
-    def __init__(self, sigma: Sigma, mean: float, clip: bool) -> None:
+    def __init__(self, sigma: NoiseLevel, mean: float, clip: bool) -> None:
         super().__init__()
         self.sigma, self.mean, self.clip = sigma, mean, clip
         lowest, highest = sigma if isinstance(sigma, list) else (sigma, sigma)
