@@ -1,5 +1,6 @@
 """Event files for TensorBoard."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from aectl.trackers.base import Hyperparameter, Tracker
 
 FIRST = ("model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size")
 """The first columns of the HPARAMS tab."""
+SPLITS = ("train", "val")
+LAST = "summary"
+"""The group of the curves that are no metric of a split, which TensorBoard sorts behind the others."""
 
 
 class TensorBoard(Tracker):
@@ -24,10 +28,17 @@ class TensorBoard(Tracker):
 
         self.folder = folder
         self.writer = SummaryWriter(str(folder), purge_step=last_step + 1)
+        self.tags: set[str] = set()
+        self.paired: set[str] = set()
 
     def log_scalars(self, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
+            self.writer.add_scalar(tag_of(name), value, step)
+        self.tags |= set(map(tag_of, values))
+        paired = {tag.removesuffix("/val") for tag in self.tags if f"{tag.removesuffix('/val')}/train" in self.tags}
+        if paired > self.paired:
+            self.paired = paired
+            self.writer.add_custom_scalars(both_splits(paired))
 
     def log_image(self, name: str, picture: Tensor, step: int) -> None:
         self.writer.add_image(name, picture, step)
@@ -42,7 +53,7 @@ class TensorBoard(Tracker):
     def log_hyperparameters(self, values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> None:
         if metrics:  # SummaryWriter.add_hparams would make a second run of it
             for name, value in metrics.items():
-                self.writer.add_scalar(name, value)
+                self.writer.add_scalar(tag_of(name), value)
             for summary in hparams_summaries(values, metrics):
                 self.writer._get_file_writer().add_summary(summary)
 
@@ -56,6 +67,21 @@ class TensorBoard(Tracker):
         return f"tensorboard --logdir {outputs}"
 
 
+def tag_of(name: str) -> str:
+    """What a metric is called in TensorBoard, which groups curves by the first part of their names.
+
+    `train/loss` and `val/loss` become `loss/train` and `loss/val`, in one group; what belongs to no split comes last.
+    """
+    split, _, term = name.partition("/")
+    return f"{term}/{split}" if split in SPLITS and term else f"{LAST}/{name}"
+
+
+def both_splits(terms: set[str]) -> dict[str, dict[str, list[Any]]]:
+    """The layout of the tab Custom Scalars: for each of the terms a chart with the curves of both splits."""
+    charts = {term: ["Multiline", [f"^{re.escape(term)}/({'|'.join(SPLITS)})$"]] for term in sorted(terms)}
+    return {"training and validation": charts}
+
+
 def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> list[Any]:
     """The summaries that the HPARAMS tab reads: its columns, and the start and end of a session.
 
@@ -67,7 +93,8 @@ def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str
     from torch.utils.tensorboard.summary import hparams
 
     names = {name: f"{index} {name}" for index, name in enumerate(FIRST)}
-    columns, *session = hparams({names.get(name, name): value for name, value in values.items()}, dict(metrics))
+    tags = {tag_of(name): value for name, value in metrics.items()}
+    columns, *session = hparams({names.get(name, name): value for name, value in values.items()}, tags)
     plugin = columns.value[0].metadata.plugin_data
     data = HParamsPluginData.FromString(plugin.content)
     infos = data.experiment.hparam_infos
@@ -75,6 +102,8 @@ def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str
     shown = {sorting: name for name, sorting in names.items()}
     for info in infos:
         info.display_name = shown.get(info.name, "")
+    for info, name in zip(data.experiment.metric_infos, metrics, strict=True):
+        info.display_name = name
     plugin.content = data.SerializeToString()
     return [columns, *session]
 

@@ -32,7 +32,9 @@ def read_tensorboard(folder: Path) -> Tracked:
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     events = EventAccumulator(str(folder), {IMAGES: 0}).Reload()
-    curves = {tag: [(each.step, each.value) for each in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    curves = {
+        name_of(tag): [(each.step, each.value) for each in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+    }
     images = {
         tag: [(each.step, np.asarray(Image.open(io.BytesIO(each.encoded_image_string)))) for each in events.Images(tag)]
         for tag in events.Tags()["images"]
@@ -44,6 +46,12 @@ def read_tensorboard(folder: Path) -> Tracked:
     }
     final = {tag: f"{curve[-1][1]:g}" for tag, curve in curves.items() if tag.startswith("best/")}
     return Tracked({tag: curve for tag, curve in curves.items() if tag not in final}, images, {**values, **final})
+
+
+def name_of(tag: str) -> str:
+    """The name of a curve, of which TensorBoard has turned the parts round."""
+    group, _, rest = tag.rpartition("/")
+    return tag.removeprefix("summary/") if tag.startswith("summary/") else f"{rest}/{group}"
 
 
 def read_csv(folder: Path) -> Tracked:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import numpy as np
@@ -19,6 +20,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, ProjectorConfig
 
 from aectl.data.digits import Digits
+from aectl.trackers.tensorboard import tag_of
 from tests.support.browser import SECONDS_TO_LIVE, chromium, running
 
 PICTURES = {"input, output, target", "samples from the prior"}
@@ -52,8 +54,8 @@ def events(run: Path) -> EventAccumulator:
     return EventAccumulator(str(run), size_guidance={IMAGES: 0}).Reload()
 
 
-def values(events: EventAccumulator, tag: str) -> list[float]:
-    return [event.value for event in events.Scalars(tag)]
+def values(events: EventAccumulator, name: str) -> list[float]:
+    return [event.value for event in events.Scalars(tag_of(name))]
 
 
 def pictures(events: EventAccumulator, tag: str) -> list[np.ndarray]:
@@ -81,11 +83,31 @@ def test_a_run_has_one_events_file_and_no_folder_below_it_has_any(outputs: Path,
 
 
 @pytest.mark.parametrize(
-    "tag", ["train/loss", "train/nll", "train/kl", "val/loss", "val/nll", "val/kl", "val/psnr", "val/ssim", "lr"]
+    "name", ["train/loss", "train/nll", "train/kl", "val/loss", "val/nll", "val/kl", "val/psnr", "val/ssim", "lr"]
 )
-def test_every_epoch_is_a_point_of_every_curve(tag: str, events: EventAccumulator) -> None:
-    assert len(values(events, tag)) == NUM_EPOCHS
-    assert np.isfinite(values(events, tag)).all()
+def test_every_epoch_is_a_point_of_every_curve(name: str, events: EventAccumulator) -> None:
+    assert len(values(events, name)) == NUM_EPOCHS
+    assert np.isfinite(values(events, name)).all()
+
+
+def test_training_and_validation_share_a_group_and_what_is_no_metric_comes_last(events: EventAccumulator) -> None:
+    tags = sorted(events.Tags()["scalars"])
+    assert tags[:6] == [f"{term}/{split}" for term in ("kl", "loss", "nll") for split in ("train", "val")]
+    last = [f"summary/{name}" for name in ("best/val/loss", "best/val/psnr", "best/val/ssim", "epoch", "lr")]
+    assert tags[-5:] == last
+    assert tag_of("train/discriminator/loss") == "discriminator/loss/train"
+
+
+def test_training_and_validation_share_a_chart(tensorboard: str, outputs: Path, run: Path) -> None:
+    address = f"{tensorboard}data/plugin/custom_scalars"
+    with urlopen(f"{address}/layout", timeout=SECONDS_TO_LIVE) as answer:
+        (category,) = json.load(answer)["category"]
+    charts = {chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]}
+    assert list(charts) == ["kl", "loss", "nll"]
+    query = urlencode({"run": name(outputs, run), "tag": charts["loss"][0]})
+    with urlopen(f"{address}/scalars?{query}", timeout=SECONDS_TO_LIVE) as answer:
+        curves = json.load(answer)["tag_to_events"]
+    assert {tag: len(points) for tag, points in curves.items()} == dict.fromkeys(("loss/train", "loss/val"), NUM_EPOCHS)
 
 
 def test_the_curves_are_those_of_metrics_csv(run: Path, events: EventAccumulator) -> None:
@@ -129,7 +151,8 @@ def test_the_samples_are_sixteen_different_images(events: EventAccumulator) -> N
 def test_the_hyperparameters_are_in_the_same_file_with_the_best_score(events: EventAccumulator) -> None:
     experiment, session = hparams(events, "experiment").experiment, hparams(events, "session_start_info")
     scores = ["best/val/loss", "best/val/psnr", "best/val/ssim"]
-    assert [metric.name.tag for metric in experiment.metric_infos] == scores
+    assert [metric.name.tag for metric in experiment.metric_infos] == [tag_of(score) for score in scores]
+    assert [metric.display_name for metric in experiment.metric_infos] == scores
     given = session.session_start_info.hparams
     assert given["4 model.beta"].number_value == 0.5
     assert given["trainer.max_epochs"].number_value == NUM_EPOCHS
