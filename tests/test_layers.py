@@ -38,7 +38,7 @@ ONLY_IN = {
     **dict.fromkeys(("tensorboard", "mlflow", "wandb"), ("trackers",)),
     "skimage": ("data", "tasks"),
     "sklearn": ("data", "tasks", "inference", "evaluation"),
-    "scipy": ("evaluation",),
+    "scipy": ("evaluation", "inference"),
     "rich": ("training", "evaluation", "io"),
     "filelock": ("io",),
     "pydantic": ("types", "config", "training"),

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ def user_error_on_write(key: str) -> Iterator[None]:
     """Turns an OSError into a UserError that starts with `key`, such as `output=clean/`, and says what to do."""
     try:
         yield
+    except BrokenPipeError:  # who read the standard output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as error:
         reason = error.strerror or shorten(error)
         if error.errno in FULL:

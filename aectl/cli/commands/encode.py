@@ -1,22 +1,18 @@
 """`aectl encode`: the latents of pictures or of a split, as a file."""
 
-import numpy as np
-import torch
+from typing import NoReturn
 
 from aectl.cli.open_run import input_files, output_file, print_written, run_command
-from aectl.data.folder.resize import make_frames
 from aectl.data.source import SplitName
 from aectl.errors import UserError
 from aectl.inference.latents import encode_split
+from aectl.inference.picture_latents import encode_pictures
 from aectl.inference.restoration import require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
 from aectl.io.latent_tables import LatentTable
-from aectl.io.progress import track
-from aectl.modalities import image_files
+from aectl.modalities.image_files import UnreadableError
 from aectl.types import NonNegativeInt, format_shape
-
-AT_ONCE = 64
 
 
 @run_command
@@ -42,11 +38,9 @@ def encode_files(trained: TrainedRun, input: str, label: int | None) -> LatentTa
     """The latents of pictures as they are, scaled and cropped to the size of the model's input."""
     require_images(trained)
     root, files = input_files(input)
-    channels, height, width = trained.model.input_shape
-    codes = []
-    for start in track(range(0, len(files), AT_ONCE), "encode"):
-        pictures = [image_files.read_image(file, channels) for file in files[start : start + AT_ONCE]]
-        rng = np.random.default_rng(0)
-        batch = np.concatenate([make_frames(picture, (height, width), "crop", 1, rng) for picture in pictures])
-        codes.append(trained.encode(batch, label))
-    return LatentTable([str(file.relative_to(root)) for file in files], torch.cat(codes).numpy())
+    _, codes = encode_pictures(trained, files, label, raise_with_advice)
+    return LatentTable([str(file.relative_to(root)) for file in files], codes)
+
+
+def raise_with_advice(error: UnreadableError) -> NoReturn:
+    raise UserError(f"{error}; mend the file, or move it out of the folder") from error

@@ -1,0 +1,36 @@
+"""Errors of writing become one line; a reader that stops reading is none."""
+
+import errno
+import os
+import signal
+
+import pytest
+
+from aectl.cli.write_errors import user_error_on_write
+from aectl.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full (No space left on device); "),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), "/x: could not be written (Read-only file system); "),
+        (OSError("encoder error -2 when writing image file"), "could not be written (encoder error -2 when writing"),
+    ],
+)
+def test_an_error_of_the_system_says_what_to_do(error: OSError, said: str) -> None:
+    with pytest.raises(UserError, match="output=FOLDER") as caught, user_error_on_write("output=out/"):
+        raise error
+    assert str(caught.value).startswith(f"output=out/: {said}")
+
+
+def test_a_closed_pipe_ends_the_command_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    kept = os.dup(1)
+    try:
+        with pytest.raises(SystemExit) as caught, user_error_on_write("output=out/"):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+    assert caught.value.code == 128 + signal.SIGPIPE
+    assert capfd.readouterr().err == ""
