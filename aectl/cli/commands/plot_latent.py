@@ -81,7 +81,7 @@ def warn_of_far_latents(latents: Latents, plane: Plane, split: str) -> None:
 
 
 def draw_plane(trained: TrainedRun, plane: Plane) -> figures.Figure:
-    picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=len(plane.xs), gap=0)
+    picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=len(plane.xs), gap=1)
     of = "prior" if trained.model.generative else "latents (the model has no prior)"
-    title = f"decoded points at the quantiles of the {of}"
+    title = f"{trained.run.title}: decoded points at the quantiles of the {of}"
     return figures.latent_grid(picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), title)
