@@ -20,7 +20,9 @@ from aectl.devices import Accelerator, pick
 from aectl.errors import UserError
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import picture_listing
+from aectl.runs.index import latest_run
 from aectl.runs.run import Run
+from aectl.runs.summary import describe_training
 from aectl.types import Seed
 
 T = TypeVar("T")
@@ -46,7 +48,10 @@ def run_command(command: Callable[..., T]) -> Callable[[DictConfig], T]:
         check(config, {key_of(name): hint for name, hint in hints.items()} | SHARED)
         device = pick(config["accelerator"])
         run = runs.open(config["run"], config["outputs"], config["trust"])
-        print(f"run {run.folder}/ · {run.title}")
+        latest = config["run"] == "latest"
+        print(f"run {run.folder}/ · {run.title}" + (f" · {describe_training(run.folder)}" if latest else ""))
+        if latest:
+            report_newer(run, Path(config["outputs"]))
         trained = TrainedRun(run, run.load(device), device, config["seed"])
         arguments = {name: config.get(key_of(name)) for name in names}
         for name, group in groups.items():
@@ -61,6 +66,13 @@ def run_command(command: Callable[..., T]) -> Callable[[DictConfig], T]:
 def key_of(parameter: str) -> str:
     """The key of a parameter: `from` for `from_`, which Python has another use for."""
     return parameter.rstrip("_")
+
+
+def report_newer(latest: Run, outputs: Path) -> None:
+    """Says if a newer run was passed over."""
+    newest = latest_run(outputs, trained=False)
+    if newest != latest.folder:
+        print(f"latest: passes over the newer {newest}/, which has not finished its first epoch", file=sys.stderr)
 
 
 def input_files(input: str | None) -> tuple[Path, list[Path]]:

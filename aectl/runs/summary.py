@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aectl.io.archives import read_text
 
 MAX_BYTES = 10**7
+STATUSES = ("running", "interrupted", "failed", "done")
 
 
 class Summary(NamedTuple):
@@ -17,6 +19,7 @@ class Summary(NamedTuple):
     metrics: dict[str, float]  # of the best epoch, by name
     epochs: int  # that were trained
     budget_epochs: int  # that the budget of the data set asks for
+    status: str  # running, interrupted, failed or done; empty where none of them is stated
 
 
 def read_summary(path: Path) -> Summary:
@@ -28,7 +31,18 @@ def read_summary(path: Path) -> Summary:
     content = content if isinstance(content, dict) else {}
     metrics = content.get("metrics")
     numbers = {k: v for k, v in metrics.items() if isinstance(v, float)} if isinstance(metrics, dict) else {}
-    return Summary(numbers, *(count(content.get(key)) for key in ("epochs", "budget_epochs")))
+    status = content.get("status")
+    epochs, budget_epochs = (count(content.get(key)) for key in ("epochs", "budget_epochs"))
+    return Summary(numbers, epochs, budget_epochs, status if status in STATUSES else "")
+
+
+def describe_training(run: Path) -> str:
+    """When the training of a run began, how many epochs it had and how it ended, of its folder."""
+    began = datetime.fromtimestamp((run / "config.yaml").stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    summary = read_summary(run / "summary.json")
+    epochs = f"{summary.epochs} epoch{'s' if summary.epochs > 1 else ''}" if summary.epochs else ""
+    ended = {"running": "not finished", "done": ""}.get(summary.status, summary.status)
+    return ", ".join(part for part in (f"trained {began}", epochs, ended) if part)
 
 
 def read_metrics(summary: Path) -> dict[str, float]:

@@ -61,7 +61,17 @@ class TestRun:
     def test_latest_is_the_run_that_was_started_last(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         (runs["ae"] / "config.yaml").touch()
         assert aectl("eval", "latest", *BARE).out.startswith("run outputs/ae/")
-        assert aectl("eval", *BARE).out.startswith("run outputs/ae/")
+        line = aectl("eval", *BARE).out.splitlines()[0]
+        assert re.fullmatch(r"run outputs/ae/ · .* · trained \d{4}-\d\d-\d\d \d\d:\d\d, \d epochs?", line)
+
+    def test_latest_names_a_newer_run_that_broke_off_in_its_first_epoch(
+        self, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        (runs["ae"] / "config.yaml").touch()
+        (runs["ae"] / "checkpoints" / "best.ckpt").unlink()
+        result = aectl("eval", *BARE)
+        assert "run outputs/ae/" not in result.out
+        assert "latest: passes over the newer outputs/ae/, which has not finished its first epoch\n" in result.err
 
     def test_another_task_of_the_same_input_replaces_the_stored_one(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["ae"], "task=denoise_salt_pepper", *BARE)
