@@ -90,7 +90,8 @@ class TrainHooks(SweepFolder):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints all jobs, best first; exit status 1 if any failed."""
         jobs = [read_job(path) for path in Path(config.hydra.sweep.dir).glob("*/summary.json")]
-        print_sweep(sorted(jobs, key=lambda job: (math.isnan(job["best"]), job["best"])))
+        sign = -1 if any(job.get("mode") == "max" for job in jobs) else 1
+        print_sweep(sorted(jobs, key=lambda job: (math.isnan(job["best"]), sign * job["best"])))
         if any(job["status"] == "failed" for job in jobs):
             raise SystemExit(1)
 
@@ -156,7 +157,8 @@ def print_sweep(jobs: list[Job]) -> None:
 
     keys = list(dict.fromkeys(key for job in jobs for key in job["overrides"]))
     varied = [key for key in keys if len({job["overrides"].get(key) for job in jobs}) > 1]
-    heads = [*varied, "val/loss", "seconds", "folder"]
+    score = next((job["monitor"] for job in jobs if "monitor" in job), "val/loss")
+    heads = [*varied, score, "seconds", "folder"]
     table = make_table(f"{len(jobs)} jobs, best first", heads, left=[*varied, "folder"])
     for job in jobs:
         score = "failed" if job["status"] == "failed" else f"{job['best']:.4g}"

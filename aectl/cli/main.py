@@ -115,9 +115,9 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
     if not {"-m", "--multirun"} & {*flags}:
         overrides = [quote_path(override) for override in overrides]
     if any(word.startswith("resume='") for word in overrides):
-        from aectl.cli.resume import stored_overrides
+        from aectl.cli.resume import open_callbacks, stored_overrides
 
-        overrides = [*stored_overrides(overrides), *overrides]
+        overrides = [*stored_overrides(overrides), *(open_callbacks(word) for word in overrides)]
     return flags + ([f"run={','.join(runs)}"] if runs else []) + overrides
 
 

@@ -15,7 +15,7 @@ from aectl.io.archives import read_text
 from aectl.runs.index import latest_run
 
 FREE_TRAINER_KEYS = (
-    *("max_epochs", "max_time", "accelerator", "devices", "num_nodes", "strategy"),
+    *("max_epochs", "max_steps", "max_time", "accelerator", "devices", "num_nodes", "strategy"),
     *("deterministic", "detect_anomaly", "on_nonfinite"),
 )
 FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))  # may change when a run is resumed
@@ -50,6 +50,11 @@ def stored_overrides(arguments: list[str]) -> list[str]:
     folder = find_run(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
     known = {group: name for group, name in stored_choices(folder).items() if (CONFIGS / group).is_dir()}
     return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
+
+
+def open_callbacks(override: str) -> str:
+    """An override with `++` before a key of a callback, which the stored config may have and the shipped ones not."""
+    return f"++{override}" if override.startswith("callbacks.") else override
 
 
 def restore_config(config: DictConfig) -> Path:

@@ -45,8 +45,12 @@ ADDED: dict[str, Config] = {  # for a target the keys that it did not always hav
     "aectl.data.digits.Digits": {"size": 8},
     "aectl.models.probability.likelihoods.Gaussian": {"link": "sigmoid"},
 }
-ADDED_GROUPS: Config = {"tracker": {"tensorboard": {"_target_": "aectl.trackers.tensorboard.TensorBoard"}}}
-"""The nodes that configs did not always have, with what was done without them."""
+ADDED_GROUPS: Config = {
+    "tracker": {"tensorboard": {"_target_": "aectl.trackers.tensorboard.TensorBoard"}},
+    "monitor": "val/loss",
+    "mode": None,
+}
+"""The nodes and keys that configs did not always have, with what was done without them."""
 CALLBACKS: dict[str, str] = {"Best": "BestCheckpoint", "Diagnosis": "HealthCheck", "FiniteGuard": "NonFiniteGuard"}
 """The classes of callbacks with a state in checkpoints, by their former names."""
 

@@ -13,10 +13,11 @@ from aectl.io.atomic import link_or_move
 from aectl.training.checkpoint_io import BEST, BEST_WHOLE
 from aectl.training.checkpointing import RunSaver
 from aectl.training.finite import format_causes
+from aectl.training.monitor import Monitor, UnknownMetricError
 
 
 class BestCheckpoint(Checkpoint):
-    """Keeps `best.ckpt`, of the validation with the lowest score; a score that is not finite never counts.
+    """Keeps `best.ckpt`, of the validation with the best score; a score that is not finite never counts.
 
     An epoch that a time limit cuts short counts too, so that `best.ckpt` is the best model this program has seen. A
     resumed run trains that epoch again and must end as if it had never stopped: `last.ckpt` is written before the
@@ -25,14 +26,14 @@ class BestCheckpoint(Checkpoint):
 
     Arguments:
         folder: where the checkpoints of the run are.
-        monitor: the score.
+        monitor: the score, and whether less or more of it is better.
         saver: knows whether the epoch was cut short.
 
     Attributes:
-        best_model_score: the lowest score, or none.
+        best_model_score: the best score, or none.
     """
 
-    def __init__(self, folder: Path, monitor: str, saver: RunSaver) -> None:
+    def __init__(self, folder: Path, monitor: Monitor, saver: RunSaver) -> None:
         self.path = folder / BEST
         self.monitor = monitor
         self.saver = saver
@@ -41,14 +42,17 @@ class BestCheckpoint(Checkpoint):
 
     @property
     def score(self) -> float:
-        """The lowest score, NaN where there is none."""
+        """The best score, NaN where there is none."""
         return math.nan if self.best_model_score is None else float(self.best_model_score)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        best, score = self.best_model_score, trainer.callback_metrics[self.monitor]
+        name, metrics = self.monitor.name, trainer.callback_metrics
+        if name not in metrics:
+            raise UnknownMetricError("monitor", name, metrics)
+        best, score = self.best_model_score, metrics[name]
         if not score.isfinite():
             self.refuse(trainer)
-        elif best is None or score < best:
+        elif best is None or self.monitor.is_better(float(score), float(best)):
             if self.saver.partial_epoch and best is not None:
                 link_or_move(self.path, self.path.with_name(BEST_WHOLE))
             self.best_model_score = score.cpu()
@@ -67,9 +71,9 @@ class BestCheckpoint(Checkpoint):
         """Raises a NonFiniteError if no score was finite."""
         if self.refused and self.best_model_score is None:
             raise NonFiniteError(
-                f"{self.monitor}: was NaN or infinite in every validation, so there is no best.ckpt; expected a finite "
-                f"score; look for NaN and infinity in the validation data, or lower optimizer.lr; the last weights "
-                f"are in {self.saver.path}"
+                f"{self.monitor.name}: was NaN or infinite in every validation, so there is no best.ckpt; expected a "
+                "finite score; look for NaN and infinity in the validation data, or lower optimizer.lr; the last "
+                f"weights are in {self.saver.path}"
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class RunSaver(Checkpoint):
         at_end: called when training is done, before the checkpoint that says so.
 
     Attributes:
-        partial_epoch: whether a time limit has ended the training in the middle of an epoch.
+        partial_epoch: whether the training has ended in the middle of an epoch, by its time or its steps.
+        steps_are_done: whether it has reached the number of steps that it was to take.
         last: the state that was saved last.
 
     Raises:
@@ -48,7 +49,7 @@ class RunSaver(Checkpoint):
         self.state: dict[str, Any] = {}
         self.partial_epoch = False
         self.started = time.monotonic()
-        self.time_is_up = False
+        self.time_is_up = self.steps_are_done = False
         self.has_trained = False
         self.pause = 0.0
 
@@ -93,13 +94,15 @@ class RunSaver(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.time_is_up = self.time_is_up or trainer.should_stop
-        if not (self.signals.received or self.time_is_up) or trainer.is_last_batch:
+        self.steps_are_done = 0 < trainer.max_steps <= trainer.global_step
+        if not (self.signals.received or self.time_is_up or self.steps_are_done) or trainer.is_last_batch:
             return
-        trainer.should_stop = self.may_stop(batch_idx + 1, trainer.accumulate_grad_batches)
+        may_stop = self.may_stop(batch_idx + 1, trainer.accumulate_grad_batches)
+        trainer.should_stop = self.steps_are_done or may_stop
         if not trainer.should_stop:
             return
-        self.save(trainer, batch_idx + 1)
-        if self.signals.received:
+        self.save(trainer, batch_idx + 1, done=self.steps_are_done)
+        if self.signals.received and not self.steps_are_done:
             raise TrainingStopped
         self.partial_epoch = True
 
@@ -112,8 +115,9 @@ class RunSaver(Checkpoint):
         return batches % accumulated == 0 and (bool(self.signals.received) or batches > accumulated)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self.partial_epoch:
+        if self.steps_are_done or not self.partial_epoch:
             self.at_end()
+        if not self.partial_epoch:
             self.save(trainer, done=True)
 
     def save(self, trainer: Trainer, batches: int = 0, done: bool = False) -> None:

@@ -1,22 +1,33 @@
-"""Stops a run whose validation loss no longer falls."""
+"""Stops a run whose validation no longer improves."""
 
 from typing import Any
 
-from pytorch_lightning import callbacks
+from pytorch_lightning import LightningModule, Trainer, callbacks
 
+from aectl.training.monitor import LOSS, Mode, Monitor, UnknownMetricError
 from aectl.types import NonNegativeFloat, PositiveInt
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Stops the run when the validation loss has not fallen for a while.
+    """Stops the run when a metric of the validation has not improved for a while.
 
     Arguments:
         patience: validations without a new best.
-        min_delta: how much lower counts as a new best, in nats.
+        min_delta: how much better counts as a new best, in the unit of the metric.
+        monitor: the metric.
+        mode: `min` if less of it is better, `max` if more is; None: as is usual for it.
     """
 
-    def __init__(self, patience: PositiveInt, min_delta: NonNegativeFloat) -> None:
-        super().__init__("val/loss", min_delta=min_delta, patience=patience)
+    def __init__(
+        self, patience: PositiveInt, min_delta: NonNegativeFloat, monitor: str = LOSS, mode: Mode | None = None
+    ) -> None:
+        direction = Monitor(monitor, mode).direction
+        super().__init__(monitor, min_delta=min_delta, patience=patience, mode=direction)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.monitor not in trainer.callback_metrics:
+            raise UnknownMetricError("callbacks.early_stopping.monitor", self.monitor, trainer.callback_metrics)
+        super().on_validation_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """All but the patience, which a resumed run may change."""

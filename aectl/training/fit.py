@@ -17,12 +17,13 @@ from aectl.rng import set_rng_state
 from aectl.runs.run import Run, instantiate_node, num_parameters
 from aectl.training import lightning_internals
 from aectl.training.best_checkpoint import BestCheckpoint
+from aectl.training.callbacks import build_callback
 from aectl.training.checkpoint_io import DurableIO
 from aectl.training.checkpointing import RunSaver
 from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.lr_schedulers import build_schedule
-from aectl.training.monitor import MONITOR
+from aectl.training.monitor import Monitor, UnknownMetricError
 from aectl.training.nonfinite import NonFiniteGuard
 from aectl.training.progress import ProgressBar
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
@@ -39,7 +40,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
-    """Trains the run, from its newest intact checkpoint on if it is resumed, and returns the lowest validation loss.
+    """Trains the run, from its newest intact checkpoint on if it is resumed, and returns its best score.
 
     Raises:
         SystemExit: a signal has asked to stop, and the run is saved; or there is nothing left to train.
@@ -87,7 +88,8 @@ class Training:
         self.device = experiment.settings.device()
         self.batches = ResumableBatches(batches.on(self.device))
         self.saver = RunSaver(run.checkpoints, self.batches, signals, lambda: self.write_summary("done"))
-        self.best = BestCheckpoint(run.checkpoints, MONITOR, self.saver)
+        self.monitor = Monitor.of(run.cfg)
+        self.best = BestCheckpoint(run.checkpoints, self.monitor, self.saver)
         self.trainer = self.build_trainer(start)
 
     def build_trainer(self, start: dict[str, Any]) -> Trainer:
@@ -99,7 +101,7 @@ class Training:
             logger=start_trackers(experiment.trackers, run, last_step=start["epoch_step"]),
             plugins=[DurableIO()],
             callbacks=[
-                NonFiniteGuard(settings.on_nonfinite, run.checkpoints, MONITOR),
+                NonFiniteGuard(settings.on_nonfinite, run.checkpoints, self.monitor),
                 self.best,
                 ConfigInCheckpoint(run.config_text),
                 history,
@@ -122,7 +124,7 @@ class Training:
         self.write_summary("running")
         try:
             status = self.train(point)
-        except NonFiniteError as error:
+        except (NonFiniteError, UnknownMetricError) as error:
             log.info("stopped: %s", error)
             status, more = "failed", {"error": str(error)}
             raise
@@ -152,15 +154,16 @@ class Training:
                 f"{self.run.folder}: the disk is full ({error.strerror}); the last checkpoint is intact; "
                 f"free some space, then: {self.run.resume_command}"
             ) from error
-        return "interrupted" if self.saver.partial_epoch else "done"
+        return "interrupted" if self.saver.partial_epoch and not self.saver.steps_are_done else "done"
 
     def write_summary(self, status: str, **more: str) -> None:
         """Writes the status of the run, running, interrupted, failed or done, and its best score."""
         summary = {
             "status": status,
-            "monitor": MONITOR,
+            "monitor": self.monitor.name,
+            "mode": self.monitor.direction,
             "best": self.best.score,
-            "metrics": best_metrics(self.run.metrics, MONITOR, self.best.score),
+            "metrics": best_metrics(self.run.metrics, self.monitor.name, self.best.score),
             "parameters": num_parameters(self.experiment.model),
             "epochs": self.trainer.current_epoch,
             "max_epochs": self.experiment.settings.max_epochs,
@@ -180,7 +183,7 @@ def budget_epochs(experiment: Experiment) -> int | None:
 
 def extra_callbacks(run: Run) -> list[Callback]:
     """The callbacks that the config names."""
-    return [instantiate_node(node) for node in run.cfg.callbacks.values() if node]
+    return [build_callback(name, node) for name, node in run.cfg.callbacks.items() if node is not None]
 
 
 def build_system(experiment: Experiment) -> System:
@@ -190,7 +193,7 @@ def build_system(experiment: Experiment) -> System:
         model=experiment.model,
         task=experiment.task,
         optimizers=experiment.optimizers,
-        schedule=build_schedule(to_plain(config.schedule), MONITOR, "min"),
+        schedule=build_schedule(to_plain(config.schedule), Monitor.of(config)),
         clip=settings.gradient_clip_val,
         seed=config.seed,
         compile=experiment.data.batch_size if settings.compile else 0,

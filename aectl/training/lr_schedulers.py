@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import CyclicLR, LambdaLR, LRScheduler, OneCycleLR
 from aectl.config import locate
 from aectl.errors import UserError, shorten
 from aectl.runs.run import instantiate_node
+from aectl.training.monitor import Monitor
 
 Interval = Literal["step", "epoch"]
 Factor = Callable[[float], float]
@@ -77,25 +78,24 @@ class TorchSchedule:
 Schedule = Factor | TorchSchedule
 
 
-def build_schedule(node: dict[str, Any], monitor: str, mode: str) -> Schedule:
+def build_schedule(node: dict[str, Any], monitor: Monitor) -> Schedule:
     """What the node `schedule` of a config describes.
 
     Arguments:
         node: its `_target_` with arguments; of a torch scheduler also `interval` and `monitor`.
         monitor: the metric that chooses the best epoch, which ReduceLROnPlateau looks at by default.
-        mode: whether less of it is better, `min`, or more, `max`.
     """
     kind = locate(node["_target_"], "schedule._target_")
     if not (inspect.isclass(kind) and issubclass(kind, LRScheduler)):
         return instantiate_node(node)
     arguments = {key: value for key, value in node.items() if key[:1] != "_" and key not in ("interval", "monitor")}
-    watched = node.get("monitor") or monitor
-    if issubclass(kind, ReduceLROnPlateau) and watched == monitor:
-        arguments.setdefault("mode", mode)
+    watched = Monitor(node["monitor"]) if node.get("monitor") else monitor
+    if issubclass(kind, ReduceLROnPlateau):
+        arguments.setdefault("mode", watched.direction)
     interval = node.get("interval")
     if interval not in (None, "step", "epoch"):
         raise UserError(f"schedule.interval={interval}: expected step or epoch")
-    return TorchSchedule(kind, {k: v for k, v in arguments.items() if v is not None}, interval, watched)
+    return TorchSchedule(kind, {k: v for k, v in arguments.items() if v is not None}, interval, watched.name)
 
 
 def lightning_config(schedule: Schedule, optimizer: Optimizer, steps: int, epochs: int) -> dict[str, Any]:

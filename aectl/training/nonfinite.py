@@ -16,6 +16,7 @@ from aectl.errors import NonFiniteError, notify
 from aectl.runs.checkpoint import model_weights, read_checkpoint
 from aectl.training.finite import all_finite, find_culprit, format_causes, has_nonfinite, suggest_remedy, summarize
 from aectl.training.lr_schedulers import halve_rates
+from aectl.training.monitor import Monitor
 from aectl.training.system import PlayerStep, System
 from aectl.training.torch_internals import skip_step_where
 from aectl.training.trainer import OnNonFinite
@@ -98,14 +99,14 @@ class NonFiniteGuard(Callback):
         NonFiniteError: the policy is `stop`, or the others have not helped.
     """
 
-    def __init__(self, policy: OnNonFinite, folder: Path, monitor: str, on_device: bool | None = None) -> None:
+    def __init__(self, policy: OnNonFinite, folder: Path, monitor: Monitor, on_device: bool | None = None) -> None:
         self.policy = policy
         self.folder = folder
         self.monitor = monitor
         self.on_device = on_device
         self.in_a_row = self.dropped = self.steps = 0
         self.waiting: deque[Step] = deque()
-        self.lowest = math.inf
+        self.lowest = monitor.worst
         self.good: Snapshot
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -201,8 +202,8 @@ class NonFiniteGuard(Callback):
         )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        score = float(trainer.callback_metrics.get(self.monitor, math.nan))
-        if self.policy == "rollback" and score < self.lowest and math.isfinite(score):
+        score = float(trainer.callback_metrics.get(self.monitor.name, math.nan))
+        if self.policy == "rollback" and math.isfinite(score) and self.monitor.is_better(score, self.lowest):
             self.lowest = score
             self.in_a_row = 0
             self.good = Snapshot.of(trainer)

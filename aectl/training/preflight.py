@@ -20,15 +20,16 @@ from aectl.errors import UserError, shorten
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
 from aectl.runs.run import Config, complete_config, instantiate_node, require_values
+from aectl.training.callbacks import check_callbacks
 from aectl.training.data_warnings import warn_of_examples
 from aectl.training.experiment import Experiment
 from aectl.training.lr_schedulers import TorchSchedule, build_schedule
-from aectl.training.monitor import MONITOR
+from aectl.training.monitor import Mode, Monitor
 from aectl.training.optimizers import MakeOptimizer
 from aectl.training.trainer import TrainerConfig
 from aectl.types import Seed, format_bytes
 
-TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None}
+TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None, "monitor": str, "mode": Mode | None}
 """The keys of the config that belong to no node."""
 FILES = 4
 """The most checkpoints at once: the best, the last, the one before it, and one that is being written."""
@@ -51,6 +52,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
     check(to_plain(config), TOP_LEVEL)
     settings = instantiate_node(config.trainer)
     settings.device()
+    check_callbacks(to_plain(config.callbacks))
     trackers = [instantiate_node(node) for node in config.get("tracker", {}).values()]
     data = instantiate_node(config.data, source=instantiate_node(config.dataset))
     task = instantiate_node(config.task)
@@ -125,11 +127,15 @@ def make_optimizer(node: dict[str, Any]) -> MakeOptimizer:
 
 def check_schedule(config: Config, settings: TrainerConfig, data: Data, optimizer: Optimizer) -> None:
     """Raises a UserError if a scheduler of torch's cannot be made for the length of this run."""
-    schedule = build_schedule(to_plain(config.schedule), MONITOR, "min")
+    schedule = build_schedule(to_plain(config.schedule), Monitor.of(config))
     if isinstance(schedule, TorchSchedule):
-        batches = min(len(data.batches("train")), settings.limit_train_batches or math.inf)
         epochs = settings.max_epochs or 1
-        schedule.make(optimizer, epochs * math.ceil(batches / settings.accumulate_grad_batches), epochs)
+        schedule.make(optimizer, settings.max_steps or epochs * steps_per_epoch(settings, data), epochs)
+
+
+def steps_per_epoch(settings: TrainerConfig, data: Data) -> int:
+    batches = math.ceil(data.num_examples("train") / data.batch_size)
+    return math.ceil(min(batches, settings.limit_train_batches or batches) / settings.accumulate_grad_batches)
 
 
 def checkpoint_bytes(model: nn.Module, optimizer: MakeOptimizer) -> int:

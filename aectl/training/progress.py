@@ -50,6 +50,10 @@ class ProgressBar(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.batches = int(trainer.num_training_batches)
         self.total = (trainer.max_epochs or 1) * self.batches
+        if trainer.max_steps > 0:
+            steps = trainer.max_steps // len(trainer.optimizers)  # Lightning counts the steps of every player
+            whole, rest = divmod(steps, math.ceil(self.batches / trainer.accumulate_grad_batches))
+            self.total = min(self.total, whole * self.batches + rest * trainer.accumulate_grad_batches)
         self.first = self.completed = trainer.current_epoch * self.batches
         self.timer = next((callback for callback in trainer.callbacks if isinstance(callback, Timer)), None)  # type: ignore[attr-defined]
         self.line = self.bar.add_task(
@@ -125,7 +129,7 @@ class ProgressBar(Callback):
         running = max(1, math.ceil(self.completed / self.batches))
         used = self._used_time()
         reached = self.first + (self.completed - self.first) / used if used else math.inf
-        last = f"~{math.ceil(reached / self.batches)}" if reached < self.total else self.total // self.batches
+        last = f"~{math.ceil(reached / self.batches)}" if reached < self.total else math.ceil(self.total / self.batches)
         return f"{running}/{last}"
 
 

@@ -12,6 +12,7 @@ from aectl.io.atomic import write_text
 from aectl.runs.run import DERIVED
 from aectl.trackers.base import BEST, Hyperparameter
 from aectl.training.best_checkpoint import BestCheckpoint
+from aectl.training.monitor import LOSS
 from aectl.training.tracking import logger_of
 from aectl.training.validation_metrics import SCORES
 
@@ -83,7 +84,9 @@ def best_row(path: Path, monitor: str, best: float) -> dict[str, float]:
 def best_metrics(path: Path, monitor: str, best: float) -> dict[str, float]:
     """The validation loss and scores of the best epoch, as `best_row` finds it."""
     row = best_row(path, monitor, best)
-    return {name: row[name] for name in (monitor, *(f"val/{score}" for score in SCORES)) if name in row}
+    return {
+        name: row[name] for name in dict.fromkeys((LOSS, monitor, *(f"val/{score}" for score in SCORES))) if name in row
+    }
 
 
 class Hyperparameters(Callback):
@@ -107,7 +110,7 @@ class Hyperparameters(Callback):
         score = self.best.best_model_score
         if score is None:
             return
-        metrics = best_metrics(self.metrics, str(self.best.monitor), float(score))
+        metrics = best_metrics(self.metrics, self.best.monitor.name, float(score))
         shown = {BEST + name: value for name, value in metrics.items()}
         logger_of(trainer).each(lambda tracker: tracker.log_hyperparameters(self.values, shown))
 

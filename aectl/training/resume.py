@@ -82,8 +82,9 @@ def find_resume_point(run: Run, batches: int) -> ResumePoint | None:
     stored = safe_config((run.folder / "config.yaml").read_text(), str(run.folder), trust=True)
     epochs = found.state["epoch"]
     if epochs >= run.cfg.trainer.max_epochs or (stored == run.cfg and found.state["done"]):
-        longer = f"{run.resume_command} trainer.max_epochs=..."
-        print(f"{run.folder}/ already finished ({epochs} epochs); to train longer: {longer}")
+        steps = run.cfg.trainer.get("max_steps")
+        length, key = (f"{steps} steps", "max_steps") if steps else (f"{epochs} epochs", "max_epochs")
+        print(f"{run.folder}/ already finished ({length}); to train longer: {run.resume_command} trainer.{key}=...")
         raise SystemExit(0)
     check_length(*(to_plain(node) for node in (run.cfg.schedule, stored.trainer, run.cfg.trainer)))
     for reason in skipped:

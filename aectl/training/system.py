@@ -19,7 +19,7 @@ from aectl.training.compile import Compiled
 from aectl.training.epoch_means import EpochMeans
 from aectl.training.lightning_internals import QuickModule, accumulate_manually, ends_step
 from aectl.training.lr_schedulers import Schedule, TorchSchedule, lightning_config
-from aectl.training.monitor import unknown_metric
+from aectl.training.monitor import UnknownMetricError
 from aectl.training.optimizers import MakeOptimizer
 from aectl.training.validation_metrics import ReconstructionScores
 
@@ -98,6 +98,8 @@ class System(QuickModule):
     def configure_optimizers(self) -> Any:
         optimizers = [self.make_optimizers[player](parameters) for player, parameters in self.model.players.items()]
         steps, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
+        if self.trainer.max_steps > 0:
+            steps = min(steps, self.trainer.max_steps // len(optimizers))
         schedulers = [lightning_config(self.schedule, optimizer, steps, epochs) for optimizer in optimizers]
         if self.automatic_optimization and self._watched:
             on_plateau = {"monitor": self._watched, "frequency": self.trainer.check_val_every_n_epoch}
@@ -185,7 +187,7 @@ class System(QuickModule):
         """Steps the schedulers of several players that go by epochs, which Lightning leaves to the module."""
         metrics = self.trainer.callback_metrics
         if self._watched and self._watched not in metrics:
-            raise unknown_metric("schedule.monitor", self._watched, metrics)
+            raise UnknownMetricError("schedule.monitor", self._watched, metrics)
         if self.automatic_optimization or not isinstance(self.schedule, TorchSchedule) or self.schedule.by_step:
             return
         for scheduler in cast(list[Any], self.lr_schedulers()):

@@ -57,6 +57,7 @@ class TrainerConfig:
         channels_last: keep the channels of images and maps together in memory, which is faster for convolutions; a
             compiled model arranges them itself.
         max_epochs: passes over the training split; None: those of the budget.
+        max_steps: steps of the optimizer, which decide the epochs, or None; the last epoch may end in its middle.
         max_time: after which training stops at the end of the step: seconds, `5m`, `1h30m`, `DD:HH:MM:SS`, or null.
         gradient_clip_val: the largest norm of the gradient, or null.
         accumulate_grad_batches: batches per optimizer step.
@@ -88,6 +89,7 @@ class TrainerConfig:
     compile: bool = False
     channels_last: bool = False
     on_nonfinite: OnNonFinite = "stop"
+    max_steps: PositiveInt | None = None
     threads: PositiveInt | Literal["auto"] = "auto"
 
     def device(self) -> "torch.device":
@@ -125,6 +127,7 @@ class TrainerConfig:
         from pytorch_lightning import Trainer
 
         own = {key: value for key, value in vars(self).items() if key not in NOT_LIGHTNINGS}
+        own["max_steps"] = -1 if self.max_steps is None else self.max_steps * num_players  # it counts those of each
         several = {"accumulate_grad_batches": 1} if num_players > 1 else {}
         resolved = {
             "precision": self.resolve_precision()[0],

@@ -27,6 +27,7 @@ from aectl.models.base import Autoencoder
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.training.epoch_means import EpochMeans
 from aectl.training.finite import all_finite, find_culprit, has_nonfinite, suggest_remedy, summarize
+from aectl.training.monitor import Monitor
 from aectl.training.nonfinite import MOST_IN_A_ROW, NonFiniteGuard, Snapshot
 from aectl.training.optimizers import AdamW, RMSprop
 from aectl.training.schedules import Constant
@@ -178,7 +179,7 @@ def fit(
     trainer = bare_trainer(
         epochs,
         num_sanity_val_steps=0,
-        callbacks=[NonFiniteGuard(policy, folder, "val/loss", on_device or None), watch],
+        callbacks=[NonFiniteGuard(policy, folder, Monitor(), on_device or None), watch],
         **flags,
     )
     system = System(model, Reconstruct(), dict.fromkeys(model.players, make), Constant(), clip, seed=0)

@@ -16,6 +16,7 @@ from aectl.config import CONFIGS, to_plain
 from aectl.runs import open as open_run
 from aectl.runs.run import Run, instantiate_node
 from aectl.training.fit import build_system
+from aectl.training.monitor import Monitor
 from aectl.training.preflight import preflight
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
 from aectl.training.tracking import TrackerLogger
@@ -166,7 +167,7 @@ def test_hyperparameters_are_logged_at_the_start_and_at_the_end_with_the_best_sc
     history, tracker = MetricsTable(tmp_path / "metrics.csv"), ToyTracker()
     end_of_epoch(history, 0, **{"val/loss": 12.5})
     trainer = cast(Trainer, SimpleNamespace(logger=TrackerLogger([tracker])))
-    best = SimpleNamespace(monitor="val/loss", best_model_score=torch.tensor(12.5))
+    best = SimpleNamespace(monitor=Monitor(), best_model_score=torch.tensor(12.5))
     callback = Hyperparameters({"model.beta": 4.0}, cast(ModelCheckpoint, best), history.path)
     callback.on_train_start(trainer, cast(LightningModule, None))
     callback.on_train_end(trainer, cast(LightningModule, None))

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, OneCycleLR, Re
 
 from aectl.errors import UserError
 from aectl.training.lr_schedulers import TorchSchedule, build_schedule, check_length, halve_rates
+from aectl.training.monitor import Monitor
 from aectl.training.preflight import build_optimizers, optimizer_state_ratio
 from tests.conftest import BARE, Aectl
 from tests.support.kill_and_resume import keep, same
@@ -28,7 +29,7 @@ LR = 2.0**-14
 
 
 def schedule_of(name: str, **arguments: Any) -> TorchSchedule:
-    built = build_schedule({"_target_": f"{TORCH}.{name}", "_partial_": True, **arguments}, "val/loss", "min")
+    built = build_schedule({"_target_": f"{TORCH}.{name}", "_partial_": True, **arguments}, Monitor())
     assert isinstance(built, TorchSchedule)
     return built
 
@@ -69,10 +70,11 @@ class TestSchedulers:
             rates(kind(), schedule_of("ReduceLROnPlateau", monitor="val/los"))
 
 
-def test_a_plateau_of_the_runs_own_metric_is_looked_for_in_its_direction() -> None:
+def test_a_plateau_is_looked_for_in_the_direction_of_its_metric() -> None:
     node = {"_target_": f"{TORCH}.ReduceLROnPlateau"}
-    assert build_schedule(node, "val/psnr", "max").arguments == {"mode": "max"}
-    assert build_schedule({**node, "monitor": "val/loss"}, "val/psnr", "max").arguments == {}
+    assert build_schedule(node, Monitor("val/psnr")).arguments == {"mode": "max"}
+    assert build_schedule({**node, "monitor": "val/loss"}, Monitor("val/psnr")).arguments == {"mode": "min"}
+    assert build_schedule({**node, "mode": "min"}, Monitor("val/psnr")).arguments == {"mode": "min"}
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]
 
 
 def main(cfg: DictConfig) -> float:
-    """Trains and returns the lowest validation loss, the objective of a sweep."""
+    """Trains and returns the best score of the validation, the objective of a sweep: the lowest loss by default."""
     hydra = HydraConfig.get()
     experiment = prepare(cfg) if hydra.mode is RunMode.MULTIRUN else TrainHooks.take_prepared()
     resume = cfg.resume is not None
@@ -67,7 +67,8 @@ def main(cfg: DictConfig) -> float:
     if not resume:
         run.write_config()
     shape, parameters = format_shape(experiment.model.shape), f"{num_parameters(experiment.model):,} parameters"
-    work = f"{experiment.settings.max_epochs} epochs of {experiment.data.num_examples('train'):,} examples"
+    steps = f"{experiment.settings.max_steps:,} steps in " if experiment.settings.max_steps else ""
+    work = f"{steps}{experiment.settings.max_epochs} epochs of {experiment.data.num_examples('train'):,} examples"
     print(f"{run.title} of {shape} · {parameters} · {work} · {experiment.settings.device().type} · {run.folder}/")
 
     from aectl.training.fit import fit
@@ -90,12 +91,16 @@ def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     """The loss of the best epoch with its terms, and in the unit of the lesson for one of its presets."""
     from aectl.evaluation.lesson_loss import TERM, LessonLoss, reference_loss
     from aectl.evaluation.loss_terms import format_loss
+    from aectl.training.monitor import LOSS, Monitor
     from aectl.training.records import best_row
     from aectl.training.validation_metrics import SCORES
 
-    row = best_row(run.metrics, "val/loss", best)
+    monitor = Monitor.of(run.cfg).name
+    row = best_row(run.metrics, monitor, best)
     terms = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
     lesson = terms.pop(TERM, None)
-    terms = {"loss": best} | {name: value for name, value in terms.items() if name not in SCORES}
-    said = f"{format_loss(terms, kl_weight(experiment.model), name='best val/loss')} nats · {run.folder}/\n"
+    others = {name: value for name, value in terms.items() if name not in SCORES}
+    terms = others if "loss" in others else {"loss": best, **others}
+    name = "best val/loss" if monitor == LOSS else f"best {monitor} {best:.4g}, its val/loss"
+    said = f"{format_loss(terms, kl_weight(experiment.model), name=name)} nats · {run.folder}/\n"
     return said if lesson is None else f"{said}{LessonLoss(lesson, reference_loss(run))}\n"
