@@ -1,7 +1,6 @@
 """Hydra's callbacks: checks before anything is written, folders of runs and sweeps, and the table after a sweep."""
 
 import importlib
-import itertools
 import json
 import logging
 import math
@@ -24,6 +23,7 @@ from aectl.cli.resume import restore_config
 from aectl.config import to_plain
 from aectl.errors import UserError, fail
 from aectl.io.atomic import write_json
+from aectl.runs.index import fresh_folder
 
 if TYPE_CHECKING:
     from aectl.training.experiment import Experiment
@@ -126,24 +126,6 @@ def report_failed_job(error: Exception, number: int, folder: Path) -> float:
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
     write_json(folder / "summary.json", {"status": "failed", "error": reason})
     return math.nan
-
-
-def fresh_folder(wanted: Path) -> Path:
-    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken; a UserError if it cannot be made."""
-    if not wanted.name:
-        raise UserError(f"hydra.run.dir={wanted}: expected a folder for this run alone, such as outputs/my-run")
-    for number in itertools.count(1):
-        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(
-                f"hydra.run.dir={folder}: {error.strerror}; expected a path that can be made: give outputs=FOLDER"
-            ) from error
-    raise AssertionError("unreachable: the count has no end")
 
 
 def read_job(summary: Path) -> Job:

@@ -15,7 +15,7 @@ from aectl.evaluation.example_figure import draw_examples
 from aectl.evaluation.lesson_loss import find_lesson_loss
 from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import Report
-from aectl.evaluation.scores import Scores, score_model
+from aectl.evaluation.scores import OwnMetrics, Scores, score_model
 from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, samples_section
 from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
@@ -57,7 +57,12 @@ class EvalOptions:
         check(vars(self), get_type_hints(EvalOptions, include_extras=True))
 
 
-def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run: Run | None = None) -> Report:
+def evaluate(
+    trained: TrainedRun,
+    options: EvalOptions | None = None,
+    train_run: Run | None = None,
+    metrics: OwnMetrics | None = None,
+) -> Report:
     """Measures a run: scores beside classical baselines, latents, likelihood and samples.
 
     Arguments:
@@ -65,12 +70,13 @@ def evaluate(trained: TrainedRun, options: EvalOptions | None = None, train_run:
         options: what is measured.
         train_run: the run on the data set that it was trained on, if that is another one. Baselines are fitted to it,
             and samples are then not compared.
+        metrics: of the user's own, by name: outputs and targets (B, *shape) in [0, 1] to a number for each example.
     """
     options = options or EvalOptions()
     trained_on = trained.run.original.names.dataset
     cache = Cache(Path(options.cache).expanduser())
     batches = Batches(trained.run.data.split(options.split), options.batch_size, shuffle=False)
-    terms, scores = score_model(trained, batches)
+    terms, scores = score_model(trained, batches, metrics)
     fitted_on = replace(trained, run=train_run) if train_run else trained
     comparison = BaselineComparison(fitted_on, trained, cache, options.slow_images)
     sections = Sections()

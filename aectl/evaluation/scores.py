@@ -1,5 +1,6 @@
 """Scores of single examples, and confidence intervals of their means."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from aectl.rng import seeded_rng
 
 CONFIDENCE = 0.95
 
+OwnMetrics = Mapping[str, Callable[[Tensor, Tensor], Tensor]]  # outputs and targets (B, *shape) in [0, 1] to (B,)
 Scores = dict[str, np.ndarray]  # for each metric the value of every example, (N,)
 
 
@@ -36,10 +38,20 @@ class MeanCI:
 
 
 @torch.inference_mode()
-def score_model(trained: TrainedRun, batches: Batches) -> tuple[dict[str, float], Scores]:
-    """The loss and its terms, mean nats per example, and the scores of every output; a UserError if not finite.
+def score_model(
+    trained: TrainedRun, batches: Batches, own: OwnMetrics | None = None
+) -> tuple[dict[str, float], Scores]:
+    """The loss and its terms, mean nats per example, and the scores of every output.
 
     The corruption of a batch depends only on the seed and its index.
+
+    Arguments:
+        trained: the run.
+        batches: what it is scored on.
+        own: metrics of the user's own, by name, beside those of the modality.
+
+    Raises:
+        UserError: outputs are not finite, or a metric does not give a number for each example.
     """
     totals: dict[str, float] = {}
     parts = []
@@ -49,7 +61,8 @@ def score_model(trained: TrainedRun, batches: Batches) -> tuple[dict[str, float]
             terms, output = trained.model.loss_and_reconstruction(example)
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
-        parts.append(score_batch(trained.modality, output, example.target))
+        scores = score_batch(trained.modality, output, example.target)
+        parts.append({**scores, **own_scores(own or {}, output.clamp(0, 1), example.target)})
     scores = concatenate_scores(parts)
     if not np.isfinite(scores["mse"]).all():
         raise UserError(
@@ -62,6 +75,20 @@ def score_model(trained: TrainedRun, batches: Batches) -> tuple[dict[str, float]
 def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:
     """Every metric of every example, (B, *shape) twice, in double precision."""
     return {name: values.cpu().double().numpy() for name, values in modality.score(output, target).items()}
+
+
+def own_scores(own: OwnMetrics, output: Tensor, target: Tensor) -> Scores:
+    """Metrics of the user's own of every example; a UserError if one does not give a number for each."""
+    scores = {}
+    for name, metric in own.items():
+        values = torch.as_tensor(metric(output, target))
+        if values.shape != (len(target),):
+            raise UserError(
+                f"metrics[{name!r}]: gave values of shape {tuple(values.shape)} for a batch of {len(target)} examples; "
+                f"expected ({len(target)},), a number for each: average over the pixels, not over the batch"
+            )
+        scores[name] = values.cpu().double().numpy()
+    return scores
 
 
 def concatenate_scores(parts: list[Scores]) -> Scores:

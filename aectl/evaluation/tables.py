@@ -40,6 +40,9 @@ def print_report(report: Report, full: bool = False) -> None:
             print_likelihood(section, report.modality.name, full)
         elif section:
             print_samples(section, report.modality.name, full)
+    own = {name: value for name, value in report.scores.items() if name not in report.modality.metrics}
+    if own:
+        print_line("metrics: " + ", ".join(f"{name} {format_ci(value, 4)}" for name, value in own.items()))
     if report.lesson:
         print_line(str(report.lesson))
     for name, failure in report.failed.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from aectl.errors import UserError
 from aectl.example import Example
@@ -69,6 +70,17 @@ class TrainedRun:
     def encode(self, x: Any, labels: Labels | None = None) -> Tensor:
         """The latents of examples, (N, D)."""
         return self.model.embed(*self._inputs(x, labels)).cpu()
+
+    @torch.no_grad()
+    def posterior(self, x: Any, labels: Labels | None = None) -> Distribution:
+        """q(z|x) of examples, over (N, *latent_shape) on the device; a UserError if the model has none."""
+        encode = getattr(self.model, "encode", None)
+        if encode is None:
+            name = type(self.model).__name__
+            raise UserError(
+                f"model={name}: has no posterior; expected a run of a model like ae or vae, with encode(x, c)"
+            )
+        return encode(*self._inputs(x, labels))
 
     def decode(self, z: Tensor | np.ndarray, labels: Labels | None = None) -> Tensor:
         """The examples of latents (N, D), (N, *shape) in [0, 1]."""

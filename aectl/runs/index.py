@@ -1,5 +1,6 @@
-"""Finds runs below a folder. Imports nothing heavy."""
+"""Finds runs below a folder, and makes folders for new ones. Imports nothing heavy."""
 
+import itertools
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -25,3 +26,21 @@ def newest_file(files: Iterable[Path]) -> Path | None:
         with suppress(FileNotFoundError):
             written[file] = file.stat().st_mtime
     return max(written, key=lambda file: written[file], default=None)
+
+
+def fresh_folder(wanted: Path) -> Path:
+    """Makes the folder, or `wanted-2`, `wanted-3`, ... if it is taken; a UserError if it cannot be made."""
+    if not wanted.name:
+        raise UserError(f"hydra.run.dir={wanted}: expected a folder for this run alone, such as outputs/my-run")
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"hydra.run.dir={folder}: {error.strerror}; expected a path that can be made: give outputs=FOLDER"
+            ) from error
+    raise AssertionError("unreachable: the count has no end")

@@ -14,7 +14,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from aectl.cli.hydra_hooks import fresh_folder
+from aectl.runs.index import fresh_folder
 from tests.conftest import QUICK, Aectl, run_folder
 from tests.support.pictures import photo
 

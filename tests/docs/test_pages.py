@@ -87,3 +87,17 @@ def test_the_example_of_an_own_task_works_as_shown(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (next((tmp_path / "outputs" / "crop_out").rglob("best.ckpt"))).is_file()
+
+
+@pytest.mark.filterwarnings("ignore")  # of Lightning, about a trainer without workers, and of pictures without a screen
+def test_the_notebook_page_runs_from_top_to_bottom(
+    trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained["vae"], tmp_path / "outputs" / "vae")
+    monkeypatch.chdir(tmp_path)
+    cells = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "notebook.md").read_text(), re.DOTALL)
+    assert len(cells) >= 8
+    names: dict[str, object] = {}
+    for cell in cells:
+        exec(compile(cell, "docs/notebook.md", "exec"), names)
+    assert "dB with 4 latent dimensions" in capsys.readouterr().out

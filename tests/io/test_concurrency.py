@@ -21,7 +21,6 @@ import torch
 from PIL import Image
 
 import aectl as package
-from aectl.cli.hydra_hooks import fresh_folder
 from aectl.cli.main import main
 from aectl.data.folder.memmap import Store
 from aectl.data.folder.splitting import SPLITS
@@ -32,6 +31,7 @@ from aectl.io import locks
 from aectl.io.atomic import write_json
 from aectl.modalities import image_files
 from aectl.runs import checkpoint
+from aectl.runs.index import fresh_folder
 from tests.conftest import BARE
 from tests.data.test_folder import everything, fill, folder, numbered
 from tests.data.test_torchvision import MNIST_FILES, mnist_archives
