@@ -29,7 +29,10 @@ from aectl.training.optimizers import MakeOptimizer
 from aectl.training.trainer import TrainerConfig
 from aectl.types import Seed, format_bytes
 
-TOP_LEVEL = {"seed": Seed, "outputs": str, "resume": str | None, "monitor": str, "mode": Mode | None}
+TOP_LEVEL = {
+    **{"seed": Seed, "outputs": str, "resume": str | None, "trust": bool},
+    **{"monitor": str, "mode": Mode | None},
+}
 """The keys of the config that belong to no node."""
 FILES = 4
 """The most checkpoints at once: the best, the last, the one before it, and one that is being written."""

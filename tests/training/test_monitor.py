@@ -12,7 +12,7 @@ from aectl.errors import UserError
 from aectl.training.callbacks import build_callback, check_callbacks
 from aectl.training.monitor import Monitor
 from tests.conftest import Aectl
-from tests.support.kill_and_resume import keep, same
+from tests.support.kill_and_resume import differences
 from tests.support.short_runs import BATCHES, SMALL, on_step, position, press, summary
 from tests.training.test_players import ADVERSARIAL
 
@@ -123,4 +123,4 @@ def test_more_steps_give_the_same_bits_as_if_they_had_been_asked_for_at_once(
         assert aectl("train", "resume=run", f"trainer.max_steps={BATCHES + 5}").status == 130
     assert position("run") == (0, 8)
     assert aectl("train", "resume=run").status == 0
-    assert same(keep(Path("run")), keep(Path("whole")))
+    assert {*differences(Path("run"), Path("whole"))} <= {"TensorBoard"}  # which shows the best scores of both ends
