@@ -30,8 +30,12 @@ from aectl.training.trainer import TrainerConfig
 from aectl.types import Seed, format_bytes
 
 TOP_LEVEL = {
-    **{"seed": Seed, "outputs": str, "resume": str | None, "trust": bool},
-    **{"monitor": str, "mode": Mode | None},
+    "seed": Seed,
+    "outputs": str,
+    "resume": str | None,
+    "trust": bool,
+    "monitor": str,
+    "mode": Mode | None,
 }
 """The keys of the config that belong to no node."""
 FILES = 4
