@@ -50,7 +50,11 @@ def restore(
 
     @torch.inference_mode()
     def apply(images: np.ndarray) -> np.ndarray:
-        return model.reconstruct(torch.from_numpy(images).to(trained.device), cond).cpu().numpy()
+        return (
+            model.reconstruct(torch.from_numpy(images).to(trained.device, memory_format=torch.channels_last), cond)
+            .cpu()
+            .numpy()
+        )
 
     return apply_tiled(picture, apply, choose_tiling(trained, picture, tile), model.scale, advance)
 
