@@ -76,9 +76,13 @@ class TestSample:
         assert widths[0] == sum(widths[1:]) - 24
 
     def test_an_interpolation_joins_the_images_that_are_named(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        said = []
         for keys, name in {("from=3", "to=8"): "3-to-8", ("from=class:3", "to=2"): r"\d+-to-2"}.items():
             result = aectl("sample", runs["ae"], *keys)
+            said.append(result.out)
             assert re.search(rf"wrote \S+/samples/interpolation-{name}\.png\n$", result.out), result
+        assert "from test image 3, class 8, to test image 8, class 6; by class: from=class:3 to=class:8\n" in said[0]
+        assert re.search(r"from test image \d+, class 3, to test image 2, class 9; by class: to=class:2\n", said[1])
         assert not list((runs["ae"] / "samples").glob("*.npz"))
 
     def test_a_code_is_changed_one_dimension_at_a_time(self, aectl: Aectl, runs: dict[str, Path]) -> None:

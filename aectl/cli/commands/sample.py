@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from aectl.cli.chosen_examples import Named, find_example
+from aectl.cli.chosen_examples import CLASS, Named, describe_example, find_example
 from aectl.cli.latent_figures import draw_interpolation, draw_perturbed
 from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.errors import UserError
@@ -154,8 +154,19 @@ def write_interpolation(trained: TrainedRun, paths: Paths, cond: Tensor | None, 
         first = first if paths.from_ is None else find_example(trained, "from", paths.from_)
         last = last if paths.to is None else find_example(trained, "to", paths.to)
         name = f"{first}-to-{last}"
+        print(
+            f"from {describe_example(trained, first)}, to {describe_example(trained, last)}{by_class(trained, paths)}"
+        )
     figure = draw_interpolation(trained, (first, last), paths.steps, cond)
     return figures.save_figure(figure, folder / f"interpolation-{name}.png")
+
+
+def by_class(trained: TrainedRun, paths: Paths) -> str:
+    """How to name classes, after numbers that could have been meant as such."""
+    classes = len(trained.run.data.split("test").classes or [])
+    meant = {"from": paths.from_, "to": paths.to}
+    typed = [f"{key}={CLASS}{named}" for key, named in meant.items() if isinstance(named, int) and named < classes]
+    return f"; by class: {' '.join(typed)}" if typed else ""
 
 
 def write_perturbed(trained: TrainedRun, named: Named, paths: Paths, cond: Tensor | None, folder: Path) -> Path:
