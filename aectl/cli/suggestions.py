@@ -44,6 +44,13 @@ KEYS = {
 }
 """Other names of keys of `aectl train`."""
 
+INPUT = ("input", "latents")
+KEYS_OF_RUNS = {
+    **dict.fromkeys((*INPUT, "image", "images", "pictures", "file", "files", "root", "path", "folder", "codes"), INPUT),
+    **dict.fromkeys(("out", "outfile", "output_dir", "output_folder", "save_dir", "destination"), ("output",)),
+}
+"""Other names of keys of the commands on a run, which have the first of these that they know."""
+
 PAIRS = {
     **dict.fromkeys(("loss=mse", "loss=l2", "likelihood=mse", "likelihood=l2"), "likelihood=gaussian"),
     **dict.fromkeys(("loss=bce", "likelihood=bce"), "likelihood=bernoulli"),
@@ -89,8 +96,9 @@ def meant_override(given: str, known: Iterable[str]) -> str:
     keys = [each for each in known if "_target_" not in each and not each.startswith("recipe.")]
     if pair := PAIRS.get(f"{key}{equals}{value}".lower()):
         return pair
+    of_runs = next((each for each in KEYS_OF_RUNS.get(key, ()) if each in keys), "")
     with_leaf = [each for each in [*keys, *keys_of_choices()] if each.rpartition(".")[2] == leaf]
-    found = KEYS.get(key) or next(iter(with_leaf), "") or KEYS.get(leaf)
+    found = of_runs or KEYS.get(key) or next(iter(with_leaf), "") or KEYS.get(leaf)
     found = found or closest(key, [*GROUPS, *keys]) or close_leaf(leaf, keys)
     return f"{found}{equals}{value}" if found else ""
 

@@ -16,6 +16,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from aectl.errors import UserError, shorten
 from aectl.io.archives import list_entries
+from aectl.modalities.picture_listing import SUFFIXES
 from aectl.runs.upgrades import upgrade_weights
 
 MAX_PICKLE = 16 * 2**20  # bytes of the pickle beside the tensors
@@ -60,13 +61,26 @@ def file_identity(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def describe_other(path: Path) -> str:
+    """What to do about a file that is no checkpoint, or only the beginning of one."""
+    with path.open("rb") as file:
+        cut = file.read(4) == b"PK\3\4"
+    if cut:
+        return "truncated, or not a checkpoint; copy it again, or take checkpoints/last.ckpt of the run"
+    expected = "not a checkpoint; expected the folder of a run, a checkpoint file, or latest"
+    return f"{expected}; pictures are given as input={path}" if path.suffix.lower() in SUFFIXES else expected
+
+
 def load_contents(path: Path) -> dict[str, Any]:
     try:
         check_archive(path)
         contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises whatever the broken part of the file leads it to
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise UserError(f"run={path}: {describe_other(path)}") from error
         raise UserError(
-            f"run={path}: truncated, or not a checkpoint ({type(error).__name__}: {shorten(error)})"
+            f"run={path}: damaged, or not a checkpoint ({type(error).__name__}: {shorten(error)}); expected one "
+            "written by `aectl train`: copy it again, or take checkpoints/last.ckpt of the run"
         ) from error
     if not isinstance(contents, dict) or not isinstance(contents.get("state_dict"), dict):
         raise UserError(f"run={path}: no weights in it; expected a checkpoint written by `aectl train`")

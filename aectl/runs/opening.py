@@ -19,7 +19,7 @@ def open_folder(folder: Path, trust: bool) -> Run:
         meant = "; did you mean latest?" if str(folder) in OF_LATEST else ""
         raise UserError(f"run={folder}: no such folder or checkpoint; expected a run of `aectl train`{meant}")
     if not (folder / "config.yaml").is_file():
-        raise UserError(f"run={folder}: has no config.yaml; expected the folder of a run")
+        raise UserError(f"run={folder}: has no config.yaml; expected the folder of a run{name_runs_below(folder)}")
     checkpoint = folder / BEST
     if not checkpoint.is_file():
         raise UserError(
@@ -29,6 +29,15 @@ def open_folder(folder: Path, trust: bool) -> Run:
     contents = read_checkpoint(checkpoint)
     with name_version_on_error(folder, contents):
         return Run(folder, read_config(folder, trust), checkpoint, contents, trust)
+
+
+def name_runs_below(folder: Path) -> str:
+    """Which run to give instead of a folder that holds runs, or what a run's folder looks like."""
+    for depth in range(1, 4):
+        for config in sorted(folder.glob("/".join(["*"] * depth) + "/config.yaml")):
+            if (config.parent / BEST).is_file():
+                return f", such as {config.parent} in it"
+    return ", such as outputs/denoise/vae-digits/2026-01-31_12-00-00, or latest"
 
 
 def open_checkpoint(path: Path, trust: bool) -> Run:

@@ -1,5 +1,6 @@
 """`runs.open`: the one door through which a run's files come in."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,26 @@ def test_a_run_deleted_during_the_search_is_not_the_latest(runs: dict[str, Path]
 def test_the_package_and_the_search_for_the_latest_run_need_no_torch() -> None:
     code = "import sys, aectl.runs, aectl.runs.index\nsys.exit('torch' in sys.modules or 'omegaconf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("note.txt", b"hello", "not a checkpoint; expected the folder of a run, a checkpoint file, or latest"),
+        ("photo.PNG", b"\x89PNG", "or latest; pictures are given as input={path}"),
+        ("cut.ckpt", b"PK\3\4" + bytes(90), "truncated, or not a checkpoint; copy it again, or take"),
+    ],
+)
+def test_another_file_says_what_to_give_instead(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(said.format(path=path))):
+        open_run(str(path))
+
+
+def test_a_folder_of_runs_names_one_of_them(tmp_path: Path, barely_trained: dict[str, Path]) -> None:
+    with pytest.raises(UserError, match=r"has no config\.yaml; expected the folder of a run, such as outputs/denoise"):
+        open_run(str(tmp_path))
+    folder = barely_trained["vector"].parent
+    with pytest.raises(UserError, match=r"expected the folder of a run, such as .*/(grid|rednet|tiny|vector) in it"):
+        open_run(str(folder))
