@@ -41,6 +41,8 @@ TOP_LEVEL = {
 FILES = 4
 """The most checkpoints at once: the best, the last, the one before it, and one that is being written."""
 PROBE_SIZE = 1_000
+SMALL_BATCH = 4_096
+"""The most values of a batch for which one thread is as fast as several: 64 images of 8x8."""
 USUAL_STATE = 2.0
 """What an optimizer that cannot be probed is taken to keep of a parameter, as a multiple of it."""
 
@@ -88,7 +90,8 @@ def resolve_settings(config: Config, settings: TrainerConfig, data: Data) -> Tra
         budget = instantiate_node(config.budget)
         config.trainer.max_epochs = budget.epochs(data.num_examples("train"), data.source.shape)
     if settings.threads == "auto" and settings.device().type == "cpu":
-        config.trainer.threads = torch.get_num_threads()
+        values = min(data.batch_size, data.num_examples("train")) * math.prod(data.source.shape)
+        config.trainer.threads = 1 if values <= SMALL_BATCH else torch.get_num_threads()
     threads = config.trainer.get("threads", settings.threads)
     return replace(settings, max_epochs=config.trainer.max_epochs, threads=threads)
 

@@ -68,8 +68,8 @@ class TrainerConfig:
         detect_anomaly: name the operation that produces a NaN; slow.
         on_nonfinite: what to do if a loss or a gradient is not finite, which never reaches the weights: `stop`; `skip`
             the step; `rollback` to the weights of the best validation, with half the learning rate.
-        threads: of the CPU, which decides how sums are rounded; `auto`: as many as torch takes here, which the run
-            stores.
+        threads: of the CPU, which decides how sums are rounded; `auto`: as many as torch takes here, and one for small
+            batches; the run stores the number.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]

@@ -55,11 +55,18 @@ def test_threads_are_set_while_training_only(aectl: Aectl, used: list[int]) -> N
 
 def test_resumed_run_has_the_threads_that_it_began_with(aectl: Aectl, used: list[int]) -> None:
     with torch_threads(2):
-        run = run_folder(aectl("train", *SHORT))
+        run = run_folder(aectl("train", *SHORT))  # 100 digits of 8x8 a batch
     assert stored_threads(run) == 2
     used.clear()
     aectl("train", f"resume={run}", "trainer.max_epochs=2")
     assert set(used) == {2}
+
+
+def test_small_batches_are_trained_on_one_thread(aectl: Aectl, used: list[int]) -> None:
+    with torch_threads(2):
+        run = run_folder(aectl("train", *SHORT, "data.batch_size=64"))
+    assert set(used) == {1}
+    assert stored_threads(run) == 1
 
 
 @pytest.mark.usefixtures("_short_trials")
