@@ -71,7 +71,7 @@ def estimate(
         samples=samples,
         n=n,
         bits_per_dim=None if continuous is None else mean_ci(bits + math.log2(GRAY_LEVELS) * continuous),
-        note=NOT_BINARY if continuous is False and not binary else "",
+        note=describe_bound(continuous, binary, batches.split.x.dtype == torch.uint8),
     )
 
 
@@ -101,6 +101,17 @@ def own_log_likelihood(model: HasLogLikelihood, example: Example, k: int) -> Ten
     return found
 
 
+def describe_bound(continuous: bool | None, binary: bool, gray_levels: bool) -> str:
+    """Why the numbers are no likelihood of the data, or bits per dimension no bound on its own; else empty."""
+    if continuous is False and not binary:
+        return NOT_BINARY
+    return NOT_DEQUANTIZED if continuous and gray_levels else ""
+
+
+NOT_DEQUANTIZED = (
+    "Bits per dimension are of a density at 256 gray levels, to which no noise was added (no dequantization): they are "
+    "no bound on the bits that the gray levels take, so compare them only with numbers made in the same way."
+)
 NOT_BINARY = (
     "Gray pixels under a Bernoulli are no likelihood of the image: for one, train with data.binarize=dynamic, or "
     "evaluate with binarize=fixed, or choose likelihood=continuous_bernoulli."

@@ -20,7 +20,7 @@ COPIED = 0.5
 
 @dataclass(frozen=True)
 class SampleScores:
-    """Samples compared with as many held-out examples, on principal components of the training examples."""
+    """Samples compared with held-out examples, on principal components of the training examples."""
 
     frechet: float  # 0 is the same mean and covariance; comparable only for the same data set
     precision: float  # the share of samples that lie where the data does
@@ -35,31 +35,39 @@ class SampleScores:
 class SampleQuality:
     """The scores of samples and, to compare with, of real examples."""
 
-    n: int  # the samples, and the held-out examples that they are compared with
+    n: int  # the samples, and as many real examples
+    held_out: int  # the examples that both are compared with
     note: str  # what the numbers can be compared with
     scores: dict[str, SampleScores]  # of the samples, then of real examples
 
     def to_dict(self) -> dict[str, Any]:
-        return {"n": self.n, "note": self.note, **{name: asdict(scores) for name, scores in self.scores.items()}}
+        counts = {"n": self.n, "held_out": self.held_out}
+        return {**counts, "note": self.note, **{name: asdict(scores) for name, scores in self.scores.items()}}
 
 
 def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQuality:
-    """Scores samples against the first `n` examples of a split; a conditional model is given the classes of these."""
+    """Scores samples, and as many real examples, against the first `n` examples of a split.
+
+    The real examples are of another split, which may be smaller; recall and coverage rise with the number of samples. A
+    conditional model is given the classes of the held-out examples.
+    """
     held_out = flat_examples(trained, split, n)
+    other: SplitName = "val" if split != "val" else "test"
+    real = flat_examples(trained, other, len(held_out))
     features = Features(flat_examples(trained, "train", FIT_VALUES), held_out)
     sampler = default_sampler(trained.model)
     y = trained.run.data.split(split).y if isinstance(trained.model, IsConditional) else None
-    classes = None if y is None else y[: len(held_out)].to(trained.device)
-    drawn = generate(trained, len(held_out), sampler, cond=classes).flatten(1).numpy()
-    real: SplitName = "val" if split != "val" else "test"
+    classes = None if y is None else y[: len(real)].to(trained.device)
+    drawn = generate(trained, len(real), sampler, cond=classes).flatten(1).numpy()
     examples = trained.modality.name
     return SampleQuality(
         len(drawn),
+        len(held_out),
         f"Frechet distance of {features.held_out.shape[1]} principal components of the training {examples} of "
         f"{trained.run.cfg.names.dataset}: compare it with itself alone, over as many samples",
         {
             f"samples of {SOURCES[sampler]}": features.score(drawn),
-            f"real {examples} ({real})": features.score(flat_examples(trained, real, n)),
+            f"real {examples} ({other})": features.score(real),
         },
     )
 

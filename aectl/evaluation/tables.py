@@ -133,9 +133,10 @@ def print_samples(found: SampleQuality, examples: str, full: bool) -> None:
         drawn, real = found.scores.values()
         names = {"Frechet distance": "frechet", "precision": "precision", "recall": "recall"}
         scores = [f"{head} {getattr(drawn, name):.3f} ({getattr(real, name):.3f})" for head, name in names.items()]
-        print_line(f"samples: {', '.join(scores)}; in brackets real {examples}")
+        print_line(f"samples: {', '.join(scores)}; in brackets real {examples}, {found.n:,} of each")
         return
-    made = make_table(f"samples against {found.n:,} held-out {examples}", ["", *found.scores])
+    heads = [f"{name}, n = {found.n:,}" for name in found.scores]
+    made = make_table(f"samples against {found.held_out:,} held-out {examples}", ["", *heads])
     for head, name in SAMPLE_ROWS.items():
         cells = (f"{getattr(each, name):.3f}" for each in found.scores.values())
         made.add_row(head.format(example=examples[:-1]), *cells)

@@ -292,6 +292,13 @@ def test_only_gray_pixels_under_a_bernoulli_get_a_note(
         assert "likelihood=continuous_bernoulli" in note
 
 
+@pytest.mark.parametrize(("gray_levels", "noted"), [(True, True), (False, False)])
+def test_bits_of_gray_levels_under_a_density_are_said_to_be_no_bound(gray_levels: bool, noted: bool) -> None:
+    x = torch.randint(0, 256, (20, *SHAPE), dtype=torch.uint8) if gray_levels else torch.rand(20, *SHAPE)
+    note = estimated(linear_vae(SHAPE, 2, identity()), x).note
+    assert ("no bound on the bits that the gray levels take" in note) == noted
+
+
 def test_a_shift_by_the_root_of_two_ln_two_has_a_kl_of_one_bit_per_dimension() -> None:
     model = linear_vae(SHAPE, 3, identity())
     first(model).bias[:3] = math.sqrt(2 * math.log(2))

@@ -118,3 +118,16 @@ def test_without_a_log_likelihood_the_report_says_which_method_is_missing() -> N
     found = report_on(NoLikelihood(SHAPE, SHAPE, 4, gaussian())).likelihood
     assert isinstance(found, NotApplicable)
     assert "no log_likelihood(example, k)" in found.note
+
+
+def test_as_many_samples_as_real_images_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    """The digits have 359 images to test on, and 144 to validate on."""
+    found = report_on(VAE(SHAPE, SHAPE, 3, 1.0, 0, MLP([8]), gaussian()), replace(FEW, samples=2000))
+    assert isinstance(found.samples, SampleQuality)
+    assert (found.samples.n, found.samples.held_out) == (144, 359)
+    tables.print_report(found)
+    assert "in brackets real images, 144 of each" in capsys.readouterr().out
+    tables.print_report(found, full=True)
+    shown = capsys.readouterr().out
+    assert "samples of the prior, n = 144" in shown
+    assert "real images (val), n = 144" in shown
