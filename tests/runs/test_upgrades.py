@@ -33,6 +33,7 @@ from aectl.runs.upgrades import (
     upgrade_weights,
     version_number,
 )
+from aectl.training.preflight import TOP_LEVEL
 from aectl.training.records import read_rows
 from tests.conftest import BARE, Aectl, report_of
 
@@ -74,7 +75,7 @@ def test_a_run_of_an_earlier_version_is_evaluated(aectl: Aectl, tmp_path: Path, 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_whole_config_of_an_earlier_version_passes_the_checks_of_this_one(name: str) -> None:
-    check(upgrade_config(yaml.safe_load((FIXTURES / name / "config.yaml").read_text())), {})
+    check(upgrade_config(yaml.safe_load((FIXTURES / name / "config.yaml").read_text())), TOP_LEVEL)
 
 
 @pytest.mark.filterwarnings("ignore:The loaded checkpoint was produced with Lightning")  # an older Lightning than its

@@ -144,7 +144,7 @@ def shown(run: Path) -> dict[str, Any]:
     events = EventAccumulator(str(run), {"scalars": 0, "images": 0}).Reload()
     curves = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
     images = {tag: [event.step for event in events.Images(tag)] for tag in events.Tags()["images"]}
-    scores = {tag: curve[-1] for tag, curve in curves.items() if tag.startswith("best/")}  # once a session, at step 0
+    scores = {tag: curve[-1] for tag, curve in curves.items() if "best/" in tag}  # once a session, at step 0
     return {**curves, **scores, **images}
 
 

@@ -123,4 +123,4 @@ def test_more_steps_give_the_same_bits_as_if_they_had_been_asked_for_at_once(
         assert aectl("train", "resume=run", f"trainer.max_steps={BATCHES + 5}").status == 130
     assert position("run") == (0, 8)
     assert aectl("train", "resume=run").status == 0
-    assert {*differences(Path("run"), Path("whole"))} <= {"TensorBoard"}  # which shows the best scores of both ends
+    assert differences(Path("run"), Path("whole")) == []
