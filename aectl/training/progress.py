@@ -17,8 +17,8 @@ from aectl.training.system import System
 
 REFRESH_SECONDS = 0.2
 PLAIN_SECONDS = 10.0
-SHORTEST_BAR = 10
-LONGEST_SPEED = 15
+SHORTEST_BAR = 5
+LONGEST_SPEED = 16
 """Columns of a terminal that the bar and the speed are given, so that what fits does not change with every number."""
 
 

@@ -271,7 +271,7 @@ def test_terms_of_the_loss_are_shown_with_their_weights(monkeypatch: pytest.Monk
     assert "  loss 8 = nll 7.5 + 10 x kl 0.05  val 7.5  " in last  # the means of the epoch
 
 
-@pytest.mark.parametrize(("width", "terms", "speed"), [(120, True, True), (80, True, False), (60, False, False)])
+@pytest.mark.parametrize(("width", "terms", "speed"), [(120, True, True), (72, True, False), (56, False, False)])
 def test_narrow_terminal_goes_without_speed_and_then_without_terms(
     width: int, terms: bool, speed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
