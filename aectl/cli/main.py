@@ -23,8 +23,8 @@ examples:
   aectl train model=vae task=denoise                    train on built-in digits, in under a minute
   aectl eval latest                                     compare with classical baselines
   aectl train -m model=ae,vae model.latent_dim=2,8,32   train all six combinations
-  aectl train dataset=folder dataset.root=photos/ dataset.size=64 task=denoise model=rednet
-  aectl predict latest input=noisy.png output=clean/
+  aectl train dataset=folder dataset.root=photos/ task=denoise
+  aectl predict latest input=photos/ output=clean/
   tensorboard --logdir outputs
 
 RUN is the folder of a run, a checkpoint file, or `latest`. For the keys of a verb: aectl VERB --help"""
