@@ -21,7 +21,7 @@ def to_uint8(x: Tensor) -> Tensor:
     return x if x.dtype == torch.uint8 else x.float().clamp(0, 1).mul_(WHITE).round_().to(torch.uint8)
 
 
-def to_depth(x: np.ndarray, depth: np.typing.DTypeLike) -> np.ndarray:
+def to_depth(x: np.ndarray, depth: type | np.dtype) -> np.ndarray:
     """Values of one depth, uint8, uint16 or floating point, at another; what is out of range is clipped."""
     depth = np.dtype(depth)
     if x.dtype == depth and depth.kind == "u":

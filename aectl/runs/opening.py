@@ -1,5 +1,6 @@
 """Opens a run from its files, which may be a stranger's: its checkpoint and its config are verified."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from aectl.errors import UserError
@@ -9,6 +10,7 @@ from aectl.runs.run import Run
 from aectl.runs.stored_config import read_config, safe_config
 from aectl.runs.upgrades import name_version_on_error
 
+LEVELS, MOST_FOLDERS = 3, 1_000  # where runs are looked for in a folder that is none
 OF_LATEST = ("last", "newest", "recent", "best", "-1")
 """Other names of the run `latest`."""
 
@@ -33,11 +35,18 @@ def open_folder(folder: Path, trust: bool) -> Run:
 
 def name_runs_below(folder: Path) -> str:
     """Which run to give instead of a folder that holds runs, or what a run's folder looks like."""
-    for depth in range(1, 4):
-        for config in sorted(folder.glob("/".join(["*"] * depth) + "/config.yaml")):
-            if (config.parent / BEST).is_file():
-                return f", such as {config.parent} in it"
+    below = [folder]
+    for _ in range(LEVELS):
+        below = [child for parent in below for child in subfolders(parent)][:MOST_FOLDERS]
+        if run := next((each for each in below if (each / "config.yaml").is_file() and (each / BEST).is_file()), None):
+            return f", such as {run} in it"
     return ", such as outputs/denoise/vae-digits/2026-01-31_12-00-00, or latest"
+
+
+def subfolders(folder: Path) -> list[Path]:
+    with suppress(OSError):  # such as a folder without permission
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    return []
 
 
 def open_checkpoint(path: Path, trust: bool) -> Run:
