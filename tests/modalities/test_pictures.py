@@ -23,7 +23,7 @@ def camera(orientation: int = 1) -> Image.Exif:
     """The tags of a photograph."""
     exif = Image.Exif()
     exif[ORIENTATION], exif[MAKE] = orientation, "Camera"
-    exif.get_ifd(EXIF_IFD)[EXPOSURE] = 0.01
+    exif[EXIF_IFD] = {EXPOSURE: 0.01}
     return exif
 
 
@@ -46,7 +46,7 @@ def test_16_bits_stay_16_bits(tmp_path: Path, name: str, channels: int) -> None:
     np.testing.assert_array_equal(found.pixels, planes)
     assert found.alpha is None if alpha is None else (found.alpha == alpha).all()
     with Image.open(path) as image:
-        assert image.mode == {1: "I;16", 3: "RGB", 4: "RGBA"}[channels]
+        assert image.mode in {1: ("I;16", "I"), 3: ("RGB",), 4: ("RGBA",)}[channels]
         np.testing.assert_array_equal(np.asarray(image), values.squeeze() if channels == 1 else values >> 8)
 
 
