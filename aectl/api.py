@@ -15,10 +15,9 @@ from aectl.inference import trained_run
 from aectl.types import PositiveInt, Seed
 
 if TYPE_CHECKING:
-    from pytorch_lightning import LightningModule
-
     from aectl.evaluation import Report
     from aectl.evaluation.scores import OwnMetrics
+    from aectl.training.system import System
 
 
 class TrainedRun(trained_run.TrainedRun):
@@ -46,7 +45,7 @@ class TrainedRun(trained_run.TrainedRun):
 
         return evaluate(self, EvalOptions(**options), metrics=metrics)
 
-    def module(self) -> "LightningModule":
+    def module(self) -> "System":
         """A copy of the model on its task under its optimizers, for a Lightning `Trainer` of your own.
 
         Raises:
