@@ -114,7 +114,7 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
         flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
     if not {"-m", "--multirun"} & {*flags}:
         overrides = [quote_path(override) for override in overrides]
-    if any(word.startswith("resume='") for word in overrides):
+    if any(word.startswith(("resume='", "like='")) for word in overrides):
         from aectl.cli.resume import open_callbacks, stored_overrides
 
         overrides = [*stored_overrides(overrides), *(open_callbacks(word) for word in overrides)]
@@ -135,8 +135,8 @@ def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str
             runs.append(quote(value))
         elif verb != "train" and not overrides and (not equals or Path(word).exists()):
             runs.append(quote(word))
-        elif verb == "train" and key == "resume" and value not in ("", "null"):
-            overrides.append(f"resume={quote(value)}")
+        elif verb == "train" and key in ("resume", "like") and value not in ("", "null"):
+            overrides.append(f"{key}={quote(value)}")
         elif (equals and key) or word.startswith("~"):
             overrides.append(normalize_override(word))
         else:

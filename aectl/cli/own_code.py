@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 CONFIG_DIR_FLAGS = ("--config-dir", "-cd")
-OPENS_RUN = ("resume=",)
+OPENS_RUN = ("resume=", "like=")
 """The arguments by which `aectl train` opens a run, whose config may be a stranger's."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl.config import CONFIGS, check, options
@@ -19,18 +20,18 @@ FREE_TRAINER_KEYS = (
     *("deterministic", "detect_anomaly", "on_nonfinite"),
 )
 FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))  # may change when a run is resumed
-NOT_STORED = ("resume", "outputs", "trust")  # the keys that are about the call, not about the run
+NOT_STORED = ("resume", "like", "outputs", "trust")  # the keys that are about the call, not about the run
 MAX_BYTES = 10**6  # of what Hydra writes about a run
 
 
-def find_run(where: str, outputs: str) -> Path:
+def find_run(where: str, outputs: str, key: str = "resume") -> Path:
     """The folder of a run by its path, or of the `latest` below `outputs`, finished or not; a UserError if none."""
     if where == "latest":
         return latest_run(Path(outputs), trained=False)
     folder = Path(where)
     if not (folder / "config.yaml").is_file():
         problem = "has no config.yaml" if Path(where).is_dir() else "no such folder"
-        raise UserError(f"resume={where}: {problem}; expected the folder of a run that `aectl train` began")
+        raise UserError(f"{key}={where}: {problem}; expected the folder of a run that `aectl train` began")
     return folder
 
 
@@ -47,7 +48,8 @@ def stored_choices(folder: Path) -> dict[str, str]:
 def stored_overrides(arguments: list[str]) -> list[str]:
     """The choices of the run to resume as overrides, except for groups that the arguments choose themselves."""
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
-    folder = find_run(given["resume"][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"))
+    key = "resume" if "resume" in given else "like"
+    folder = find_run(given[key][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"), key)
     known = {group: name for group, name in stored_choices(folder).items() if (CONFIGS / group).is_dir()}
     return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
 
@@ -75,6 +77,31 @@ def restore_config(config: DictConfig) -> Path:
             config[key] = stored[key]
         config.resume = str(folder)
     return folder
+
+
+def config_like(config: DictConfig) -> DictConfig:
+    """The config of the run that `like` names, with the single keys that the command line changes.
+
+    Raises:
+        UserError: there is no such run, its config is unsafe, or a group or key cannot be changed.
+    """
+    from aectl.runs.again import with_changes
+    from aectl.runs.stored_config import read_config
+
+    check({"trust": config.trust}, {"trust": bool})
+    if config.resume is not None:
+        raise UserError(f"like={config.like}: a run is either repeated or resumed; leave out resume={config.resume}")
+    folder = find_run(config.like, config.outputs, "like")
+    stored, chosen, changes = read_config(folder, config.trust, training=True), stored_choices(folder), {}
+    for override in HydraConfig.get().overrides.task:
+        key, _, value = override.lstrip("+~").partition("=")
+        if (CONFIGS / key).is_dir():
+            if value != chosen.get(key):
+                raise UserError(f"{key}={value}: like= keeps the run's groups; change single keys, {key}.NAME=VALUE")
+        elif key not in NOT_STORED:
+            changes[key] = plain_value(config, key)
+    stored.outputs = config.outputs
+    return with_changes(stored, changes)
 
 
 def apply_override(stored: DictConfig, composed: DictConfig, key: str, value: str, chosen: dict[str, str]) -> None:

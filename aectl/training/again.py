@@ -7,6 +7,7 @@ from pathlib import Path
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.again import training_config
+from aectl.runs.code import write_code
 from aectl.runs.index import fresh_folder
 from aectl.runs.run import Config, Run
 from aectl.training.fit import build_system, fit
@@ -23,6 +24,7 @@ def train_again(config: Config, wanted: Path) -> Path:
     experiment = preflight(config, wanted)
     run = Run.to_train(fresh_folder(wanted), experiment.config)
     run.write_config()
+    write_code(run)
     fit(experiment, run)
     return run.folder
 

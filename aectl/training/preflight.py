@@ -33,6 +33,7 @@ TOP_LEVEL = {
     "seed": Seed,
     "outputs": str,
     "resume": str | None,
+    "like": str | None,
     "trust": bool,
     "monitor": str,
     "mode": Mode | None,

@@ -104,6 +104,7 @@ def test_training_again_gives_the_same_bits_and_with_changes_another_run(
             {"model.latnet_dim": 3},
             "model.latnet_dim=3: no such key in the config of the run; did you mean model.latent_dim",
         ),
+        ({"recipe.lr": 3}, "recipe.lr=3: change the keys that take its value, such as optimizer.lr"),
         ({"modle.beta": 3}, "modle.beta=3: no such key in the config of the run; see its config.yaml"),
         ({"model.latent_dim": -1}, "model.latent_dim=-1: expected a number greater than 0"),
     ],

@@ -12,9 +12,11 @@ from aectl.cli.hydra_hooks import TrainHooks
 from aectl.cli.hydra_internals import known_choices
 from aectl.cli.next_commands import next_commands
 from aectl.cli.restoration_gain import gain_line
+from aectl.cli.resume import config_like
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
 from aectl.models.capabilities import kl_weight
+from aectl.runs.code import write_code
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import PARTS
 from aectl.training.experiment import Experiment
@@ -26,11 +28,12 @@ def prepare(config: DictConfig) -> Experiment:
     """The experiment of a composed config; a UserError for whatever would stop the training, such as little memory."""
     hydra = HydraConfig.get()
     check_augmentations(hydra.overrides.task)
-    cfg = config.copy()
+    cfg = config.copy() if config.get("like") is None else config_like(config)
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
     cfg.resume = None  # the config of a run does not say how often it was stopped, or who trusted it
     cfg.pop("trust", None)
+    cfg.pop("like", None)
     if "names" not in cfg:
         cfg.names = named_choices(cfg, hydra.runtime.choices)
     folder = hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir
@@ -66,6 +69,7 @@ def main(cfg: DictConfig) -> float:
     run = Run.to_train(folder, experiment.config)
     if not resume:
         run.write_config()
+        write_code(run)
     shape, parameters = format_shape(experiment.model.shape), f"{num_parameters(experiment.model):,} parameters"
     steps = f"{experiment.settings.max_steps:,} steps in " if experiment.settings.max_steps else ""
     work = f"{steps}{experiment.settings.max_epochs} epochs of {experiment.data.num_examples('train'):,} examples"
