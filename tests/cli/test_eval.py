@@ -24,6 +24,8 @@ from tests.conftest import BARE, Aectl, report_of
 Table = dict[str, dict[str, str]]
 Mean = dict[str, float]
 
+NO_BOUND = "and no log_likelihood(example, k), so no bound on log p(x)"
+
 
 class Evaluated(NamedTuple):
     """A run evaluated with all sections, in a process of its own."""
@@ -115,8 +117,9 @@ class TestFullReport:
         values = [[f"{value:.3f}" for value in found[name].values()] for name in names]
         assert next(iter(found["samples of the prior"])) == "frechet"
         assert next(iter(printed)) == "Frechet distance"
-        assert [list(row) for row in printed.values()] == [names] * 7
-        assert [[row[name] for row in printed.values()] for name in names] == values
+        heads = [f"{name}, n = {found['n']}" for name in names]
+        assert [list(row) for row in printed.values()] == [heads] * 7
+        assert [[row[head] for row in printed.values()] for head in heads] == values
         assert found["samples of the prior"]["frechet"] > found["real images (val)"]["frechet"]
 
     def test_a_pipe_gets_no_escape_codes(self, evaluated: Evaluated) -> None:
@@ -223,11 +226,14 @@ class TestSections:
     def test_a_section_that_does_not_apply_has_a_reason(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         printed = {name: aectl("eval", runs[name], "baselines=false").out for name in ("ae", "rednet")}
         plain, skipping = report_of(runs["ae"]), report_of(runs["rednet"])
-        assert plain["likelihood"] == {"note": "not available: AE has no KL, so no bound on log p(x)"}
-        assert skipping["likelihood"] == {"note": "not available: RedNet has no KL, so no bound on log p(x)"}
-        assert plain["samples"].keys() == {"n", "note", "samples of a Gaussian fitted to the training latents"} | {
-            "real images (val)"
-        }
+        assert plain["likelihood"] == {"note": f"not available: AE has no KL {NO_BOUND}"}
+        assert skipping["likelihood"] == {"note": f"not available: RedNet has no KL {NO_BOUND}"}
+        assert plain["samples"].keys() == {
+            "n",
+            "held_out",
+            "note",
+            "samples of a Gaussian fitted to the training latents",
+        } | {"real images (val)"}
         assert skipping["samples"] == {"note": "not available: RedNet has no latent to sample"}
         assert skipping["embeddings"] == {"note": "no bottleneck: 128 numbers for 64 values"}
         assert f"\nlikelihood: {plain['likelihood']['note']}\n" in printed["ae"]
