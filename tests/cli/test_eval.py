@@ -195,6 +195,13 @@ def broken(*_: object) -> None:
     raise AssertionError("fitted again")
 
 
+def without_advice(section: Any) -> Any:
+    """A section of a report without the sentence that names the folder of the run."""
+    if not isinstance(section, dict):
+        return section
+    return {key: value for key, value in section.items() if key != "sentence"}
+
+
 class TestSections:
     @pytest.mark.parametrize(
         ("key", "left_out", "num_tables"),
@@ -213,7 +220,7 @@ class TestSections:
         assert not any(report.get(section) for section in left_out)
         assert len(tables(result.out)) == num_tables
         for section in evaluated.report.keys() - left_out - {"run"}:
-            assert report[section] == evaluated.report[section], section
+            assert without_advice(report[section]) == without_advice(evaluated.report[section]), section
 
     def test_without_any_only_the_scores_of_the_model_remain(
         self, aectl: Aectl, runs: dict[str, Path], evaluated: Evaluated
