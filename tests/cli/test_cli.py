@@ -244,7 +244,7 @@ class TestDamage:
 
     def test_file_that_is_not_a_checkpoint_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("hello")
-        assert "notes.txt: truncated, or not a checkpoint" in aectl("sample", "notes.txt").err
+        assert "notes.txt: not a checkpoint; expected the folder of a run" in aectl("sample", "notes.txt").err
 
     def test_checkpoint_of_another_program_is_named(self, aectl: Aectl, tmp_path: Path) -> None:
         torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
