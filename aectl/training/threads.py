@@ -41,6 +41,12 @@ def torch_threads(count: int | Literal["auto"]) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def use_threads(count: int) -> None:
+    """Lets torch compute on so many threads; a call costs time even if nothing changes."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+
+
 class BusyCores(Callback):
     """Trains on one thread while that is faster, as it is where other processes keep the cores busy.
 
@@ -66,7 +72,7 @@ class BusyCores(Callback):
         if position == EVERY - TRIAL and shape not in self.same:
             self.same[shape] = self.compare(cast(System, pl_module), batch)
         wanted = self.current if position < EVERY - TRIAL else self.other
-        torch.set_num_threads(wanted if self.same.get(shape) else self.count)
+        use_threads(wanted if self.same.get(shape) else self.count)
         self.begun = time.perf_counter()
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
@@ -76,7 +82,7 @@ class BusyCores(Callback):
             self.current = self.other if other < SWITCH_BELOW * now else self.current
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        torch.set_num_threads(self.count)
+        use_threads(self.count)
 
     @property
     def other(self) -> int:
