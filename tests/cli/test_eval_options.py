@@ -19,7 +19,7 @@ PHOTOS = ("dataset=photos", "dataset.size=16", "dataset.patches_per_photo=10")
 class TestNoise:
     @pytest.mark.parametrize("choice", [("model=vae", "task=denoise"), ("model=ae", "task=super-res")])
     def test_the_defaults_beat_the_best_baseline(self, choice: tuple[str, ...], aectl: Aectl) -> None:
-        run = run_folder(aectl("train", *choice, "budget.examples=15_000"))
+        run = run_folder(aectl("train", *choice, "budget.examples=12_000"))
         aectl("eval", run, *COMPARED)
         assert report_of(run)["verdict"]["outcome"] == "beats"
 

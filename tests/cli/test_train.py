@@ -164,9 +164,9 @@ def test_no_two_runs_share_a_folder(tmp_path: Path) -> None:
 
 def test_simultaneous_trainings_get_a_folder_each(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aectl", "train", *SMALL, *QUICK, f"outputs={tmp_path}"]
-    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     folders = {re.search(r"cpu · (\S+)/\n", job.communicate(timeout=120)[0])[1] for job in jobs}  # type: ignore[index]
-    assert len(folders) == 3
+    assert len(folders) == 2
     assert all((Path(folder) / "summary.json").is_file() for folder in folders)
 
 

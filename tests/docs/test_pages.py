@@ -26,11 +26,17 @@ def commands(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("aectl ")]
 
 
+BRIEF = ("slow_images=20", "samples=60", "likelihood_images=10")
+"""Options of an evaluation that make it quick."""
+
+
 def shortened(command: str) -> tuple[str, ...]:
     """The arguments of a command, a training cut to two batches; one on data that may not be here is only composed."""
     verb, *arguments = shlex.split(command)[1:]
     if verb != "train":
-        return verb, *(argument.replace("fashion_mnist", "digits_28") for argument in arguments)
+        given = {argument.partition("=")[0] for argument in arguments}
+        brief = [option for option in BRIEF if verb == "eval" and option.partition("=")[0] not in given]
+        return verb, *(argument.replace("fashion_mnist", "digits_28") for argument in arguments), *brief
     if "fashion_mnist" in command or "experiment=" in command:
         return verb, *arguments, "--cfg", "job"
     return verb, *arguments, *QUICK, *(() if "model=rednet" in command else ("net=mlp",))
