@@ -5,6 +5,7 @@ data. Cells that were measured before are kept.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ def prepare() -> None:
 def measure(data: str, task: str, model: str, seed: int) -> dict[str, Any]:
     """Trains with the defaults and evaluates."""
     run = FOLDER / f"{data}-{task}-{model}-{seed}"
+    shutil.rmtree(run, ignore_errors=True)  # or the new run would get another name
     choice = [f"model={model}", f"task={task}", *DATA[data], f"seed={seed}"]
     aectl("train", *choice, f"hydra.run.dir={run}", "tracker=none")
     aectl("eval", str(run), *SPEED)
