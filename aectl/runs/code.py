@@ -1,6 +1,5 @@
 """What code trained a run: versions, and the git commit of the user's own code."""
 
-import json
 import platform
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from aectl import __version__
 from aectl.config import PACKAGE, locate, target_nodes, to_plain
 from aectl.io.atomic import write_json
 from aectl.runs.run import Run
+from aectl.runs.summary import read_mapping
 
 GIT_SECONDS = 10
 LIBRARIES = ("numpy", "pytorch-lightning", "torch")
@@ -27,11 +27,7 @@ def write_code(run: Run) -> Path:
 
 def read_code(run: Run) -> dict[str, Any]:
     """What `write_code` wrote; empty where there is none or it cannot be read. It may be a stranger's."""
-    try:
-        content = json.loads((run.folder / "code.json").read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_mapping(run.folder / "code.json")
 
 
 def code_folders(run: Run) -> Iterable[Path]:

@@ -24,16 +24,21 @@ class Summary(NamedTuple):
 
 def read_summary(path: Path) -> Summary:
     """The content of `summary.json`, without what it lacks or what makes no sense."""
-    try:
-        content: Any = json.loads(read_text(path, MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        content = {}
-    content = content if isinstance(content, dict) else {}
+    content = read_mapping(path)
     metrics = content.get("metrics")
     numbers = {k: v for k, v in metrics.items() if isinstance(v, float)} if isinstance(metrics, dict) else {}
     status = content.get("status")
     epochs, budget_epochs = (count(content.get(key)) for key in ("epochs", "budget_epochs"))
     return Summary(numbers, epochs, budget_epochs, status if status in STATUSES else "")
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file of a run; empty where there is none or it cannot be read."""
+    try:
+        content = json.loads(read_text(path, MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def describe_training(run: Path) -> str:

@@ -30,21 +30,21 @@ SWITCH_BELOW = 0.9
 MUCH_SLOWER = 1.5
 
 
-@contextmanager
-def torch_threads(count: int | Literal["auto"]) -> Iterator[None]:
-    """torch computes on `count` threads of the CPU, and then on as many as before; `auto`: no other number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if count == "auto" else count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def use_threads(count: int) -> None:
     """Lets torch compute on so many threads; a call costs time even if nothing changes."""
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
+
+
+@contextmanager
+def torch_threads(count: int | Literal["auto"]) -> Iterator[None]:
+    """torch computes on `count` threads of the CPU, and then on as many as before; `auto`: no other number."""
+    before = torch.get_num_threads()
+    use_threads(before if count == "auto" else count)
+    try:
+        yield
+    finally:
+        use_threads(before)
 
 
 class BusyCores(Callback):
