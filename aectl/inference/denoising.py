@@ -1,22 +1,28 @@
 """What is known of additive noise without mean: how strong it is, and that it leaves the colour of a region alone."""
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
+from torch.special import ndtr, ndtri
 
 from aectl.modalities import pixels
 from aectl.types import PositiveFraction
 
 HIGH_PASS = (-0.12940952255092145, -0.22414386804185735, 0.836516303737469, -0.48296291314469025)  # Daubechies' db2
 MAD = 0.6744897501960817  # the median of the absolute value of a standard normal variable
+LEAST_CLIPPED, MOST_CLIPPED = 0.05, 0.6  # share of the values of a region that tells how strong the noise is
+FLAT = 0.15  # of the noise: the largest standard deviation of the result within a region without detail
+FEWEST_REGIONS = 10
+NEWTON_STEPS = 2
+ENOUGH = 1_000  # coefficients for an estimate
 MOST = 2_048  # pixels along an axis that an estimate is made from, in the middle
 BLOCK = 16  # pixels along the sides of the blocks whose means are compared
 BLUR = (1, 6, 15, 20, 15, 6, 1)  # over blocks: about a Gaussian with a standard deviation of 20 pixels
-
-CLIPPED = 1.5  # standard deviations from black and white within which so much noise is clipped that its mean is not 0
 
 Strength = PositiveFraction | Literal["auto"]
 
@@ -31,8 +37,8 @@ class Denoised(NamedTuple):
 
 def finish(picture: np.ndarray, result: np.ndarray, strength: Strength) -> Denoised:
     """The result of a denoiser with the local colour of the picture, both (C, H, W) of one depth, at a strength."""
-    sigma = estimate_sigma(picture)
     before, after = (pixels.to_depth(image, np.float32) for image in (picture, result))
+    sigma = sigma_where_clipped(before, after) or estimate_sigma(picture)
     after = keep_colour(before, after, sigma)
     chosen = best_strength(before, after, sigma) if strength == "auto" else strength
     if chosen < 1:
@@ -45,8 +51,9 @@ def estimate_sigma(picture: np.ndarray) -> float:
 
     .. math:: \hat\sigma = \mathrm{median}(|d|) / 0.6745
 
-    where d are the diagonal coefficients of the finest scale of a wavelet transform, without those that are 0, as where
-    the picture is clipped. 0 if it is too small. Fine texture counts as noise.
+    where d are the diagonal coefficients of the finest scale of a wavelet transform: those of places without a black or
+    a white pixel, where no noise is clipped, or, if there are few, all that are not 0. 0 if the picture is too small.
+    Fine texture counts as noise.
 
     References:
         | Ideal spatial adaptation by wavelet shrinkage (Donoho & Johnstone, 1994)
@@ -54,12 +61,20 @@ def estimate_sigma(picture: np.ndarray) -> float:
     """
     top, left = (max(0, (length - MOST) // 2) for length in picture.shape[1:])
     part = pixels.to_depth(picture[:, top : top + MOST, left : left + MOST], np.float32)
-    found = []
-    for channel in part:
-        details = high_pass(high_pass(channel).T)
-        details = np.abs(details[np.abs(details) > 1e-7])
-        found.append(float(np.median(details)) / MAD if details.size else 0.0)
-    return float(np.mean(found))
+    return float(np.mean([channel_sigma(channel) for channel in part]))
+
+
+def channel_sigma(x: np.ndarray) -> float:
+    """The estimate for one channel (H, W)."""
+    details = np.abs(high_pass(high_pass(x).T)).T
+    if not details.size:
+        return 0.0
+    size = len(HIGH_PASS)
+    windows = sliding_window_view((x <= 0) | (x >= 1), (size, size))[::2, ::2]
+    unclipped = details[~windows.any(axis=(2, 3))]
+    unclipped = unclipped[unclipped > 1e-7]
+    chosen = unclipped if unclipped.size >= ENOUGH else details[details > 1e-7]
+    return float(np.median(chosen)) / MAD if chosen.size else 0.0
 
 
 def high_pass(x: np.ndarray) -> np.ndarray:
@@ -80,18 +95,53 @@ def best_strength(before: np.ndarray, after: np.ndarray, sigma: float) -> float:
     return min(1.0, sigma**2 / change) if change else 1.0
 
 
-def keep_colour(before: np.ndarray, after: np.ndarray, sigma: float) -> np.ndarray:
-    """Gives each region of a result (C, H, W) the mean that it had before, since noise without mean does not change it.
+def sigma_where_clipped(before: np.ndarray, after: np.ndarray) -> float | None:
+    r"""The standard deviation of the noise from the flat regions of a result (C, H, W) whose noise is clipped, if any.
 
-    Not where so much of the noise is clipped that its mean is not 0, close to black and white.
+    At the level $v = a \sigma$ above black, the share $\Phi(-a)$ of the values is clipped, and the mean of all is
+    $\sigma (a \Phi(a) + \phi(a))$: the two tell $\sigma$. The same holds below white.
+    """
+    found = []
+    for old, new in zip(before, after, strict=True):
+        for x, y in ((old, new), (1 - old, 1 - new)):
+            mean, share, level = region_means(x), region_means((x <= 0).astype(np.float32)), region_means(y)
+            deviation = (region_means(y * y) - level.square()).clamp(min=0).sqrt()
+            a = -ndtri(share)
+            sigma = mean / (a * ndtr(a) + normal_density(a))
+            found.append(sigma[(share > LEAST_CLIPPED) & (share < MOST_CLIPPED) & (deviation < FLAT * sigma)])
+    chosen = torch.cat(found)
+    return float(chosen.median()) if len(chosen) >= FEWEST_REGIONS else None
+
+
+def keep_colour(before: np.ndarray, after: np.ndarray, sigma: float) -> np.ndarray:
+    """Shifts each region of a result (C, H, W) so that its noisy version has the mean of the input.
+
+    Noise without mean leaves the mean of a region as it is, but for what is clipped close to black and white.
     """
     corrected = np.empty_like(after)
     for channel, (old, new) in enumerate(zip(before, after, strict=True)):
-        level, missing = region_means(old), region_means(old - new)
-        distance = torch.minimum(level, 1 - level)
-        weight = (distance / max(sigma, 1e-6) - CLIPPED).clamp(0, 1)
-        corrected[channel] = new + spread(missing * weight, old.shape)
+        shifted = new
+        for _ in range(NEWTON_STEPS if sigma else 1):
+            expected, slope = clipped_mean(shifted, sigma)
+            shifted = shifted + spread(region_means(old - expected) / region_means(slope), old.shape)
+        corrected[channel] = shifted
     return corrected
+
+
+def clipped_mean(x: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""The mean of values x in [0, 1] with Gaussian noise, clipped to [0, 1], and its derivative by x.
+
+    .. math:: \mathbb{E} = x + \sigma \left( h(x / \sigma) - h((1 - x) / \sigma) \right), \quad h(t) = \phi(t) - t \Phi(-t)
+    """
+    if not sigma:
+        return x, np.ones_like(x)
+    low, high = torch.from_numpy(x) / sigma, torch.from_numpy(1 - x) / sigma
+    below, above = (normal_density(t) - t * ndtr(-t) for t in (low, high))
+    return x + sigma * (below - above).numpy(), (ndtr(low) + ndtr(high) - 1).numpy()
+
+
+def normal_density(t: Tensor) -> Tensor:
+    return torch.exp(-t.square() / 2) / math.sqrt(2 * math.pi)
 
 
 def region_means(x: np.ndarray) -> Tensor:
