@@ -3,16 +3,18 @@
 import sys
 
 import torch
+import torch.nn.functional as F
 
 from aectl.data.source import Split
 
 FEW = 50  # examples
 MEASURED = 500  # examples that are compared with each other
 ALIKE = 0.9  # of the variance of the values
+ONE_KIND = 0.6  # mean correlation: that of one class of digits or clothes is .6 to .8, that of all classes .3 to .5
 
 
 def warn_of_examples(split: Split) -> None:
-    """Says on standard error, in a line each, that the examples are few, or nearly the same."""
+    """Says on standard error, in a line each, that the examples are few, or nearly the same, or of one kind."""
     n = len(split.x)
     if n < FEW:
         print(
@@ -26,6 +28,21 @@ def warn_of_examples(split: Split) -> None:
             "model learns that mean and little else; add examples that differ",
             file=sys.stderr,
         )
+    elif n > 1 and split.x.dim() == 4 and (correlation := mean_correlation(split.x)) > ONE_KIND:
+        print(
+            f"dataset: the training pictures are of one kind (their mean correlation is {correlation:.2f}): expect the "
+            "model to fail on other pictures; add other kinds if it is to work on them, and measure it there with "
+            "aectl eval latest dataset=...",
+            file=sys.stderr,
+        )
+
+
+def mean_correlation(x: torch.Tensor) -> float:
+    """The mean of the correlation coefficients of all pairs of examples (N, *shape); of flat ones 0."""
+    chosen = x[:: max(1, len(x) // MEASURED)].flatten(1).double()
+    n, centred = len(chosen), chosen - chosen.mean(dim=1, keepdim=True)
+    unit = F.normalize(centred, dim=1)
+    return float((unit.sum(dim=0).square().sum() - unit.square().sum()) / (n * (n - 1)))
 
 
 def explained_by_mean(x: torch.Tensor) -> float:

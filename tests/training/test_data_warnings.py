@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from aectl.data.digits import Digits
 from aectl.data.source import Split
-from aectl.training.data_warnings import explained_by_mean, warn_of_examples
+from aectl.training.data_warnings import explained_by_mean, mean_correlation, warn_of_examples
 
 RNG = torch.Generator().manual_seed(0)
 
@@ -27,6 +28,24 @@ def test_examples_that_are_alike_are_named(capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().err
     assert said.startswith("dataset: the training examples are nearly alike (their mean explains 9")
     assert said.count("\n") == 1
+
+
+def test_pictures_of_one_kind_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    digits = Digits().split("train")
+    warn_of_examples(digits)
+    assert capsys.readouterr().err == ""
+    assert digits.y is not None
+    warn_of_examples(Split(digits.x[digits.y == 3]))
+    said = capsys.readouterr().err
+    assert said.startswith("dataset: the training pictures are of one kind (their mean correlation is 0.7")
+    assert said.count("\n") == 1
+
+
+def test_the_mean_correlation_is_that_of_all_pairs() -> None:
+    x = torch.rand(7, 1, 3, 4, generator=RNG)
+    matrix = torch.corrcoef(x.flatten(1).double())
+    assert mean_correlation(x) == pytest.approx(float(matrix[~torch.eye(7, dtype=torch.bool)].mean()))
+    assert mean_correlation(torch.ones(3, 1, 2, 2)) == 0
 
 
 def test_the_mean_explains_nothing_of_noise_and_all_of_copies() -> None:
