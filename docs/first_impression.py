@@ -5,6 +5,7 @@ data. Cells that were measured before are kept.
 """
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -67,12 +68,21 @@ def measure(data: str, task: str, model: str, seed: int) -> dict[str, Any]:
     run = FOLDER / f"{data}-{task}-{model}-{seed}"
     shutil.rmtree(run, ignore_errors=True)  # or the new run would get another name
     choice = [f"model={model}", f"task={task}", *DATA[data], f"seed={seed}"]
+    before = cpu_seconds()
     aectl("train", *choice, f"hydra.run.dir={run}", "tracker=none")
+    cpu = cpu_seconds() - before
     aectl("eval", str(run), *SPEED)
     report = json.loads(next(run.glob("eval/*/metrics.json")).read_text())
     seconds = json.loads((run / "summary.json").read_text())["seconds"]
     scores = {"psnr": report["scores"]["psnr"]["mean"], **report["verdict"]}
-    return {"data": data, "task": task, "model": model, "seed": seed, "seconds": seconds, **scores}
+    time = {"seconds": seconds, "cpu_seconds": round(cpu, 1)}
+    return {"data": data, "task": task, "model": model, "seed": seed, **time, **scores}
+
+
+def cpu_seconds() -> float:
+    """What the commands run so far have used of all cores, whatever else the machine did meanwhile."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def aectl(*arguments: str) -> None:
