@@ -131,7 +131,8 @@ def keep_colour(before: np.ndarray, after: np.ndarray, sigma: float) -> np.ndarr
 def clipped_mean(x: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     r"""The mean of values x in [0, 1] with Gaussian noise, clipped to [0, 1], and its derivative by x.
 
-    .. math:: \mathbb{E} = x + \sigma \left( h(x / \sigma) - h((1 - x) / \sigma) \right), \quad h(t) = \phi(t) - t \Phi(-t)
+    .. math:: \mathbb{E} = x + \sigma \left( h(x / \sigma) - h((1 - x) / \sigma) \right),
+        \quad h(t) = \phi(t) - t \Phi(-t)
     """
     if not sigma:
         return x, np.ones_like(x)
