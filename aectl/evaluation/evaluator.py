@@ -13,6 +13,7 @@ from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow
 from aectl.evaluation.cache import Cache
 from aectl.evaluation.example_figure import draw_examples
 from aectl.evaluation.lesson_loss import find_lesson_loss
+from aectl.evaluation.loss_terms import LossFormat
 from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import Report
 from aectl.evaluation.scores import OwnMetrics, Scores, score_model
@@ -20,7 +21,6 @@ from aectl.evaluation.sections import Sections, embeddings_section, likelihood_s
 from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
 from aectl.inference.trained_run import TrainedRun
-from aectl.models.capabilities import kl_weight
 from aectl.runs.run import Run, num_parameters
 from aectl.types import NonNegativeInt, PositiveInt
 
@@ -108,7 +108,7 @@ def evaluate(
         protocol=describe_protocol(trained, trained_on, options.split, batches, options.slow_images),
         versions=library_versions(),
         terms=terms,
-        beta=kl_weight(trained.model),
+        loss_format=LossFormat.of(trained.model),
         lesson=find_lesson_loss(run, trained.model, terms["loss"]),
         example_scores=scores,
         baselines=rows,

@@ -7,6 +7,7 @@ from aectl.evaluation.baseline_comparison import BaselineRow
 from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.lesson_loss import LessonLoss
 from aectl.evaluation.log_likelihood import LogLikelihood
+from aectl.evaluation.loss_terms import LossFormat
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, Scores, mean_scores
 from aectl.evaluation.shared_figure import Shown
@@ -51,7 +52,7 @@ class Report:
         protocol: what was measured, and how.
         versions: of aectl, Python and the libraries.
         terms: the loss and its terms, means in nats per example.
-        beta: the weight of the KL in the loss.
+        loss_format: the weights of the terms, and the units of those that are no part of the loss.
         lesson: the loss in the unit of the lesson, of a run of one of its presets.
         example_scores: for each metric the score of every example.
         baselines: the classical baselines on the same examples.
@@ -75,7 +76,7 @@ class Report:
     protocol: dict[str, Any]
     versions: dict[str, str]
     terms: dict[str, float]
-    beta: float
+    loss_format: LossFormat
     lesson: LessonLoss | None
     example_scores: Scores
     baselines: list[BaselineRow]

@@ -41,7 +41,7 @@ class MeanCI:
 def score_model(
     trained: TrainedRun, batches: Batches, own: OwnMetrics | None = None
 ) -> tuple[dict[str, float], Scores]:
-    """The loss and its terms, mean nats per example, and the scores of every output.
+    """The loss and its terms, mean nats per example or in their own units, and the scores of every output.
 
     The corruption of a batch depends only on the seed and its index.
 
@@ -55,6 +55,7 @@ def score_model(
     """
     totals: dict[str, float] = {}
     parts = []
+    trained.model.epoch_terms()  # forgets what the training left
     for index, batch in enumerate(track(batches, "the model")):
         example = trained.make_example(batch, index)
         with seeded_rng(trained.seed + index, trained.device):
@@ -69,7 +70,8 @@ def score_model(
             f"run={trained.run.folder}: its outputs are not finite, the training went wrong; "
             "train again with a smaller optimizer.lr, or trainer.gradient_clip_val=1"
         )
-    return {name: total / len(scores["mse"]) for name, total in totals.items()}, scores
+    means = {name: total / len(scores["mse"]) for name, total in totals.items()}
+    return means | {name: float(term) for name, term in trained.model.epoch_terms().items()}, scores
 
 
 def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:

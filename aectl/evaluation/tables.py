@@ -27,7 +27,7 @@ SAMPLE_ROWS = {
 def print_report(report: Report, full: bool = False) -> None:
     """Prints the scores with the baselines and the verdict; of each other section a line, or all of it."""
     print_table(comparison_table(report))
-    print_line(f"{format_loss(report.terms, report.beta, '.3f')} nats{explain_negative(report.terms)}")
+    print_line(format_loss(report.terms, report.loss_format, ".3f", unit=f"nats{explain_negative(report.terms)}"))
     if report.verdict:
         print_line(report.verdict.sentence, COLOURS[report.verdict.outcome])
     sections = {"latents": report.embeddings, "likelihood": report.likelihood, "samples": report.samples}

@@ -1,6 +1,8 @@
 """The autoencoder with a single latent; other models override a method or two."""
 
 import math
+from functools import reduce
+from operator import add
 
 from torch import Tensor
 from torch.distributions import Distribution
@@ -51,7 +53,10 @@ class AE(Autoencoder):
         return Dirac(at_least_float32(self.encoder(x)))
 
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """The bottleneck: z drawn from q(z|x, c), and what it adds to the loss, named terms of (B,) nats each."""
+        """The bottleneck: z drawn from q(z|x, c), and what it adds to the loss, named terms of (B,) nats each.
+
+        Terms in other units, (B,) or scalars, are named in `term_units`.
+        """
         return q.rsample(), {}
 
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
@@ -60,8 +65,10 @@ class AE(Autoencoder):
         return self.likelihood(at_least_float32(self.decoder(z)[(..., *kept)]))
 
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
-        """The weighted sum of the terms, (B,) nats."""
-        return terms["nll"]
+        """The sum of the terms in nats, weighted by `term_weights`, (B,)."""
+        weights = self.term_weights
+        in_nats = {name: term for name, term in terms.items() if name not in self.term_units}
+        return reduce(add, (weights[name] * term if name in weights else term for name, term in in_nats.items()))
 
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         return self._terms(example, self.encode(example.input, example.cond))[0]

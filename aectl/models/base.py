@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
@@ -22,6 +23,8 @@ class Autoencoder(nn.Module, ABC):
         any_size: whether it takes images of any height and width, not only those it was trained on.
         stride: images whose sides are multiples of it need no padding.
         discriminators: the players that are discriminators, which training checks for saturation.
+        term_units: the terms of the loss that are not in nats, such as the use of a codebook, with their unit; they
+            are shown beside the loss and are no part of it.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
         latent_size: the length of one vector of `embed`.
@@ -31,6 +34,7 @@ class Autoencoder(nn.Module, ABC):
     any_size = False
     stride = 1
     discriminators: frozenset[str] = frozenset()
+    term_units: Mapping[str, str] = MappingProxyType({})
     shape: Shape
     input_shape: Shape
     latent_size: int
@@ -57,12 +61,29 @@ class Autoencoder(nn.Module, ABC):
         """The parameters that each optimizer trains, by player, in the order in which they take their steps."""
         return {"autoencoder": [p for p in self.parameters() if p.requires_grad]}
 
+    @property
+    def term_weights(self) -> Mapping[str, float]:
+        """The weights of terms in the loss, by name, of those whose weight is not 1."""
+        return {}
+
+    def epoch_terms(self) -> dict[str, Tensor]:
+        """What takes all batches of an epoch to compute, such as the use of a codebook: gathered since the last call.
+
+        Called after the last batch of every epoch, of training and of validation. What it is computed from lies in
+        buffers, which a checkpoint keeps.
+        """
+        return {}
+
     def start_epoch(self, epoch: int) -> None:
         """Called before each epoch of training, counted from 0; annealed weights must depend on it alone."""
 
     @abstractmethod
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
-        """The loss of a player as `loss`, and the terms it consists of: means over the batch, in nats per example."""
+        """The loss of a player as `loss`, and the terms it consists of: means over the batch, in nats per example.
+
+        What is not in nats is named in `term_units`. A buffer that is changed here, as by a moving average, must stay
+        finite whatever the batch holds: see `aectl.models.moving_average`.
+        """
 
     @abstractmethod
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:

@@ -73,8 +73,3 @@ class IsConditional(Protocol):
 def is_bound(model: object) -> bool:
     """Whether the model's ELBO is a lower bound of log p(x)."""
     return isinstance(model, HasKL) and model.is_bound
-
-
-def kl_weight(model: object) -> float:
-    """The weight of the KL in the model's loss: its beta, or 1."""
-    return model.beta if isinstance(model, HasBeta) else 1.0

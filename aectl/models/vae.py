@@ -1,5 +1,7 @@
 """The variational autoencoder."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -73,9 +75,12 @@ class VAE(AE):
         z = q.rsample()
         return z, {"kl": kl_or_estimate(q, self.prior(len(z), c), z)}
 
+    @property
+    def term_weights(self) -> Mapping[str, float]:
+        return {"kl": self.beta}
+
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
-        beta = self.beta * self.kl_weight_fraction if self.training else self.beta
-        return terms["nll"] + beta * terms["kl"]
+        return super().objective({**terms, "kl": self.kl_weight_fraction * terms["kl"]} if self.training else terms)
 
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         z = temperature * self.prior(n, cond).sample()

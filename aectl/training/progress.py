@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
-from aectl.evaluation.loss_terms import format_loss
+from aectl.evaluation.loss_terms import LossFormat, format_loss
 from aectl.modalities import modality_for
-from aectl.models.capabilities import kl_weight
 from aectl.training.system import System
 
 REFRESH_SECONDS = 0.2
@@ -44,7 +43,7 @@ class ProgressBar(Callback):
         )
         self.losses: dict[str, float] = {}
         self.terms: tuple[str, ...] = ()
-        self.beta = 1.0
+        self.loss_format = LossFormat()
         self.unit = "examples"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,7 +58,7 @@ class ProgressBar(Callback):
         self.line = self.bar.add_task(
             "", total=self.total, completed=self.first, epoch="", scores="", speed="", left=""
         )
-        self.beta = kl_weight(cast(System, pl_module).model)
+        self.loss_format = LossFormat.of(cast(System, pl_module).model)
         self.bar.start()
         self.drawn = time.monotonic()
 
@@ -98,7 +97,7 @@ class ProgressBar(Callback):
     def _draw(self, trainer: Trainer) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         beside = [*([f"val {metrics['val/loss']:.4g}"] if "val/loss" in metrics else []), *format_gain(metrics)]
-        whole, short = ("  ".join([text, *beside]) for text in format_losses(self.losses, self.beta))
+        whole, short = ("  ".join([text, *beside]) for text in format_losses(self.losses, self.loss_format))
         epoch = self._format_epoch()
         speed = f"{self.examples / max(self.seconds, 1e-9):,.0f} {self.unit}/s"
         shown = max(self.completed, self.first + (self.total - self.first) * self._used_time())
@@ -139,12 +138,12 @@ def current_losses(pl_module: LightningModule, outputs: Any) -> dict[str, Tensor
     return step.terms if step and "loss" in losses else losses
 
 
-def format_losses(losses: dict[str, float], beta: float) -> tuple[str, str]:
+def format_losses(losses: dict[str, float], how: LossFormat) -> tuple[str, str]:
     """The losses in words, with the terms of the loss and without."""
     if "loss" not in losses:
         every = "  ".join(f"{player} {loss:.4g}" for player, loss in losses.items())
         return every, every
-    return format_loss(losses, beta), format_loss({"loss": losses["loss"]})
+    return format_loss(losses, how), format_loss({"loss": losses["loss"]})
 
 
 def fits(width: int, epoch: str, scores: str, speed: str) -> bool:

@@ -210,7 +210,7 @@ class System(QuickModule):
 
     def _log_means(self, split: str, more: dict[str, float]) -> None:
         """Logs the mean of each term over the epoch; Lightning's own means would cost as much as a small net."""
-        means = self.means[split].compute()
+        means = self.means[split].compute() | {name: float(term) for name, term in self.model.epoch_terms().items()}
         for derive in self.derived_terms:
             means |= derive(means)
         logged = {f"{split}/{name}": mean for name, mean in means.items()}

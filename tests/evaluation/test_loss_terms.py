@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from aectl.config import CONFIGS, options
 from aectl.evaluation.lesson_loss import LessonLoss, find_lesson_loss, lesson_units
-from aectl.evaluation.loss_terms import explain_negative, format_loss
+from aectl.evaluation.loss_terms import LossFormat, explain_negative, format_loss
 from aectl.models.probability.likelihoods import Bernoulli, Gaussian
 from aectl.runs.run import Run
 from tests.conftest import BARE, QUICK, Aectl, report_of, run_folder
@@ -34,7 +34,14 @@ from tests.support.toy_models import linear_ae
     ],
 )  # fmt: skip
 def test_the_terms_add_up_to_the_loss_or_stand_beside_it(terms: dict[str, float], beta: float, said: str) -> None:
-    assert format_loss(terms, beta, ".3f") == said
+    assert format_loss(terms, LossFormat({"kl": beta}), ".3f") == said
+
+
+def test_terms_in_other_units_stand_behind_the_loss() -> None:
+    how = LossFormat({"commitment": 0.25}, {"perplexity": "codes", "saturation": "of the codes"})
+    terms = {"loss": 3.0, "nll": 2.0, "commitment": 4.0, "perplexity": 17.0}
+    said = "loss 3 = nll 2 + 0.25 x commitment 4 nats, perplexity 17 codes"
+    assert format_loss(terms, how, unit="nats") == said
 
 
 def test_a_negative_nll_is_explained() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -264,3 +265,32 @@ def test_training_images_are_augmented_before_the_task_and_validation_images_nev
     torch.testing.assert_close(trained.target, 1 - original)
     assert 0.05 < float((trained.input - trained.target).std()) < 0.15
     torch.testing.assert_close(validated.target, original)
+
+
+class Counting(Solo):
+    """Counts the examples of an epoch in a buffer."""
+
+    term_units = MappingProxyType({"examples": "examples"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count: Tensor
+        self.register_buffer("count", torch.zeros(()))
+
+    def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+        self.count += len(example.target)
+        return super().loss(example, player)
+
+    def epoch_terms(self) -> dict[str, Tensor]:
+        counted, self.count = self.count, torch.zeros(())
+        return {"examples": counted}
+
+
+def test_what_a_model_gathers_over_an_epoch_is_logged_for_training_and_validation_apart() -> None:
+    trainer = bare_trainer(2)
+    trainer.fit(system(Counting()), batches(), batches())
+    n = BATCHES * BATCH_SIZE - 1
+    assert {name: float(trainer.callback_metrics[f"{name}/examples"]) for name in ("train", "val")} == {
+        "train": n,
+        "val": n,
+    }

@@ -15,7 +15,6 @@ from aectl.cli.restoration_gain import gain_line
 from aectl.cli.resume import config_like
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
-from aectl.models.capabilities import kl_weight
 from aectl.runs.code import write_code
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.stored_config import PARTS
@@ -94,7 +93,7 @@ def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
 def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     """The loss of the best epoch with its terms, and in the unit of the lesson for one of its presets."""
     from aectl.evaluation.lesson_loss import TERM, LessonLoss, reference_loss
-    from aectl.evaluation.loss_terms import format_loss
+    from aectl.evaluation.loss_terms import LossFormat, format_loss
     from aectl.training.monitor import LOSS, Monitor
     from aectl.training.records import best_row
     from aectl.training.validation_metrics import SCORES
@@ -106,5 +105,5 @@ def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     others = {name: value for name, value in terms.items() if name not in SCORES}
     terms = others if "loss" in others else {"loss": best, **others}
     name = "best val/loss" if monitor == LOSS else f"best {monitor} {best:.4g}, its val/loss"
-    said = f"{format_loss(terms, kl_weight(experiment.model), name=name)} nats · {run.folder}/\n"
+    said = f"{format_loss(terms, LossFormat.of(experiment.model), name=name, unit='nats')} · {run.folder}/\n"
     return said if lesson is None else f"{said}{LessonLoss(lesson, reference_loss(run))}\n"
