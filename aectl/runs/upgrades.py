@@ -26,6 +26,8 @@ MOVED: dict[str, str] = {  # targets, by their former names
     "aectl.likelihoods.ContinuousBernoulli": "aectl.models.probability.likelihoods.ContinuousBernoulli",
     "aectl.likelihoods.Gaussian": "aectl.models.probability.likelihoods.Gaussian",
     "aectl.likelihoods.Laplace": "aectl.models.probability.likelihoods.Laplace",
+    "aectl.models.lesson.LessonVAE": "aectl.models.variational.lesson.LessonVAE",
+    "aectl.models.rednet.RedNet": "aectl.models.restoring.rednet.RedNet",
     "aectl.nets.conv.Conv": "aectl.models.nets.conv.Conv",
     "aectl.nets.lesson.LessonConv": "aectl.models.nets.lesson.LessonConv",
     "aectl.nets.mlp.MLP": "aectl.models.nets.mlp.MLP",

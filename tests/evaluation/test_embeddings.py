@@ -22,7 +22,7 @@ from aectl.evaluation.embeddings import (
 from aectl.evaluation.scores import mean_ci
 from aectl.inference.latents import Latents, encode_split
 from aectl.models.ae import AE
-from aectl.models.rednet import RedNet
+from aectl.models.restoring.rednet import RedNet
 from tests.support.toy_models import first, identity, linear_ae, linear_vae, opened
 
 SHAPE = (1, 8, 8)

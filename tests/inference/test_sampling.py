@@ -14,7 +14,7 @@ from aectl.inference.latents import DECODED_AT_ONCE
 from aectl.inference.sampling import Sampler, batch_sizes, default_sampler, generate
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder, NotGenerativeError
-from aectl.models.rednet import RedNet
+from aectl.models.restoring.rednet import RedNet
 from aectl.models.vae import VAE
 from aectl.types import Shape
 from tests.support.toy_models import Coded, first, identity, last, linear_ae, linear_vae, opened

@@ -8,11 +8,11 @@ import torch
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasBeta, HasKL, HasLatent, HasPrior, IsConditional, is_bound
-from aectl.models.lesson import LessonVAE
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Bernoulli
-from aectl.models.rednet import RedNet
+from aectl.models.restoring.rednet import RedNet
 from aectl.models.vae import VAE
+from aectl.models.variational.lesson import LessonVAE
 from tests.support.toy_adversary import Adversarial
 from tests.support.toy_conditional import ConditionalVAE
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from aectl.example import Example
 from aectl.models.probability.likelihoods import HALF_A_GRAY_LEVEL, Bernoulli, ContinuousBernoulli, Gaussian, Likelihood
-from aectl.models.rednet import RedNet
+from aectl.models.restoring.rednet import RedNet
 from aectl.types import Shape
 
 FAMILIES: dict[str, Likelihood] = {

@@ -10,7 +10,6 @@ from torch.distributions import Distribution, MultivariateNormal
 from aectl.example import Example
 from aectl.models.ae import AE
 from aectl.models.base import NotGenerativeError
-from aectl.models.lesson import LessonVAE
 from aectl.models.nets.base import Net
 from aectl.models.nets.conv import Conv
 from aectl.models.nets.mlp import MLP
@@ -18,6 +17,7 @@ from aectl.models.probability.distributions import normal, standard_normal
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Gaussian
 from aectl.models.vae import VAE
+from aectl.models.variational.lesson import LessonVAE
 from aectl.types import Shape
 
 SHAPE = (2, 8, 8)

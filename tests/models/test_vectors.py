@@ -6,14 +6,14 @@ import torch
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.ae import AE
-from aectl.models.lesson import LessonVAE
 from aectl.models.nets.base import Net
 from aectl.models.nets.conv import Conv
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace, Likelihood
-from aectl.models.rednet import RedNet
+from aectl.models.restoring.rednet import RedNet
 from aectl.models.vae import VAE
+from aectl.models.variational.lesson import LessonVAE
 from tests.support.toy_conditional import ConditionalVAE
 
 SHAPE = (13,)

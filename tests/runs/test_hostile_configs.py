@@ -191,7 +191,12 @@ def test_harmful_values_are_refused(run: Path, config: dict[str, Any], change: s
 
 def test_a_model_of_many_more_parameters_than_its_weights_is_refused(run: Path, config: dict[str, Any]) -> None:
     likelihood = config["model"]["likelihood"]
-    node = {"_target_": "aectl.models.rednet.RedNet", "shape": [1, 8, 8], "input_shape": [1, 8, 8], "features": 1}
+    node = {
+        "_target_": "aectl.models.restoring.rednet.RedNet",
+        "shape": [1, 8, 8],
+        "input_shape": [1, 8, 8],
+        "features": 1,
+    }
     node |= {"depth": 10**9, "skip_every": 2, "stride": 1, "likelihood": likelihood}
     (run / "config.yaml").write_text(yaml.safe_dump(put(config, "model", node)))
     refused_run(run, "far more parameters")

@@ -1,0 +1,1 @@
+"""Models that restore: convolutional encoder-decoders without a bottleneck, and masked autoencoders."""

@@ -1,0 +1,1 @@
+"""Variants of the VAE: other bounds, divergences, priors and posteriors."""
