@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aectl.config import CONFIGS, options
+from aectl.cli.model_catalogue import describe_choice
+from aectl.config import options
 from docs.measured import bench, faults
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,18 +32,12 @@ GROUPS = {
 }
 
 
-def described(group: str, choice: str) -> str:
-    """The first comment of a config's file: what the choice is."""
-    lines = (CONFIGS / group / f"{choice}.yaml").read_text().splitlines()
-    return next(line[2:] for line in lines if line.startswith("# ") and "@package" not in line)
-
-
 def catalogue() -> str:
     """A row for each choice of each group."""
     rows = ["| | `KEY=CHOICE` | what it is |", "|---|---|---|"]
     for group, plural in GROUPS.items():
         for index, choice in enumerate(options(group)):
-            rows.append(f"| {plural if index == 0 else ''} | `{group}={choice}` | {described(group, choice)} |")
+            rows.append(f"| {plural if index == 0 else ''} | `{group}={choice}` | {describe_choice(group, choice)} |")
     return "\n".join(rows)
 
 

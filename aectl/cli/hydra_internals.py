@@ -15,9 +15,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback  # experimental since 1.1; the only way to be called before a job
-from omegaconf import DictConfig, read_write
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from aectl.cli.model_catalogue import format_models
 from aectl.config import CONFIGS
 
 __all__ = ["Callback"]
@@ -32,6 +33,7 @@ def run_app(program: str, arguments: list[str], config_name: str, task: Callable
     Hydra reads its arguments from `sys.argv` only. It prints its errors and exits, unless HYDRA_FULL_ERROR is set: then
     they reach the caller, who can word them better.
     """
+    OmegaConf.register_new_resolver("aectl.models", format_models, replace=True)
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR", "0")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = [program, *arguments], "1"
     try:

@@ -47,12 +47,19 @@ PATHS = ("input", "output", "reference", "latents", "dataset.root", "dataset.pat
 REPLACEABLE = ("dataset", "task")  # the groups that `aectl eval` may replace; a trained run keeps the others
 
 
+WITHOUT_CONFIG = {
+    "models": "list the models by family; of one, NAME, its formula, papers and keys",
+    "completion": "print the code that gives bash tab completion",
+}
+"""The verbs that are no Hydra apps, each with what it does."""
+
+
 def read_verbs() -> dict[str, str]:
     """Each verb with what it does: the first line of the help in its YAML."""
     helps = (re.search(r"template: \|\n +aectl (\S+) .* {3}(.+)", path.read_text()) for path in CONFIGS.glob("*.yaml"))
     found = {match[1]: match[2] for match in helps if match}
     order = [*FIRST, *sorted(found.keys() - {*FIRST})]
-    return {verb: found[verb] for verb in order} | {"completion": "print the code that gives bash tab completion"}
+    return {verb: found[verb] for verb in order} | WITHOUT_CONFIG
 
 
 VERBS = read_verbs()
@@ -70,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(__version__)
     elif verb == "completion":
         complete(rest)
+    elif verb == "models":
+        print_models(rest)
     elif verb in VERBS:
         run_verb(verb, rest)
     else:
@@ -193,6 +202,21 @@ def quote_path(override: str) -> str:
     return override if key not in PATHS or plain else f"{key}={quote(value)}"
 
 
+def print_models(arguments: list[str]) -> None:
+    """Prints the models by family, or what there is to know of one."""
+    from aectl.cli.model_catalogue import describe_model, format_models
+
+    if len(arguments) > 1:
+        fail("aectl models", f"{arguments[1]}: expected the name of one model, or nothing for all")
+    if not arguments or arguments[0] in ("--help", "-h"):
+        print(f"{format_models()}\n\nTo train one: aectl train model=NAME. Its formula and its keys: aectl models NAME")
+        return
+    try:
+        print(describe_model(arguments[0].removeprefix("model=")))
+    except UserError as error:
+        fail("aectl models", error)
+
+
 def complete(arguments: list[str]) -> None:
     """Prints the shell function for tab completion or, called by it with `query`, the words that may come next."""
     if not arguments:
@@ -203,7 +227,7 @@ def complete(arguments: list[str]) -> None:
     words = os.environ.get("COMP_LINE", "").split(" ")[1:]
     if len(words) < 2:
         print(" ".join(verb for verb in VERBS if verb.startswith(words[0] if words else "")))
-    elif words[0] in VERBS and words[0] != "completion":
+    elif words[0] in VERBS and words[0] not in WITHOUT_CONFIG:
         from aectl.cli import hydra_internals
 
         hydra_internals.complete(" ".join(["aectl", *words[1:]]), words[0].replace("-", "_"))
