@@ -107,7 +107,5 @@ def describe_model(name: str) -> str:
         raise UserError(f"{name}: no such model; expected one of {', '.join(names)}{suggest(name, names)}")
     entry = list_models()[names.index(name)]
     keys = (CONFIGS / "model" / f"{name}.yaml").read_text().split("\n", 1)[1].rstrip()
-    heading = f"aectl train model={name}   {entry.line}"
-    return "\n\n".join(
-        [heading, read_docstring(entry.target), "Keys (model.KEY=VALUE):", textwrap.indent(keys, "    ")]
-    )
+    docstring, keys = read_docstring(entry.target), textwrap.indent(keys, "    ")
+    return f"aectl train model={name}   {entry.line}\n\n{docstring}\n\nKeys (model.KEY=VALUE):\n\n{keys}"
