@@ -6,14 +6,15 @@ import logging
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from filelock import FileLock
 
 from aectl.cli.main import main
 
@@ -63,9 +64,9 @@ def pytest_sessionfinish() -> None:
     gc.unfreeze()
 
 
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """The program sets its own arguments, environment and log; the next test must not see them."""
+@contextmanager
+def state_restored() -> Iterator[None]:
+    """The program sets its own arguments, environment and log; what follows must not see them."""
     environment, arguments = dict(os.environ), list(sys.argv)
     yield
     os.environ.clear()
@@ -74,6 +75,12 @@ def _as_it_was() -> Iterator[None]:
     for handler in [each for each in logging.root.handlers if not type(each).__module__.startswith("_pytest")]:
         logging.root.removeHandler(handler)
         handler.close()
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    with state_restored():
+        yield
 
 
 @pytest.fixture
@@ -102,22 +109,38 @@ def run_folder(result: Result) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Path]:
     """A denoising VAE, a plain autoencoder with two latents, a super-resolver with a latent grid, and a RED-Net."""
-    return train(tmp_path_factory.mktemp("trained"), TRAINED, [EPOCHS])
+    return train_once(shared_folder(tmp_path_factory, worker_id) / "trained", TRAINED, [EPOCHS])
 
 
 @pytest.fixture(scope="session")
-def barely_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def barely_trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Path]:
     """A denoiser of any size, an enlarger with a grid, a quick net and a VAE of digits: a few steps old."""
-    return train(tmp_path_factory.mktemp("barely-trained"), BARELY_TRAINED, QUICK)
+    return train_once(shared_folder(tmp_path_factory, worker_id) / "barely-trained", BARELY_TRAINED, QUICK)
+
+
+def shared_folder(factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A temporary folder that all workers of this call of pytest have in common."""
+    own = factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+def train_once(outputs: Path, named: dict[str, list[str]], common: Sequence[str]) -> dict[str, Path]:
+    """The runs that `train` makes; the first worker that asks trains them for all, and nobody may change them."""
+    finished = outputs / "finished"
+    with FileLock(f"{outputs}.lock"):
+        if not finished.exists():
+            train(outputs, named, common)
+            finished.touch()
+    return {name: outputs / name for name in named}
 
 
 def train(outputs: Path, named: dict[str, list[str]], common: Sequence[str]) -> dict[str, Path]:
-    """The folders of runs with these overrides, all trained in one process of their own."""
-    calls = [["train", *overrides, *common, f"hydra.run.dir={outputs / name}"] for name, overrides in named.items()]
-    code = "import json, sys\nfrom aectl.cli.main import main\nfor call in json.loads(sys.argv[1]):\n    main(call)"
-    subprocess.run([sys.executable, "-c", code, json.dumps(calls)], check=True, capture_output=True)
+    """The folders of runs with these overrides."""
+    for name, overrides in named.items():
+        with state_restored():
+            main(["train", *overrides, *common, f"hydra.run.dir={outputs / name}"])
     return {name: outputs / name for name in named}
 
 
