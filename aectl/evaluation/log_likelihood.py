@@ -14,6 +14,7 @@ from aectl.evaluation.scores import MeanCI, mean_ci
 from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
+from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasKL, HasLogLikelihood
 from aectl.models.probability.distributions import log_prob
 from aectl.models.probability.likelihoods import Likelihood
@@ -86,7 +87,9 @@ def bounds(model: HasKL | HasLogLikelihood, example: Example, samples: int) -> d
     z, latent_terms = model.latent(q, example.cond)
     p = model.decode(z, example.cond)
     nll = model.likelihood.nll(p, example.target, example.weight)
-    kl = sum(latent_terms.values(), torch.zeros(len(z), device=z.device))
+    penalties = model.penalties if isinstance(model, Autoencoder) else ()
+    of_kl = [term for name, term in latent_terms.items() if name not in penalties]
+    kl = sum(of_kl, torch.zeros(len(z), device=z.device))
     return {"nll": nll, "kl": kl, "log_likelihood": log_likelihood(model, example, samples)}
 
 

@@ -25,6 +25,8 @@ class Autoencoder(nn.Module, ABC):
         discriminators: the players that are discriminators, which training checks for saturation.
         term_units: the terms of the loss that are not in nats, such as the use of a codebook, with their unit; they
             are shown beside the loss and are no part of it.
+        penalties: the terms of the loss that are no part of the negative ELBO, such as a distance between codes and
+            prior; they carry a weight in `term_weights`.
         shape: the shape of one output, as `Example.target` without its batch.
         input_shape: the shape of one input.
         latent_size: the length of one vector of `embed`.
@@ -35,6 +37,7 @@ class Autoencoder(nn.Module, ABC):
     stride = 1
     discriminators: frozenset[str] = frozenset()
     term_units: Mapping[str, str] = MappingProxyType({})
+    penalties: frozenset[str] = frozenset()
     shape: Shape
     input_shape: Shape
     latent_size: int

@@ -29,7 +29,9 @@ class HasPrior(Protocol):
 
 @runtime_checkable
 class HasKL(HasLatent, HasPrior, Protocol):
-    """A variational model: the terms of its `latent` are the KL divergence of the posterior from the prior.
+    """A variational model: the terms of its `latent` add up to the KL divergence of the posterior from the prior.
+
+    Its `penalties`, if any, are no part of it.
 
     Attributes:
         is_bound: whether -nll - kl is a lower bound of log p(x).

@@ -80,7 +80,12 @@ class VAE(AE):
         return {"kl": self.beta}
 
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
-        return super().objective({**terms, "kl": self.kl_weight_fraction * terms["kl"]} if self.training else terms)
+        if not self.training:
+            return super().objective(terms)
+        full = {"nll", *self.penalties}
+        return super().objective(
+            {name: term if name in full else self.kl_weight_fraction * term for name, term in terms.items()}
+        )
 
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         z = temperature * self.prior(n, cond).sample()

@@ -156,10 +156,17 @@ def count_classes(data: Data) -> int:
     return data.num_classes
 
 
+def count_examples(data: Data) -> int:
+    """The number of training examples of a data set."""
+    data.source.prepare()
+    return data.num_examples("train")
+
+
 DERIVED: dict[str, Callable[[Data, Task], Any]] = {  # the keys of a model that are filled in from data set and task
     "shape": lambda data, _: list(data.source.shape),
     "input_shape": lambda data, task: list(task.input_shape(data.source.shape)),
     "num_classes": lambda data, _: count_classes(data),
+    "num_examples": lambda data, _: count_examples(data),
 }
 
 
