@@ -140,7 +140,7 @@ def test_a_loss_of_its_own_is_the_one_that_a_subclass_gives_with_its_reconstruct
 )
 def test_every_likelihood_and_every_model_trains(model: str, likelihood: str) -> None:
     torch.manual_seed(0)
-    run = opened(complete(model=model, likelihood=likelihood))
+    run = opened(complete(model=model, task="denoise", likelihood=likelihood))
     built = run.build()
     example = run.task(**model_batch(run, "train", 64))
     optimizer = torch.optim.Adam(built.parameters(), 5e-3)
