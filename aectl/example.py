@@ -13,9 +13,11 @@ class Example(NamedTuple):
         target: what the decoder is scored on, (B, *shape).
         cond: what encoder and decoder are conditioned on, such as class labels, (B,) or (B, K).
         weight: the weight of each element of the target in loss and scores, such as a mask, (B, *shape).
+        hidden: 1 where the input does not show the target, else 0, (B, 1, H, W); that part is scored apart as well.
     """
 
     input: Tensor
     target: Tensor
     cond: Tensor | None = None
     weight: Tensor | None = None
+    hidden: Tensor | None = None

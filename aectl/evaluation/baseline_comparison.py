@@ -16,8 +16,10 @@ from aectl.errors import one_line
 from aectl.evaluation.cache import Cache, fingerprint
 from aectl.evaluation.protocol import VAL_IMAGES, library_versions
 from aectl.evaluation.scores import MeanCI, Scores, concatenate_scores, mean_ci, mean_scores, score_batch
+from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
+from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Pairs, State
 
 FIT_VALUES = 2**27  # the most numbers in the training inputs or targets of a fit: half a gigabyte
@@ -88,10 +90,11 @@ class BaselineComparison:
             self._key(baseline), lambda: baseline.fit(lambda: self.train, lambda: self.val, self.psnr)
         )
 
-    def psnr(self, output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    def psnr(self, output: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
         """The PSNR of each output, (N,), by which settings are chosen."""
         x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (output, target))
-        return self.train_run.modality.metrics["psnr"].compute(x.clamp(0, 1), y).numpy()
+        w = None if weight is None else torch.from_numpy(weight)
+        return self.train_run.modality.metrics["psnr"].compute(x.clamp(0, 1), y, w).numpy()
 
     def _key(self, baseline: Baseline) -> dict[str, Any]:
         """Everything that a fit depends on."""
@@ -107,8 +110,9 @@ class BaselineComparison:
     def _scores(self, baseline: Baseline, state: State, batches: Batches, n: int) -> Scores:
         modality, parts = self.test_run.modality, []
         for pairs in posed_pairs(self.test_run, batches, n):
-            output = np.ascontiguousarray(baseline.restore(pairs.input, state), dtype=np.float32)
-            parts.append(score_batch(modality, torch.from_numpy(output), torch.from_numpy(pairs.target)))
+            output = torch.from_numpy(restored(self.test_run.run.task, baseline, state, pairs.input))
+            given = {name: torch.from_numpy(part) for name, part in named_parts(pairs).items() if name != "input"}
+            parts.append(score_batch(modality, output, **given))
         return {name: values[:n] for name, values in concatenate_scores(parts).items()}
 
     @cached_property
@@ -130,7 +134,8 @@ class BaselineComparison:
         """The first examples of a split, posed with a fixed seed: a fit serves evaluations with any seed."""
         batches = Batches(self.train_run.run.data.split(name), BATCH_SIZE, shuffle=False)
         parts = list(posed_pairs(self.train_run.with_seed(0), batches, n))
-        return Pairs(*(np.concatenate(part)[:n] for part in zip(*parts, strict=True)))
+        columns = {name: [named_parts(part)[name] for part in parts] for name in named_parts(parts[0])}
+        return Pairs(**{name: np.concatenate(column)[:n] for name, column in columns.items()})
 
 
 @torch.inference_mode()
@@ -140,7 +145,19 @@ def posed_pairs(trained: TrainedRun, batches: Batches, n: int) -> Iterator[Pairs
         if index * batches.batch_size >= n:
             return
         example = trained.make_example(batch, index)
-        yield Pairs(example.input.cpu().numpy(), example.target.cpu().numpy())
+        parts = named_parts(example._replace(cond=None))
+        yield Pairs(**{name: part.cpu().numpy() for name, part in parts.items()})
+
+
+def named_parts(example: Example | Pairs) -> dict[str, Any]:
+    """The parts that it has."""
+    return {name: part for name, part in example._asdict().items() if part is not None}
+
+
+def restored(task: Task, baseline: Baseline, state: State, input: np.ndarray) -> np.ndarray:
+    """What a baseline makes of inputs (N, *input_shape), with what these tell exactly, (N, *shape) float32."""
+    output = np.ascontiguousarray(baseline.restore(input, state), dtype=np.float32)
+    return task.keep_known(torch.from_numpy(output), torch.from_numpy(input)).numpy()
 
 
 def best_baseline(rows: list[BaselineRow], model: Scores) -> BaselineRow | None:

@@ -4,11 +4,13 @@ import numpy as np
 import torch
 
 from aectl.data.loader import Batches
+from aectl.evaluation.baseline_comparison import restored
 from aectl.evaluation.scores import Scores
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images
 from aectl.plots import figures
 from aectl.runs.run import Run
+from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, State
 
 MOST = 20  # columns of each kind, so that the figure fits on a page
@@ -42,15 +44,16 @@ def draw_examples(
     kinds = choose_examples(gains, each)
     columns = [(kind, index) for kind, group in kinds.items() for index in group]
     heads = [f"{kind}\n{psnr[index]:.1f} dB\n{gains[index]:+.1f} dB" for kind, index in columns]
+    task = trained.run.task
     input, output, target = gather_examples(trained, batches, [index for _, index in columns])
-    named = {**inputs_and_targets(input, target), "output": output}
+    named = {**inputs_and_targets(task, input, target), "output": output}
     errors = {"error": error_map(output, target)}
     if baseline:
         method, state = baseline
-        restored = np.asarray(method.restore(input, state))
-        named[method.name] = restored
-        errors[f"error, {method.name}"] = error_map(restored, target)
-    over = "the input" if trained.run.task.restores else "a flat image"
+        of_baseline = restored(task, method, state, input)
+        named[method.name] = of_baseline
+        errors[f"error, {method.name}"] = error_map(of_baseline, target)
+    over = "the input" if task.restores else "a flat image"
     return figures.image_rows(named, f"{describe(trained.run)}: PSNR and its gain over {over}", heads, errors)
 
 
@@ -61,10 +64,10 @@ def describe(run: Run) -> str:
     return f"{run.title}{on}" + (f", trained for {former.task}" if former.task != names.task else "")
 
 
-def inputs_and_targets(input: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-    """The rows of inputs and targets; a single one where both are the same."""
+def inputs_and_targets(task: Task, input: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of inputs, as the task draws them, and of targets; a single one where both are the same."""
     same = input.shape == target.shape and np.array_equal(input, target)
-    return {"target": target} if same else {"input": input, "target": target}
+    return {"target": target} if same else {"input": task.drawn(torch.from_numpy(input)).numpy(), "target": target}
 
 
 @torch.inference_mode()
@@ -79,7 +82,8 @@ def gains_over_input(trained: TrainedRun, batches: Batches, psnr: np.ndarray) ->
         untouched = task.untouched(example.input)
         if not task.restores or untouched.shape != example.target.shape:
             untouched = example.target.mean((2, 3), keepdim=True).expand_as(example.target)
-        parts.append(trained.modality.score(untouched, example.target)["psnr"])
+        (psnrs,) = trained.modality.score(untouched, example.target, example.weight, names=["psnr"]).values()
+        parts.append(psnrs)
     return psnr - torch.cat(parts).cpu().double().numpy()
 
 
@@ -91,7 +95,8 @@ def gather_examples(trained: TrainedRun, batches: Batches, indices: list[int]) -
         batch = batches.take(torch.arange(len(batches.split.x)).split(batches.batch_size)[index])
         example = trained.make_example(batch, index)
         cond = None if example.cond is None else example.cond[row : row + 1]
-        output = trained.model.reconstruct(example.input[row : row + 1], cond)
+        one = example.input[row : row + 1]
+        output = trained.run.task.keep_known(trained.model.reconstruct(one, cond), one)
         parts.append([example.input[row], output[0], example.target[row]])
     return [torch.stack(column).cpu().numpy() for column in zip(*parts, strict=True)]
 

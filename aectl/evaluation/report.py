@@ -1,5 +1,6 @@
 """The report of an evaluation, a value: `tables` prints it, `to_dict` is what metrics.json holds."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, Scores, mean_scores
 from aectl.evaluation.shared_figure import Shown
 from aectl.evaluation.verdict import Verdict
-from aectl.modalities import Modality
+from aectl.modalities import Metric, Modality
 from aectl.plots.figures import Figure
 
 PLAIN_FIELDS = ("run", "checkpoint", "model", "parameters", "task", "dataset", "trained_on", "protocol", "versions")
@@ -91,6 +92,11 @@ class Report:
     @property
     def scores(self) -> dict[str, MeanCI]:
         return mean_scores(self.example_scores)
+
+    @property
+    def columns(self) -> Mapping[str, Metric]:
+        """The metrics of its table."""
+        return self.modality.columns(self.example_scores)
 
     def to_dict(self) -> dict[str, Any]:
         sections = {"embeddings": self.embeddings, "likelihood": self.likelihood, "samples": self.samples}

@@ -62,7 +62,8 @@ def score_model(
             terms, output = trained.model.loss_and_reconstruction(example)
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
-        scores = score_batch(trained.modality, output, example.target)
+        output = trained.run.task.keep_known(output, example.input)
+        scores = score_batch(trained.modality, output, example.target, example.weight, example.hidden)
         parts.append({**scores, **own_scores(own or {}, output.clamp(0, 1), example.target)})
     scores = concatenate_scores(parts)
     if not np.isfinite(scores["mse"]).all():
@@ -74,9 +75,12 @@ def score_model(
     return means | {name: float(term) for name, term in trained.model.epoch_terms().items()}, scores
 
 
-def score_batch(modality: Modality, output: Tensor, target: Tensor) -> Scores:
-    """Every metric of every example, (B, *shape) twice, in double precision."""
-    return {name: values.cpu().double().numpy() for name, values in modality.score(output, target).items()}
+def score_batch(
+    modality: Modality, output: Tensor, target: Tensor, weight: Tensor | None = None, hidden: Tensor | None = None
+) -> Scores:
+    """Every metric of every example, (B, *shape) twice, in double precision; weight and hidden part as in `Example`."""
+    scores = modality.score(output, target, weight, hidden)
+    return {name: values.cpu().double().numpy() for name, values in scores.items()}
 
 
 def own_scores(own: OwnMetrics, output: Tensor, target: Tensor) -> Scores:

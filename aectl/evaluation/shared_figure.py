@@ -10,6 +10,7 @@ from aectl.evaluation.example_figure import gather_examples, inputs_and_targets
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images
 from aectl.plots import figures
+from aectl.tasks.base import Task
 
 COLUMNS = 10
 
@@ -18,6 +19,7 @@ COLUMNS = 10
 class Shown:
     """Examples of a split, evenly spread over it, so that every run shows the same ones."""
 
+    task: Task
     input: np.ndarray  # (N, *input_shape)
     target: np.ndarray  # (N, *shape)
     output: np.ndarray  # (N, *shape)
@@ -31,7 +33,7 @@ def show_examples(trained: TrainedRun, batches: Batches) -> Shown | None:
     n = len(batches.split.x)
     indices = np.linspace(0, n - 1, min(COLUMNS, n)).round().astype(int)
     input, output, target = gather_examples(trained, batches, indices.tolist())
-    return Shown(input, target, output)
+    return Shown(trained.run.task, input, target, output)
 
 
 def draw_runs(named: dict[str, Shown], title: str) -> figures.Figure | None:
@@ -40,4 +42,4 @@ def draw_runs(named: dict[str, Shown], title: str) -> figures.Figure | None:
     if not all(np.array_equal(each.target, first.target) for each in others):
         return None
     outputs = {name: each.output for name, each in named.items()}
-    return figures.image_rows({**inputs_and_targets(first.input, first.target), **outputs}, title)
+    return figures.image_rows({**inputs_and_targets(first.task, first.input, first.target), **outputs}, title)

@@ -40,7 +40,7 @@ def print_report(report: Report, full: bool = False) -> None:
             print_likelihood(section, report.modality.name, full)
         elif section:
             print_samples(section, report.modality.name, full)
-    own = {name: value for name, value in report.scores.items() if name not in report.modality.metrics}
+    own = {name: value for name, value in report.scores.items() if name not in report.columns}
     if own:
         print_line("metrics: " + ", ".join(f"{name} {format_ci(value, 4)}" for name, value in own.items()))
     if report.lesson:
@@ -73,7 +73,7 @@ def format_ci(value: MeanCI, digits: int, sign: str = "") -> str:
 
 def comparison_table(report: Report) -> Table:
     settings = ["setting"] if any(row.setting or row.error for row in report.baselines) else []
-    labels = [metric.label for metric in report.modality.metrics.values()]
+    labels = [metric.label for metric in report.columns.values()]
     n, heads = f"{report.protocol['n']:,}", ["", *labels, "gain over baseline, dB", report.modality.name, *settings]
     made = make_table(f"{report.task} · {report.dataset}, n = {n}, seed {report.protocol['seed']}", heads, settings)
     cells = [f"{report.model} (this run)", *score_cells(report, report.scores), "", n]
@@ -86,14 +86,14 @@ def comparison_table(report: Report) -> Table:
 def baseline_cells(report: Report, row: BaselineRow) -> list[str]:
     margin = row.margin(report.example_scores)
     if row.scores is None or margin is None:
-        return [row.baseline.name, *["-"] * (len(report.modality.metrics) + 2), f"not available: {row.error}"]
+        return [row.baseline.name, *["-"] * (len(report.columns) + 2), f"not available: {row.error}"]
     best = report.verdict is not None and report.verdict.best_baseline == row.baseline.name
     name = f"{row.baseline.name} (best baseline)" if best else row.baseline.name
     return [name, *score_cells(report, mean_scores(row.scores)), format_ci(margin, 2, "+"), f"{row.n:,}", row.setting]
 
 
 def score_cells(report: Report, scores: dict[str, MeanCI]) -> list[str]:
-    return [format_ci(scores[name], metric.digits) for name, metric in report.modality.metrics.items()]
+    return [format_ci(scores[name], metric.digits) for name, metric in report.columns.items()]
 
 
 def print_embeddings(found: Embeddings, full: bool) -> None:

@@ -1,12 +1,12 @@
 """Kinds of data, images and vectors: how an example is checked, scored, previewed and stored."""
 
 from aectl.errors import UserError
-from aectl.modalities.base import Metric, Modality
+from aectl.modalities.base import HIDDEN, Metric, Modality
 from aectl.modalities.images import Images
 from aectl.modalities.vectors import Vectors
 from aectl.types import Shape
 
-__all__ = ["Images", "Metric", "Modality", "Vectors", "modality_for"]
+__all__ = ["HIDDEN", "Images", "Metric", "Modality", "Vectors", "modality_for"]
 BY_AXES: dict[int, type[Modality]] = {1: Vectors, 3: Images}
 
 

@@ -1,7 +1,7 @@
 """The interface of a modality."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -14,11 +14,14 @@ from aectl.errors import UserError
 from aectl.modalities import pixels
 from aectl.types import Shape
 
+HIDDEN = "psnr_hidden"
+"""The score of the part that the input hides."""
+
 
 class Metric(NamedTuple):
     """A score of single examples."""
 
-    compute: Callable[[Tensor, Tensor], Tensor]  # outputs and targets (B, *shape) in [0, 1] to their scores (B,)
+    compute: Callable[..., Tensor]  # outputs and targets (B, *shape) in [0, 1], and weights or none, to scores (B,)
     label: str  # heads its column in a table
     digits: int  # decimals in a table
 
@@ -50,10 +53,36 @@ class Modality(ABC):
         """A model's output, clipped to [0, 1], as uint8."""
         return pixels.to_uint8(x)
 
-    def score(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Every metric of every example, (B,) each; the output is clipped to [0, 1] as a file would be."""
+    def score(
+        self,
+        output: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        hidden: Tensor | None = None,
+        names: Collection[str] | None = None,
+    ) -> dict[str, Tensor]:
+        """Every metric of every example, (B,) each; the output is clipped to [0, 1] as a file would be.
+
+        Arguments:
+            output, target: (B, *shape).
+            weight: how much each element counts, as in `Example`.
+            hidden: the part that is also scored by itself, as in `Example`.
+            names: the scores that are wanted; None for all.
+        """
         clipped = output.clamp(0, 1)
-        return {name: metric.compute(clipped, target) for name, metric in self.metrics.items()}
+        weights = dict.fromkeys(self.metrics, weight)
+        if hidden is not None:
+            weights[HIDDEN] = hidden if weight is None else hidden * weight
+        return {
+            name: self.columns(weights)[name].compute(clipped, target, each)
+            for name, each in weights.items()
+            if names is None or name in names
+        }
+
+    def columns(self, scores: Collection[str]) -> Mapping[str, Metric]:
+        """The metrics of a table of these scores: those of the modality, and that of the hidden part if it is there."""
+        hidden = {HIDDEN: self.metrics["psnr"]._replace(label="PSNR hidden, dB")}
+        return {**self.metrics, **(hidden if HIDDEN in scores else {})}
 
     def preview(self, rows: Sequence[Tensor]) -> Tensor | None:
         """One picture (C, H, W) uint8 with a row for each batch of examples in [0, 1]; None if they have no picture."""

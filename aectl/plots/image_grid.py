@@ -33,10 +33,11 @@ def tile_images(images: Tensor, columns: int, gap: int = GAP) -> Tensor:
 def comparison_grid(rows: list[Tensor]) -> Tensor:
     """One picture (C, H', W') with a row for each batch of images, enlarged to the size of those in the last.
 
-    All batches have as many images as the first, except that the last may have fewer.
+    All batches have as many images as the first, except that the last may have fewer. If one has colours, all have.
     """
-    size = rows[-1].shape[-2], rows[-1].shape[-1]
-    return tile_images(torch.cat([enlarge(row.cpu(), size) for row in rows]), columns=len(rows[0]))
+    size, channels = (rows[-1].shape[-2], rows[-1].shape[-1]), max(row.shape[1] for row in rows)
+    large = [enlarge(row.cpu(), size).expand(-1, channels, -1, -1) for row in rows]
+    return tile_images(torch.cat(large), columns=len(rows[0]))
 
 
 def save_png(picture: Tensor, path: Path, zoom: int = 1) -> Path:

@@ -45,7 +45,8 @@ class Previews(Callback):
         batch = first_examples(trainer, system, self.n)
         with torch.inference_mode(), seeded_rng(system.seed, system.device):
             example = system.task(**batch)
-            rows = [example.input, system.model.reconstruct(example.input, example.cond), example.target]
+            output = system.task.keep_known(system.model.reconstruct(example.input, example.cond), example.input)
+            rows = [system.task.drawn(example.input), output, example.target]
             self._log_picture(logger, "input, output, target", rows, step)
             if system.model.generative:
                 samples = system.model.sample(len(example.target), example.cond)

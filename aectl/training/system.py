@@ -86,7 +86,7 @@ class System(QuickModule):
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
         self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
-        self.scores = ReconstructionScores(task.untouched if task.restores else None)
+        self.scores = ReconstructionScores(task)
         self.current: PlayerStep | None = None
         self.derived_terms: list[Callable[[dict[str, float]], dict[str, float]]] = []
         self.rates: dict[str, float] = {}

@@ -1,15 +1,14 @@
 """PSNR and SSIM of reconstructions in validation, and the gain in PSNR over the untouched input."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from aectl.example import Example
-from aectl.modalities import Images, modality_for
+from aectl.modalities import HIDDEN, Images, modality_for
 from aectl.models.base import Autoencoder
+from aectl.tasks.base import Task
 
-SCORES = ("psnr", "ssim", "psnr_gain")
+SCORES = ("psnr", "ssim", "psnr_gain", HIDDEN)
 MOST_SCORED = 1_000
 FEWEST_SCORED = 32
 SCORED_FRACTION = 0.05
@@ -20,11 +19,11 @@ class ReconstructionScores:
     """Scores the first batches of every validation: PSNR, and SSIM if the examples are images.
 
     Arguments:
-        untouched: an input as an output that nothing was done to; images are scored by their gain over it too.
+        task: poses the examples; images that it degrades are also scored by their gain over the untouched input.
     """
 
-    def __init__(self, untouched: Callable[[Tensor], Tensor] | None = None) -> None:
-        self.untouched = untouched
+    def __init__(self, task: Task) -> None:
+        self.task = task
         self.start(0)
 
     def start(self, num_trained: float) -> None:
@@ -46,22 +45,28 @@ class ReconstructionScores:
             terms = model.loss(example)
             if not n:
                 return terms, {}, 0
-            output = model.reconstruct(example.input[:n], None if example.cond is None else example.cond[:n])
-        return terms, self._scores(output, example.input[:n], example.target[:n]), n
+            example = first_of(example, n)
+            output = model.reconstruct(example.input, example.cond)
+        return terms, self.scores(self.task.keep_known(output, example.input), example), n
 
-    def _scores(self, output: Tensor, input: Tensor, target: Tensor) -> dict[str, Tensor]:
-        scores = mean_scores(output, target)
-        if self.untouched is None or not isinstance(modality_for(target.shape[1:]), Images):
-            return scores
-        untouched = self.untouched(input)
-        if untouched.shape != target.shape:  # a task of the user's own that changes the size and does not say how
-            return scores
-        return {**scores, "psnr_gain": scores["psnr"] - mean_scores(untouched, target, ("psnr",))["psnr"]}
+    def scores(self, output: Tensor, example: Example) -> dict[str, Tensor]:
+        """The mean scores of the outputs of a batch."""
+        found = mean_scores(output, example)
+        if not self.task.restores or not isinstance(modality_for(example.target.shape[1:]), Images):
+            return found
+        untouched = self.task.untouched(example.input)
+        if untouched.shape != example.target.shape:  # a task of the user's own that does not say how it enlarges
+            return found
+        return {**found, "psnr_gain": found["psnr"] - mean_scores(untouched, example, ("psnr",))["psnr"]}
 
 
-def mean_scores(output: Tensor, target: Tensor, names: tuple[str, ...] = SCORES) -> dict[str, Tensor]:
+def first_of(example: Example, n: int) -> Example:
+    return Example(**{name: part[:n] for name, part in example._asdict().items() if part is not None})
+
+
+def mean_scores(output: Tensor, example: Example, names: tuple[str, ...] = SCORES) -> dict[str, Tensor]:
     """The mean of each of these scores over a batch, in full precision also under autocast."""
-    metrics = modality_for(target.shape[1:]).metrics
+    _, target, _, weight, hidden = example
     with torch.autocast(target.device.type, enabled=False):
-        output = output.clamp(0, 1)
-        return {name: metrics[name].compute(output, target).mean() for name in names if name in metrics}
+        scores = modality_for(target.shape[1:]).score(output, target, weight, hidden, names)
+    return {name: values.mean() for name, values in scores.items()}

@@ -465,3 +465,22 @@ def test_the_margin_over_a_single_image_has_no_interval() -> None:
     margin = row("one", 12).margin({"psnr": np.array([13.5, 99])})
     assert margin is not None
     assert (margin.mean, margin.low, margin.high) == (1.5, 1.5, 1.5)
+
+
+class LeftHalf(Denoise):
+    """Weighs the left half alone."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None, mask: Tensor | None = None) -> Example:
+        weight = torch.zeros_like(x)
+        weight[..., :4] = 1
+        return Example(self.degrade(x), x, y, weight)
+
+
+def test_a_weight_reaches_the_scores_of_model_and_baselines(tmp_path: Path) -> None:
+    trained = opened(task=LeftHalf(0.2, 0.0, clip=True))
+    scores, rows = score_model(trained, some_digits())[1], comparison(tmp_path, trained).rows(some_digits(), 4)
+    example = trained.make_example(next(iter(some_digits())), 0)
+    left = score_batch(Images((1, 8, 4)), example.input[..., :4], example.target[..., :4])["psnr"]
+    assert scores["psnr"][:BATCH_SIZE] == pytest.approx(left)
+    assert rows[0].scores is not None
+    assert rows[0].scores["psnr"] == pytest.approx(scores["psnr"])

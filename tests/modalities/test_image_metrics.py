@@ -144,3 +144,29 @@ def test_only_images_that_hold_five_scales_have_an_ms_ssim(sides: tuple[int, int
     scores = Images((1, *sides)).score(output, target)
     assert set(scores) == {"psnr", "ssim", "mse"} | ({"ms_ssim"} if large else set())
     assert all(values.shape == (2,) and values.isfinite().all() for values in scores.values())
+
+
+def test_a_mask_leaves_the_rest_of_an_image_out_of_its_error() -> None:
+    output, target = pair((3, 33, 20))
+    mask = torch.zeros(len(target), 1, 33, 20)
+    mask[:, :, 4:15] = 1
+    for metric in (mse, psnr):
+        torch.testing.assert_close(metric(output, target, mask), metric(output[:, :, 4:15], target[:, :, 4:15]))
+    torch.testing.assert_close(
+        mse(output, target, 3 * mask + 1), (3 * 11 * mse(output, target, mask) + 33 * mse(output, target)) / 66
+    )
+
+
+@pytest.mark.parametrize("metric", [mse, psnr, ssim])
+def test_what_is_masked_does_not_change_a_score(metric: Callable[..., Tensor]) -> None:
+    output, target = pair((3, 33, 20))
+    mask = torch.ones(1, 33, 20)
+    mask[:, :, 4:15] = 0
+    spoiled = torch.where(mask > 0, output, 1 - output)
+    assert torch.equal(metric(spoiled, target, mask), metric(output, target, mask))
+    assert not torch.equal(metric(spoiled, target), metric(output, target))
+
+
+def test_an_image_without_any_weight_has_no_error() -> None:
+    output, target = pair((1, 8, 8))
+    assert psnr(output, target, torch.zeros_like(target)).tolist() == pytest.approx([100] * 4)

@@ -142,3 +142,15 @@ def test_vectors_of_any_usual_form_become_a_batch() -> None:
 def test_a_batch_of_values_out_of_range_is_refused(values: torch.Tensor) -> None:
     with pytest.raises(UserError, match=r"x: values of torch\..*; expected uint8, or floating point from 0 to 1"):
         VECTORS.to_batch(values)
+
+
+def test_the_hidden_part_is_scored_by_itself_beside_the_whole() -> None:
+    target, hidden = torch.rand(4, 3, 12, 14), torch.zeros(4, 1, 12, 14)
+    output = target + 0.1 * torch.randn_like(target)
+    hidden[..., :5] = 1
+    scores = IMAGES.score(output, target, hidden=hidden)
+    assert list(scores) == list(IMAGES.columns(scores)) == [*IMAGES.metrics, "psnr_hidden"]
+    assert torch.equal(scores["psnr"], psnr(output.clamp(0, 1), target))
+    torch.testing.assert_close(scores["psnr_hidden"], psnr(output[..., :5].clamp(0, 1), target[..., :5]))
+    assert list(IMAGES.score(output, target, hidden=hidden, names=["psnr"])) == ["psnr"]
+    assert IMAGES.columns(["psnr"]) == IMAGES.metrics

@@ -76,3 +76,10 @@ def test_a_saved_png_is_read_back(tmp_path: Path, channels: int, mode: str, zoom
         pixels = np.asarray(image).reshape(5 * zoom, 7 * zoom, channels)
     expected = picture.permute(1, 2, 0).numpy().repeat(zoom, 0).repeat(zoom, 1)
     np.testing.assert_array_equal(pixels, expected)
+
+
+def test_a_comparison_grid_of_gray_and_colour_rows_is_in_colour() -> None:
+    grays, colours = noise(2, 1, 3, 4), noise(2, 3, 3, 4)
+    picture = comparison_grid([colours, grays])
+    assert torch.equal(cell(picture, 0, 1), colours[1])
+    assert torch.equal(cell(picture, 1, 1), grays[1].expand(3, -1, -1))

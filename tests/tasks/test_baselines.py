@@ -51,9 +51,10 @@ def given(input: np.ndarray, target: np.ndarray | None = None) -> Callable[[], P
     return lambda: Pairs(input, input if target is None else target)
 
 
-def psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+def psnr(output: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """What an evaluation ranks the settings of a filter by."""
-    return Images(target.shape[1:]).score(torch.from_numpy(output), torch.from_numpy(target))["psnr"].numpy()
+    parts = (None if part is None else torch.from_numpy(part) for part in (output, target, weight))
+    return Images(target.shape[1:]).score(*parts)["psnr"].numpy()
 
 
 def quality(output: np.ndarray, target: np.ndarray) -> float:
@@ -163,6 +164,15 @@ class Spoiled(Filter):
 
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
         return images + setting["more"]
+
+
+def test_a_setting_is_chosen_by_what_has_a_weight() -> None:
+    pairs = Pairs(
+        *(np.full((2, 1, 3, 4), level, np.float32) for level in (0.5, 0.6)), np.zeros((2, 1, 3, 4), np.float32)
+    )
+    pairs.weight[..., 0], pairs.target[..., 0] = 1, 0.8
+    assert Spoiled().fit(unread, lambda: pairs, psnr)["best"] == 1
+    assert Spoiled().fit(unread, lambda: pairs._replace(weight=None), psnr)["best"] == 2
 
 
 def test_a_setting_that_gives_nan_is_never_the_best() -> None:
@@ -293,7 +303,7 @@ def test_the_attributes_are_those_of_the_class_and_those_of_the_constructor() ->
     assert Median().attributes() == {"name": "median", "slow": False, "settings": Median.settings}
 
 
-@pytest.mark.parametrize("data", [("digits",), ("photos", "dataset.size=12", "dataset.patches_per_photo=64")], ids=str)
+@pytest.mark.parametrize("data", [("digits",), ("photos", "dataset.size=12", "dataset.patches_per_photo=96")], ids=str)
 @pytest.mark.parametrize("task", options("task"))
 def test_every_baseline_of_every_task_gives_the_shape_of_the_target(task: str, data: tuple[str, ...]) -> None:
     run = opened(composed(f"task={task}", f"dataset={data[0]}", *data[1:]))

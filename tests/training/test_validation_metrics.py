@@ -42,7 +42,7 @@ def example(n: int, shape: tuple[int, ...] = SHAPE) -> Example:
 
 def started() -> ReconstructionScores:
     """The scores of a validation that has just begun, after an epoch of many examples."""
-    scores = ReconstructionScores()
+    scores = ReconstructionScores(Reconstruct())
     scores.start(54_000)
     return scores
 
@@ -64,7 +64,7 @@ def test_vectors_have_a_psnr_alone() -> None:
 def test_restoring_task_has_its_gain_over_the_untouched_input() -> None:
     model, task = vae(), Denoise(0.1, 0.0, clip=False)
     batch = task(example(7).target)
-    scores = ReconstructionScores(task.untouched)
+    scores = ReconstructionScores(task)
     scores.start(54_000)
     found = scores.loss_and_scores(model, batch)[1]
     gain = psnr(model.reconstruct(batch.input), batch.target) - psnr(batch.input.clamp(0, 1), batch.target)
@@ -74,18 +74,28 @@ def test_restoring_task_has_its_gain_over_the_untouched_input() -> None:
 def test_super_resolution_gains_over_the_bicubic_enlargement() -> None:
     task = SuperRes(2, "box")
     batch = task(example(7).target)
-    scores = ReconstructionScores(task.untouched)
+    scores = ReconstructionScores(task)
     enlarged = torch.from_numpy(Enlarged("bicubic", 2).restore(batch.input.numpy(), {}))
-    perfect = scores._scores(batch.target, batch.input, batch.target)
+    perfect = scores.scores(batch.target, batch)
     assert float(perfect["psnr_gain"]) == pytest.approx(100 - float(psnr(enlarged, batch.target).mean()), abs=1e-3)
-    assert float(scores._scores(enlarged, batch.input, batch.target)["psnr_gain"]) == pytest.approx(0, abs=1e-3)
+    assert float(scores.scores(enlarged, batch)["psnr_gain"]) == pytest.approx(0, abs=1e-3)
 
 
 def test_vectors_and_tasks_that_hide_how_they_change_the_size_have_no_gain() -> None:
-    scores = ReconstructionScores(lambda input: input)
-    assert scores._scores(*[torch.rand(3, 5)] * 3).keys() == {"psnr"}
-    small, large = torch.rand(3, 1, 6, 6), torch.rand(3, 1, 12, 12)
-    assert scores._scores(large, small, large).keys() == {"psnr", "ssim"}
+    scores = ReconstructionScores(Denoise(0.1, 0.0, clip=False))
+    assert scores.scores(torch.rand(3, 5), example(3, (5,))).keys() == {"psnr"}
+    large = torch.rand(3, 1, 12, 12)
+    assert scores.scores(large, Example(torch.rand(3, 1, 6, 6), large)).keys() == {"psnr", "ssim"}
+
+
+def test_a_mask_restricts_the_scores_and_a_hidden_part_has_its_own() -> None:
+    model, batch = vae(), example(1_200)
+    weight, hidden = torch.ones_like(batch.target), torch.zeros_like(batch.target)
+    weight[..., :3], hidden[..., 8:] = 0, 1
+    found = started().loss_and_scores(model, batch._replace(weight=weight, hidden=hidden))[1]
+    output, target = model.reconstruct(batch.input[:1_000]), batch.target[:1_000]
+    torch.testing.assert_close(found["psnr"], psnr(output[..., 3:], target[..., 3:]).mean())
+    torch.testing.assert_close(found["psnr_hidden"], psnr(output[..., 8:], target[..., 8:]).mean())
 
 
 @pytest.mark.parametrize(("task", "logged"), [(Denoise(0.1, 0.0, clip=False), True), (Reconstruct(), False)])
@@ -110,7 +120,7 @@ def test_gain_is_logged_if_the_task_restores(task: Task, logged: bool) -> None:
 def test_whole_batches_are_scored_up_to_a_thousand_examples_or_a_twentieth_of_an_epoch(
     trained: int, sizes: list[int], scored: list[int]
 ) -> None:
-    model, scores = vae(), ReconstructionScores()
+    model, scores = vae(), ReconstructionScores(Reconstruct())
     for _ in range(2):
         scores.start(trained)
         assert [scores.loss_and_scores(model, example(size))[2] for size in sizes] == scored

@@ -3,7 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from aectl.errors import UserError
 from aectl.types import Shape
@@ -38,6 +39,21 @@ class Net(ABC):
 
         The sides of the output may be longer than `shape` by the encoder's padding; the model crops them.
         """
+
+
+def match_channels(images: Tensor, channels: int) -> Tensor:
+    """Images as a start for ones with so many channels: a single one repeated, else the first ones of more, or zeros.
+
+    What an input has beyond its picture, such as a mask, comes after it.
+    """
+    if images.shape[1] == 1:
+        return images.expand(-1, channels, -1, -1)
+    return fit_channels(images, channels)
+
+
+def fit_channels(x: Tensor, channels: int) -> Tensor:
+    """The first channels of (B, C, H, W), or all of them and zeros."""
+    return x if x.shape[1] == channels else F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))
 
 
 def check_is_image(shape: Shape, choice: str, alternative: str) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aectl.models.nets.base import Net, check_is_image
+from aectl.models.nets.base import Net, check_is_image, fit_channels, match_channels
 from aectl.models.nets.conv import PadTo
 from aectl.types import PositiveInt, Shape
 
@@ -63,7 +63,7 @@ class Residual(Net):
         scale = shape[1] // input_shape[1]
         channels = shape[0] * (self.stride * scale) ** 2
         if self.latent == "grid":
-            return GridDecoder(self._trunk(features, channels), shape[0], self.stride, scale)
+            return GridDecoder(self._trunk(features, channels), input_shape[0], shape[0], self.stride, scale)
         grid = (self.features, *self.grid(input_shape))
         from_vector = [nn.Linear(features, math.prod(grid)), nn.Unflatten(1, grid)]
         return nn.Sequential(*from_vector, self._trunk(self.features, channels), nn.PixelShuffle(self.stride * scale))
@@ -101,18 +101,20 @@ class GridDecoder(nn.Module):
 
     Arguments:
         net: gives the values of a cell of the output.
+        inputs: channels of the input, whose first ones become those of the output.
         channels: of the output.
         stride: the side of a cell of the input.
         scale: the factor from the sides of the input to those of the output.
     """
 
-    def __init__(self, net: nn.Module, channels: int, stride: int, scale: int) -> None:
+    def __init__(self, net: nn.Module, inputs: int, channels: int, stride: int, scale: int) -> None:
         super().__init__()
-        self.net, self.channels, self.stride, self.scale = net, channels, stride, scale
+        self.net, self.inputs, self.channels, self.stride, self.scale = net, inputs, channels, stride, scale
 
     def forward(self, z: Tensor) -> Tensor:
         z = z / GAIN
-        pixels = F.pixel_shuffle(fit_channels(z, self.channels * self.stride**2), self.stride)
+        pixels = F.pixel_shuffle(fit_channels(z, self.inputs * self.stride**2), self.stride)
+        pixels = match_channels(pixels, self.channels)
         if self.scale > 1:
             pixels = F.interpolate(pixels, scale_factor=self.scale, mode="bicubic")
         return pixels + F.pixel_shuffle(self.net(z), self.stride * self.scale)
@@ -135,8 +137,3 @@ def conv(inputs: int, outputs: int, scale: float = 1.0) -> nn.Conv2d:
     with torch.no_grad():
         layer.weight.mul_(scale)
     return layer
-
-
-def fit_channels(x: Tensor, channels: int) -> Tensor:
-    """The first channels of (B, C, H, W), or all of them and zeros."""
-    return F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))

@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
-from aectl.models.nets.base import check_is_image
+from aectl.models.nets.base import check_is_image, match_channels
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import PositiveInt, Shape
 
@@ -101,10 +101,10 @@ class RedNet(Autoencoder):
         return maps
 
     def _enlarged(self, input: Tensor) -> Tensor:
-        """The input at the size of the target; a single channel is repeated for each of the target's."""
+        """The input at the size and with the channels of the target."""
         size = [self.scale * side for side in input.shape[-2:]]
         large = F.interpolate(input, size, mode="bicubic").clamp(0, 1) if self.scale > 1 else input
-        return large.expand(-1, self.shape[0], -1, -1)
+        return match_channels(large, self.shape[0])
 
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         nll = self.likelihood.nll(self.restore(example.input), example.target, example.weight).mean()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 State = dict[str, np.ndarray]
-Score = Callable[[np.ndarray, np.ndarray], np.ndarray]  # outputs, targets (N, *shape) to (N,); higher is better
+Score = Callable[..., np.ndarray]  # outputs, targets and weights (N, *shape), or none, to (N,); higher is better
 
 
 class CannotFitError(Exception):
@@ -15,10 +15,12 @@ class CannotFitError(Exception):
 
 
 class Pairs(NamedTuple):
-    """Inputs (N, *input_shape) and targets (N, *shape) of a task, float32 in [0, 1]."""
+    """Inputs (N, *input_shape) and targets (N, *shape) of a task, float32 in [0, 1], and the rest of its `Example`."""
 
     input: np.ndarray
     target: np.ndarray
+    weight: np.ndarray | None = None
+    hidden: np.ndarray | None = None
 
 
 class Baseline(ABC):

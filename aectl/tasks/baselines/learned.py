@@ -55,7 +55,7 @@ class LinearMap(Baseline):
         n, values = len(pairs.input), math.prod(pairs.input.shape[1:])
         if n <= values:
             raise CannotFitError(f"{n} training images for {values} input values; it needs more images than values")
-        fitted = LinearRegression().fit(*(images.reshape(len(images), -1) for images in pairs))
+        fitted = LinearRegression().fit(pairs.input.reshape(n, -1), pairs.target.reshape(n, -1))
         return {"weights": fitted.coef_, "bias": fitted.intercept_, "shape": np.array(pairs.target.shape[1:])}
 
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
