@@ -53,6 +53,8 @@ NoiseLevel = Annotated[NonNegativeFloat | FloatRange, AfterValidator(check_sigma
 
 PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(check_ascending)]
 
+FractionRange = Annotated[list[PositiveFraction], Len(2, 2), AfterValidator(check_ascending)]
+
 PositiveInts = Annotated[list[PositiveInt], Len(1)]
 """One number per layer, of at least one layer."""
 

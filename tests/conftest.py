@@ -34,11 +34,13 @@ TRAINED = {
     "rednet": ["model=rednet", "model.features=8", "task=denoise"],
 }
 
+FEW_PHOTOS = ("dataset=photos", "dataset.patches_per_photo=8")
 BARELY_TRAINED = {
-    "rednet": ["model=rednet", "task=denoise", "dataset=photos", "dataset.patches_per_photo=8"],
-    "grid": ["model=ae", "task=super-res", "net.latent=grid", "dataset=photos", "dataset.patches_per_photo=8"],
-    "tiny": ["model=rednet", "model.features=2", "model.depth=2", "dataset=photos", "dataset.patches_per_photo=8"],
+    "rednet": ["model=rednet", "task=denoise", *FEW_PHOTOS],
+    "grid": ["model=ae", "task=super-res", "net.latent=grid", *FEW_PHOTOS],
+    "tiny": ["model=rednet", "model.features=2", "model.depth=2", *FEW_PHOTOS],
     "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
+    "inpaint": ["model=rednet", "model.features=2", "model.depth=2", "task=inpaint", *FEW_PHOTOS],
 }
 
 
@@ -116,7 +118,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
 
 @pytest.fixture(scope="session")
 def barely_trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Path]:
-    """A denoiser of any size, an enlarger with a grid, a quick net and a VAE of digits: a few steps old."""
+    """Runs that are a few steps old: restorers of photographs, among them a quick one, and a VAE of digits."""
     return train_once(shared_folder(tmp_path_factory, worker_id) / "barely-trained", BARELY_TRAINED, QUICK)
 
 

@@ -15,7 +15,8 @@ def next_commands(run: Run, experiment: Experiment) -> list[str]:
     commands = [f"aectl eval {folder}"]
     draws = has_latent or experiment.model.generative
     if isinstance(run.modality, Images) and (experiment.task.restores or not draws):
-        commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(experiment))}")
+        masks = " mask=MASKS" if experiment.task.takes_mask else ""
+        commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(experiment))}{masks}")
     if draws:
         label = " label=0" if isinstance(experiment.model, IsConditional) else ""
         commands.append(f"aectl sample {folder}{label}")

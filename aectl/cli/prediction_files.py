@@ -9,16 +9,19 @@ from aectl.modalities import heif, picture_listing
 
 @dataclass(frozen=True)
 class Job:
-    """A picture to work on, where the result goes, and the picture that it should be, if there is one."""
+    """A picture to work on, where the result goes, and if there are such what it should be and what of it is hidden."""
 
     input: Path
     output: Path
     reference: Path | None = None
+    mask: Path | None = None
 
 
-def plan_jobs(root: Path, files: list[Path], folder: Path, format: str | None, reference: str | None) -> list[Job]:
+def plan_jobs(
+    root: Path, files: list[Path], folder: Path, format: str | None, reference: str | None, mask: str | None = None
+) -> list[Job]:
     """A job for each file below `root`; a UserError if a result would replace an input or another result."""
-    references = reference_paths(root, files, reference)
+    references, masks = reference_paths(root, files, reference), mask_paths(root, files, mask)
     jobs: dict[Path, Job] = {}
     for file in files:
         path = with_ending(folder / file.relative_to(root), file, format)
@@ -28,7 +31,7 @@ def plan_jobs(root: Path, files: list[Path], folder: Path, format: str | None, r
             raise UserError(f"output={folder}: {path.parent} leads out of it; remove the link")
         if path in jobs:
             raise UserError(f"format={format}: {jobs[path].input} and {file} would both become {path}; rename one")
-        jobs[path] = Job(file, path, references.get(file))
+        jobs[path] = Job(file, path, references.get(file), masks.get(file))
     return list(jobs.values())
 
 
@@ -53,3 +56,24 @@ def reference_paths(root: Path, files: list[Path], reference: str | None) -> dic
     if not path.is_dir():
         raise UserError(f"reference={reference}: expected a folder with the names of the input, or a file for one file")
     return {file: path / file.relative_to(root) for file in files if (path / file.relative_to(root)).is_file()}
+
+
+def mask_paths(root: Path, files: list[Path], mask: str | None) -> dict[Path, Path]:
+    """For each file its mask: the one given for all, or the one of the same name, with any ending, in a folder."""
+    if mask is None:
+        return {}
+    path = Path(mask).expanduser()
+    if path.is_file():
+        return dict.fromkeys(files, path)
+    if not path.is_dir():
+        raise UserError(
+            f"mask={mask}: no such file or folder; expected a picture that is white where pixels are hidden"
+        )
+    found = {Path(each.name).with_suffix(""): path / each.name for each in picture_listing.list_images(path).files}
+    masks = {file: each for file in files if (each := found.get(file.relative_to(root).with_suffix("")))}
+    if missing := [file for file in files if file not in masks]:
+        raise UserError(
+            f"mask={mask}: has no mask for {len(missing)} of {len(files)} pictures, such as {missing[0]}; "
+            "expected one of the same name for each, white where pixels are hidden"
+        )
+    return masks

@@ -23,6 +23,7 @@ class Tally:
         failed: the files that could not be read.
         uncompared: the references that could not be compared with.
         scores: the PSNR of each result that was compared, in dB.
+        hidden_scores: the PSNR of their hidden part, of a run that fills it.
         sigmas: the estimated noise of each picture; NaN for a run that removes none.
         lost: for each thing that a result may lack, the number of those that do.
     """
@@ -30,6 +31,7 @@ class Tally:
     failed: list[Path] = field(default_factory=list)
     uncompared: list[Path] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    hidden_scores: list[float] = field(default_factory=list)
     sigmas: list[float] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
 
@@ -48,8 +50,10 @@ def print_summary(
     if tally.lost:
         print(f"aectl predict: {describe_lost(tally.lost)}", file=sys.stderr)
     if tally.scores:
-        mean = math.fsum(tally.scores) / len(tally.scores)
-        print(f"PSNR against the reference: {mean:.2f} dB, mean of {len(tally.scores)} of {done - failed}")
+        of, hidden = len(tally.scores), math.fsum(tally.hidden_scores) / len(tally.scores)
+        apart = f", {hidden:.2f} dB of the hidden part" if tally.hidden_scores else ""
+        mean = math.fsum(tally.scores) / of
+        print(f"PSNR against the reference: {mean:.2f} dB{apart}, mean of {of} of {done - failed}")
 
 
 def describe_noise(sigmas: list[float], trained_on: tuple[float, float], strength: Strength) -> list[str]:

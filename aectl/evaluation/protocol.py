@@ -15,6 +15,7 @@ VAL_IMAGES = 200  # validation examples that a filter's setting is chosen on
 CONVENTIONS = {
     "range": "images in [0, 1], outputs cut to it",
     "psnr": "mean over the images of 10 log10(1 / MSE), in dB",
+    "psnr_hidden": "the same over the pixels that the input hides",
     "ssim": "mean over the images, Gaussian window 11x11, sigma 1.5, where the whole window lies on the image",
     "ms_ssim": "mean over the images of at least 176 pixels a side, five scales, the same window",
     "interval": "95 %, Student's t over the images",
@@ -28,6 +29,7 @@ def describe_protocol(
 ) -> dict[str, Any]:
     run, n, examples = trained.run, len(batches.split.x), trained.modality.name
     left_out = () if examples == "images" else ("ssim", "ms_ssim")
+    left_out = (*left_out, *(() if run.task.takes_mask else ("psnr_hidden",)))
     return {
         "split": split,
         "n": n,

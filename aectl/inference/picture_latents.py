@@ -11,7 +11,7 @@ from aectl.data.folder.resize import make_frames
 from aectl.inference.labels import Labels
 from aectl.inference.restoration import require_images
 from aectl.io.progress import track
-from aectl.modalities import image_files
+from aectl.modalities import image_files, pixels
 from aectl.modalities.image_files import UnreadableError
 
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ def encode_pictures(
         frames = []
         for file in files[start : start + AT_ONCE]:
             try:
-                frames.append(read_frame(file, trained.model.input_shape))
+                frames.append(read_frame(file, trained.picture_shape))
             except UnreadableError as error:
                 on_error(error)
                 continue
             read.append(file)
         if frames:
-            codes.append(trained.encode(np.stack(frames), label))
+            pictures = pixels.to_float(torch.from_numpy(np.stack(frames)))
+            codes.append(trained.encode(trained.run.task.from_pictures(pictures), label))
     return read, torch.cat(codes[1:] or codes).numpy()
 
 

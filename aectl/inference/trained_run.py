@@ -16,11 +16,12 @@ from aectl.inference.denoising import Strength
 from aectl.inference.export import Format, export_parts
 from aectl.inference.labels import Labels, as_cond
 from aectl.inference.sampling import Sampler
-from aectl.modalities import Modality, image_files, modality_for
+from aectl.modalities import Modality, image_files, modality_for, pixels
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasLatent
 from aectl.rng import seeded_rng
 from aectl.runs.run import Run
+from aectl.types import Shape
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,6 +53,12 @@ class TrainedRun:
     def modality(self) -> Modality:
         return modality_for(self.model.shape)
 
+    @property
+    def picture_shape(self) -> Shape:
+        """The shape of a picture that becomes one input."""
+        channels, *sides = self.model.input_shape
+        return self.run.task.picture_channels(channels), *sides
+
     def with_seed(self, seed: int) -> Self:
         return replace(self, seed=seed)
 
@@ -64,7 +71,8 @@ class TrainedRun:
     @torch.inference_mode()
     def reconstruct(self, x: Any, labels: Labels | None = None) -> Tensor:
         """What the model makes of its input, (N, *shape) in [0, 1] on the CPU; nothing is degraded before."""
-        return self.model.reconstruct(*self._inputs(x, labels)).clamp(0, 1).cpu()
+        input, cond = self._inputs(x, labels)
+        return self.run.task.keep_known(self.model.reconstruct(input, cond), input).clamp(0, 1).cpu()
 
     @torch.inference_mode()
     def encode(self, x: Any, labels: Labels | None = None) -> Tensor:
@@ -110,20 +118,27 @@ class TrainedRun:
         return sampling.generate(self, n, chosen, components, temperature, cond).clamp(0, 1)
 
     def predict(
-        self, picture: Any, tile: int | None = None, labels: Labels | None = None, strength: Strength = 1.0
+        self,
+        picture: Any,
+        tile: int | None = None,
+        labels: Labels | None = None,
+        strength: Strength = 1.0,
+        mask: Any = None,
     ) -> "Image.Image":
         """The model applied to one picture of any size, as it is: a file, an array, a tensor or a PIL image.
 
-        `strength` is how much of its change a denoiser makes, from 0 to 1; `auto`: as much as the noise explains.
+        Arguments:
+            picture: the picture.
+            tile: the side of the tiles of a model that takes any size.
+            labels: its class, for a conditional model.
+            strength: how much of its change a denoiser makes, from 0 to 1; `auto`: as much as the noise explains.
+            mask: of a run that fills hidden pixels where they are, in the same forms; white there.
         """
         restoration.require_images(self)
-        modality = modality_for(self.model.input_shape)
-        if isinstance(picture, str | Path):
-            array = modality.read_file(Path(picture).expanduser())
-        else:
-            (image,) = modality.to_uint8(modality.to_batch(picture, any_size=True))
-            array = image.numpy()
-        return image_files.to_pil(restoration.predict(self, array, tile, self.as_cond(labels, 1), strength).pixels)
+        array = read_any(picture, self.picture_shape[0])
+        hidden = None if mask is None else read_any(mask, 1)[0] > pixels.WHITE // 2
+        cond = self.as_cond(labels, 1)
+        return image_files.to_pil(restoration.predict(self, array, tile, cond, strength, mask=hidden).pixels)
 
     def export(self, folder: str | Path, format: Format = "torch_export") -> list[Path]:
         """Writes files that run without aectl: the whole model and, where it has a single latent, its two halves."""
@@ -143,3 +158,12 @@ class TrainedRun:
     def _inputs(self, x: Any, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
         batch = modality_for(self.model.input_shape).to_batch(x, self.model.any_size)
         return batch.to(self.device), self.as_cond(labels, len(batch))
+
+
+def read_any(picture: Any, channels: int) -> np.ndarray:
+    """One picture of any size, a file or an array, a tensor or a PIL image, as (channels, H, W) uint8."""
+    modality = modality_for((channels, 1, 1))
+    if isinstance(picture, str | Path):
+        return modality.read_file(Path(picture).expanduser())
+    (image,) = modality.to_uint8(modality.to_batch(picture, any_size=True))
+    return image.numpy()

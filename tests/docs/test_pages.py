@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea, coffee, rocket
@@ -47,6 +48,7 @@ def test_the_commands_of_a_page_run_from_top_to_bottom(page: Path, aectl: Aectl,
     (tmp_path / "photos").mkdir()
     for index, photo in enumerate((astronaut(), chelsea(), coffee(), rocket())):
         Image.fromarray(photo[:64, :80]).save(tmp_path / "photos" / f"{index}.png")
+    Image.fromarray(np.pad(np.full((20, 20), 255, np.uint8), ((10, 34), (30, 30)))).save(tmp_path / "hole.png")
     for command in commands(page):
         if "latest" in command and not list(tmp_path.rglob("best.ckpt")):
             assert aectl("train", "model=rednet", "task=denoise", *QUICK).status == 0

@@ -16,7 +16,7 @@ from aectl.cli.prediction_summary import Tally, print_summary
 from aectl.cli.restoration_gain import warn_without_gain
 from aectl.cli.write_errors import check_writable
 from aectl.inference.denoising import Strength
-from aectl.inference.restoration import predict, require_images
+from aectl.inference.restoration import draw_input, predict, require_images, require_mask
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import Progress
 from aectl.modalities import modality_for, pixels
@@ -40,15 +40,17 @@ def main(
     overwrite: bool,
     tile: PositiveInt | None,
     strength: Strength,
+    mask: str | None,
     compare: bool,
     reference: str | None,
 ) -> None:
     """Writes what the model makes of each picture; exit status 1 if one, or a reference, could not be read."""
     require_images(trained)
+    require_mask(trained, mask is not None)
     work = Work(trained, trained.as_cond(label, 1), tile, strength, compare)
     root, files = input_files(input)
     folder = output_folder(trained.run, output, "predictions")
-    jobs = plan_jobs(root, files, folder, format, reference)
+    jobs = plan_jobs(root, files, folder, format, reference, mask)
     check_writable(folder)
     warn_without_gain(trained.run)
     todo = [job for job in jobs if overwrite or not job.output.exists()]
@@ -74,13 +76,14 @@ class Work:
     def run(self, job: Job, tally: Tally, advance: Callable[[float], None]) -> None:
         """Does a job and notes what became of it; a picture that cannot be read is reported."""
         try:
-            picture = read_picture(job.input, self.trained.model.input_shape[0])
+            picture = read_picture(job.input, self.trained.picture_shape[0])
+            hidden = read_mask(job.mask, picture.pixels, job.input) if job.mask else None
         except UnreadableError as error:
             tally.failed.append(job.input)
             print(error, file=sys.stderr)
             advance(1)
             return
-        found = predict(self.trained, picture.pixels, self.tile, self.cond, self.strength, advance)
+        found = predict(self.trained, picture.pixels, self.tile, self.cond, self.strength, advance, hidden)
         result = found.pixels
         tally.sigmas.append(found.sigma)
         if self.strength == "auto":
@@ -91,12 +94,14 @@ class Work:
             try:
                 target = read_reference(job.reference, result)
                 tally.scores.append(psnr(result, target))
+                if hidden is not None:
+                    tally.hidden_scores.append(psnr(result, target, hidden))
             except UnreadableError as error:
                 tally.uncompared.append(job.reference)
                 print(error, file=sys.stderr)
         if self.compare:
             path = job.output.with_name(f"{job.output.stem}-compared.png")
-            figures.save_figure(compare(picture.pixels, result, target), path)
+            figures.save_figure(compare(self.trained, picture.pixels, result, target, hidden), path)
 
 
 def read_reference(path: Path, result: np.ndarray) -> np.ndarray:
@@ -111,18 +116,34 @@ def read_reference(path: Path, result: np.ndarray) -> np.ndarray:
     return reference
 
 
-def psnr(output: np.ndarray, target: np.ndarray) -> float:
-    """The PSNR of a result in dB."""
+def read_mask(path: Path, picture: np.ndarray, of: Path) -> np.ndarray:
+    """Where a picture (C, h, w) is hidden, (h, w): where its mask is white; an UnreadableError if that does not fit."""
+    mask = read_picture(path, 1)
+    if mask.pixels.shape[1:] != picture.shape[1:]:
+        expected, found = (format_shape(each.shape[:0:-1]) for each in (picture, mask.pixels))
+        raise UnreadableError(f"mask={path}: is {found} pixels; expected {expected} like {of}, which was left out")
+    if not mask.pixels.any():
+        print(f"aectl predict: mask={path}: is black: nothing of {of} is hidden, so it stays as it is", file=sys.stderr)
+    layers = [mask.pixels[0]] if mask.alpha is None else [mask.pixels[0], mask.alpha]
+    return np.all([pixels.to_depth(layer, np.float32) > 0.5 for layer in layers], axis=0)
+
+
+def psnr(output: np.ndarray, target: np.ndarray, hidden: np.ndarray | None = None) -> float:
+    """The PSNR of a result in dB, or of the part (h, w) of it."""
     images = (torch.from_numpy(pixels.to_depth(picture, np.float32))[None] for picture in (output, target))
-    return float(modality_for(target.shape).metrics["psnr"].compute(*images))
+    weight = None if hidden is None else torch.from_numpy(hidden.astype(np.float32))[None, None]
+    return float(modality_for(target.shape).metrics["psnr"].compute(*images, weight))
 
 
-def compare(input: np.ndarray, output: np.ndarray, target: np.ndarray | None) -> figures.Figure:
+def compare(
+    trained: TrainedRun, input: np.ndarray, output: np.ndarray, target: np.ndarray | None, hidden: np.ndarray | None
+) -> figures.Figure:
     """A figure of a picture, the result and what it should be, each with its PSNR, and of the error of the result."""
-    before, after = (pixels.to_depth(picture, np.float32) for picture in (input, output))
+    before, after = draw_input(trained, input, hidden), pixels.to_depth(output, np.float32)
     if target is None:
         return comparison({"input": before, "output": after})
     truth = pixels.to_depth(target, np.float32)
-    of_input = f"input, {psnr(input, target):.2f} dB" if input.shape == target.shape else "input"
+    alike = input.shape == target.shape and hidden is None
+    of_input = f"input, {psnr(input, target):.2f} dB" if alike else "input"
     panels = {of_input: before, f"output, {psnr(output, target):.2f} dB": after, "reference": truth}
     return comparison(panels, 255 * np.abs(after - truth).mean(axis=0))
