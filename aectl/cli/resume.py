@@ -64,6 +64,8 @@ def restore_config(config: DictConfig) -> Path:
     from aectl.runs.stored_config import read_config
 
     check({"trust": config.trust}, {"trust": bool})
+    if config.like is not None:
+        raise UserError(f"like={config.like}: a run is either repeated or resumed; leave out resume={config.resume}")
     folder = find_run(config.resume, config.outputs)
     stored = read_config(folder, config.trust, training=True)
     for override in config.hydra.overrides.task:
@@ -89,8 +91,6 @@ def config_like(config: DictConfig) -> DictConfig:
     from aectl.runs.stored_config import read_config
 
     check({"trust": config.trust}, {"trust": bool})
-    if config.resume is not None:
-        raise UserError(f"like={config.like}: a run is either repeated or resumed; leave out resume={config.resume}")
     folder = find_run(config.like, config.outputs, "like")
     stored, chosen, changes = read_config(folder, config.trust, training=True), stored_choices(folder), {}
     for override in HydraConfig.get().overrides.task:

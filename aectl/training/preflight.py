@@ -24,6 +24,7 @@ from aectl.training.callbacks import check_callbacks
 from aectl.training.data_warnings import warn_of_examples
 from aectl.training.experiment import Experiment
 from aectl.training.lr_schedulers import TorchSchedule, build_schedule
+from aectl.training.metric_check import check_metrics
 from aectl.training.monitor import Mode, Monitor
 from aectl.training.optimizers import MakeOptimizer
 from aectl.training.trainer import TrainerConfig
@@ -76,6 +77,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
     seed_everything(config.seed)
     model = instantiate_node(config.model)
     rng_state = get_rng_state()
+    check_metrics(config, data, task, model)
     optimizers = build_optimizers(to_plain(config.optimizer), model)
     check_schedule(config, settings, data, next(iter(optimizers.values()))([*model.parameters()]))
     check_disk_space(folder, checkpoint_bytes(model, next(iter(optimizers.values()))))

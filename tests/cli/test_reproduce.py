@@ -32,6 +32,7 @@ def test_a_run_is_repeated_from_its_folder_to_the_same_bits_or_with_other_keys(a
     for given, said in {
         ("like=run", "model=ae"): "model=ae: like= keeps the run's groups; change single keys, model.NAME=VALUE",
         ("like=run", "recipe.lr=1"): "recipe.lr=1: change the keys that take its value",
+        ("like=run", "resume=run"): "like=run: a run is either repeated or resumed; leave out resume=run",
         ("like=nowhere",): "like=nowhere: no such folder; expected the folder of a run",
     }.items():
         refused = aectl("train", *given)
