@@ -72,14 +72,14 @@ def normalize_override(override: str) -> str:
     """An override with choices spelled as their files, `task=super-res`, and `++` before a key of `OPEN_KEYS`.
 
     Raises:
-        UserError: a number, or null, in place of a choice, which Hydra does not name.
+        UserError: a number, null or a mapping in place of a choice, which Hydra does not name.
     """
     group, equals, value = override.partition("=")
     if group.startswith(OPEN_KEYS):
         return f"++{override}"
     if not equals or not (CONFIGS / group).is_dir():
         return override
-    if re.fullmatch(r"null|~|[+-]?[\d.]+", value.lower()):
+    if re.fullmatch(r"null|~|[+-]?[\d.]+|\{.*", value.lower()):
         raise UserError(f"{override}: expected one of {', '.join(options(group))}, or leave it out")
     known = {name.replace("_", "-"): name for name in options(group)}
     return f"{group}=" + ",".join(known.get(choice.replace("_", "-"), choice) for choice in value.split(","))

@@ -26,7 +26,7 @@ KEYS = {
     **dict.fromkeys(("learning_rate", "lr"), "optimizer.lr"),
     **dict.fromkeys(("wd", "decay"), "optimizer.weight_decay"),
     **dict.fromkeys(("batch", "bs"), "data.batch_size"),
-    **dict.fromkeys(("noise", "noise_level", "noise_std", "std", "noise_factor"), "task.sigma"),
+    **dict.fromkeys(("noise", "noise_level", "noise_std", "std", "noise_factor", "sigma"), "task.sigma"),
     **dict.fromkeys(("latent", "latent_size", "latent_dims", "z_dim", "zdim", "z", "code_size"), "model.latent_dim"),
     **dict.fromkeys(("kl_weight", "kld_weight"), "model.beta"),
     **dict.fromkeys(("upscale", "factor", "scale_factor"), "task.scale"),
@@ -80,7 +80,7 @@ def meant_verb(word: str, verbs: Iterable[str]) -> str:
 def meant_choice(group: str, choice: str, choices: list[str]) -> str:
     """The choice that is meant, `likelihood=gaussian`, or its name where it is of the same group; empty if none is."""
     other = PAIRS.get(f"{group}={choice}".lower(), "")
-    return other.removeprefix(f"{group}=") or closest(choice, choices)
+    return other.removeprefix(f"{group}=") or closest(choice.lower().replace("-", "_"), choices)
 
 
 def meant_override(given: str, known: Iterable[str]) -> str:
@@ -99,8 +99,9 @@ def meant_override(given: str, known: Iterable[str]) -> str:
     of_runs = next((each for each in KEYS_OF_RUNS.get(key, ()) if each in keys), "")
     with_leaf = [each for each in [*keys, *keys_of_choices()] if each.rpartition(".")[2] == leaf]
     found = of_runs or KEYS.get(key) or next(iter(with_leaf), "") or KEYS.get(leaf)
-    found = found or closest(key, [*GROUPS, *keys]) or close_leaf(leaf, keys)
-    return f"{found}{equals}{value}" if found else ""
+    found = found or closest(key, [*GROUPS * ("." not in key), *keys]) or close_leaf(leaf, keys)
+    meant = f"{found}{equals}{value}" if found else ""
+    return "" if meant == given else meant
 
 
 def close_leaf(leaf: str, keys: list[str]) -> str:
@@ -112,7 +113,7 @@ def keys_of_choices() -> Iterator[str]:
     """The keys in the file of each choice of each group: `model.beta`, `task.sigma`."""
     for group in GROUPS:
         for name in options(group):
-            if "/" not in name and group not in ("experiment", "recipe"):
+            if "/" not in name and group not in ("degradation", "experiment", "recipe"):
                 yield from (f"{group}.{key}" for key in keys_in(group, name))
 
 

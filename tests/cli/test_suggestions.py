@@ -20,6 +20,10 @@ TYPED = {
     "train likelihood=mse": "gaussian",
     "train likelihood=bce": "bernoulli",
     "train model=autoencoder": "ae",
+    "train model=VAE": "vae",
+    "train dataset=MNIST": "mnist",
+    "train dataset=Fashion-MNIST": "fashion_mnist",
+    "train sigma=0.1": "task.sigma=0.1",
     "train model=conv": "net=conv",
     "train task=superres": "super-res",
     "train gpu=1": "trainer.accelerator=gpu",
@@ -53,7 +57,13 @@ def test_what_is_typed_from_habit_is_answered(typed: str, meant: str, aectl: Aec
     assert result.err.endswith(f"did you mean {meant}?\n")
 
 
-@pytest.mark.parametrize("words", ["train optimizer=null", "train schedule=5", "train sweep=null"])
+def test_a_group_is_not_suggested_for_one_of_its_keys() -> None:
+    assert not suggestions.meant_override("optimizer.bogus=3", known_keys("train", [])).startswith("optimizer=")
+
+
+@pytest.mark.parametrize(
+    "words", ["train optimizer=null", "train schedule=5", "train sweep=null", "train optimizer={lr:1}"]
+)
 def test_a_choice_that_is_no_word_is_refused_with_the_choices(words: str, aectl: Aectl) -> None:
     result = aectl(*words.split())
     assert result.status == 2
