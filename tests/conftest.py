@@ -1,6 +1,7 @@
 """What the tests share: the program as a user calls it, and runs trained once."""
 
 import gc
+import io
 import json
 import logging
 import os
@@ -9,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +25,10 @@ os.environ["OMP_NUM_THREADS"] = (
 os.environ["AECTL_CACHE"] = tempfile.mkdtemp(prefix="aectl-tests-")  # what one test has fitted serves the others
 QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1")
 """Overrides that make a training as short as it can be."""
-BARE = ("baselines=false", "embeddings=false", "samples=0", "importance_samples=0")
-"""Overrides that leave of an evaluation the model's scores alone."""
+COMPARED = ("embeddings=false", "samples=0", "importance_samples=0", "pictures=1")
+"""Overrides that leave of an evaluation the model's scores, those of the baselines, and a small picture."""
+BARE = ("baselines=false", *COMPARED)
+"""Overrides that leave of an evaluation the model's scores and a small picture."""
 EPOCHS = "trainer.max_epochs=3"
 TRAINED = {
     "vae": ["model=vae", "task=denoise", "recipe=default", "net=conv", "likelihood=gaussian"],
@@ -144,6 +147,13 @@ def train(outputs: Path, named: dict[str, list[str]], common: Sequence[str]) -> 
         with state_restored():
             main(["train", *overrides, *common, f"hydra.run.dir={outputs / name}"])
     return {name: outputs / name for name in named}
+
+
+def printed_in(folder: Path, *arguments: object) -> str:
+    """What the program prints, called in this folder, for fixtures of more than one test."""
+    with state_restored(), chdir(folder), redirect_stdout(io.StringIO()) as out:
+        main([str(argument) for argument in arguments])
+    return out.getvalue()
 
 
 @pytest.fixture

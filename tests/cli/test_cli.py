@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 import aectl as package
 from aectl.cli.main import VERBS, WITHOUT_CONFIG, main, normalize_arguments
 from aectl.errors import UserError
-from tests.conftest import QUICK, Aectl, run_folder
+from tests.conftest import QUICK, Aectl
 
 MISTAKES = {
     "trian": ["trian", "train"],
@@ -231,8 +231,8 @@ class TestDamage:
     """Damaged runs and checkpoints."""
 
     @pytest.fixture
-    def run(self, aectl: Aectl) -> Path:
-        return run_folder(aectl("train", "model=ae", "net=mlp", *QUICK))
+    def run(self, runs: dict[str, Path]) -> Path:
+        return runs["ae"]
 
     def test_truncated_checkpoint_is_named(self, aectl: Aectl, run: Path) -> None:
         checkpoint = run / "checkpoints" / "best.ckpt"
@@ -268,5 +268,5 @@ class TestDamage:
 
     def test_weights_of_another_shape_are_reported(self, aectl: Aectl, run: Path) -> None:
         config = run / "config.yaml"
-        config.write_text(config.read_text().replace("latent_dim: 16", "latent_dim: 4"))
+        config.write_text(config.read_text().replace("latent_dim: 2", "latent_dim: 4"))
         assert "its weights do not fit its config" in aectl("eval", str(run)).err

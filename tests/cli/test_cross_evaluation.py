@@ -3,41 +3,48 @@
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from omegaconf import OmegaConf
 
 from aectl.cli.hydra_hooks import SweepFolder
 from tests.cli.test_eval import Table, tables
-from tests.conftest import BARE, QUICK, Aectl, Result, report_of, run_folder
+from tests.conftest import BARE, COMPARED, QUICK, Aectl, printed_in, report_of, train
 
-COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
 BOTH = ("dataset=digits,digits_28", "++dataset.size=8")
 """Two data sets of the same shape."""
 
 
-@pytest.fixture
-def pair(aectl: Aectl) -> list[Path]:
-    """A run trained on each of the two."""
-    calls = [["dataset=digits"], ["dataset=digits_28", "dataset.size=8"]]
-    return [run_folder(aectl("train", "model=ae", "net=mlp", *call, *QUICK)) for call in calls]
+class Crossed(NamedTuple):
+    """A run trained on each of the two, the output of evaluating both on both, and the folder where that was."""
+
+    runs: list[Path]
+    out: str
+    folder: Path
 
 
-def matrix(result: Result) -> Table:
+@pytest.fixture(scope="module")
+def crossed(tmp_path_factory: pytest.TempPathFactory) -> Crossed:
+    folder = tmp_path_factory.mktemp("crossed")
+    choices = {"digits": ["dataset=digits"], "digits_28": ["dataset=digits_28", "dataset.size=8"]}
+    runs = list(train(folder, choices, ["model=ae", "net=mlp", *QUICK]).values())
+    return Crossed(runs, printed_in(folder, "eval", *runs, *BOTH, *COMPARED), folder)
+
+
+def matrix(out: str) -> Table:
     """The last table in the output."""
-    return tables(result.out)[-1]
+    return tables(out)[-1]
 
 
 class TestTrainedOnByTestedOn:
-    def test_two_runs_on_two_data_sets(self, aectl: Aectl, pair: list[Path]) -> None:
-        result = aectl("eval", *pair, *BOTH, *COMPARED)
-        assert result.status == 0
+    def test_two_runs_on_two_data_sets(self, crossed: Crossed) -> None:
         heads = [f"reconstruct · {name}" for name in ("digits", "digits_28")]
-        printed = matrix(result)
+        printed = matrix(crossed.out)
         assert list(printed) == [
-            f"{name} · ae · {run}" for name, run in zip(("digits", "digits_28"), pair, strict=True)
+            f"{name} · ae · {run}" for name, run in zip(("digits", "digits_28"), crossed.runs, strict=True)
         ]
-        for run, row in zip(pair, printed.values(), strict=True):
+        for run, row in zip(crossed.runs, printed.values(), strict=True):
             assert list(row) == heads
             for head, cell in row.items():
                 report = report_of(run, f"{head.split()[-1]}-*")
@@ -45,10 +52,9 @@ class TestTrainedOnByTestedOn:
                 beside = f"{best} {report['baselines'][best]['psnr']['mean']:.2f}"
                 assert cell == f"{report['scores']['psnr']['mean']:.2f} ({beside})"
 
-    def test_matrix_json_holds_the_same(self, aectl: Aectl, pair: list[Path]) -> None:
-        result = aectl("eval", *pair, *BOTH, *COMPARED)
-        (path,) = re.findall(r"wrote (\S+/matrix\.json)", result.out)
-        found = json.loads(Path(path).read_text())
+    def test_matrix_json_holds_the_same(self, crossed: Crossed) -> None:
+        (path,) = re.findall(r"wrote (\S+/matrix\.json)", crossed.out)
+        found = json.loads((crossed.folder / path).read_text())
         names = [(cell["trained_on"], cell["tested_on"]) for cell in found]
         assert names == [(train, test) for train in ("digits", "digits_28") for test in ("digits", "digits_28")]
         for cell in found:
@@ -58,9 +64,8 @@ class TestTrainedOnByTestedOn:
             assert cell["verdict"] == report["verdict"]
             assert cell["baselines"] == {name: row["psnr"] for name, row in report["baselines"].items()}
 
-    def test_the_verdict_names_the_data_set_to_train_on(self, aectl: Aectl, pair: list[Path]) -> None:
-        aectl("eval", pair[0], *BOTH, *COMPARED)
-        report = report_of(pair[0], "digits_28-*")
+    def test_the_verdict_names_the_data_set_to_train_on(self, crossed: Crossed) -> None:
+        report = report_of(crossed.runs[0], "digits_28-*")
         assert report["trained_on"] == report["protocol"]["baselines_fitted_on"] == "digits"
         assert report["dataset"] == "digits_28"
         assert report["verdict"]["sentence"].endswith("train on this data set (dataset=digits_28).")
@@ -80,7 +85,7 @@ class TestColumns:
     def test_heads_name_what_is_varied(self, typed: str, heads: list[str], aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", "-m", runs["vae"], typed, *BARE)
         assert result.status == 0
-        (row,) = matrix(result).values()
+        (row,) = matrix(result.out).values()
         assert list(row) == heads
         assert len(set(row.values())) == 2
 
@@ -96,12 +101,12 @@ class TestColumns:
 
     def test_each_run_has_a_row(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         result = aectl("eval", runs["vae"], runs["rednet"], *BARE)
-        assert list(matrix(result)) == [f"digits · {name} · {runs[name]}" for name in ("vae", "rednet")]
+        assert list(matrix(result.out)) == [f"digits · {name} · {runs[name]}" for name in ("vae", "rednet")]
 
     def test_a_path_may_contain_markup(self, aectl: Aectl, runs: dict[str, Path], tmp_path: Path) -> None:
         odd = [str(runs[name].rename(tmp_path / sign)) for name, sign in {"ae": "[red]", "vae": ":x:"}.items()]
         result = aectl("eval", *odd, *BARE)
-        assert [row.rpartition(" · ")[2] for row in matrix(result)] == odd
+        assert [row.rpartition(" · ")[2] for row in matrix(result.out)] == odd
 
 
 class TestMistakes:

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 import aectl as package
 from aectl.tasks.baselines.filters import Filter
 from aectl.tasks.baselines.learned import LinearMap
-from tests.conftest import BARE, Aectl, report_of
+from tests.conftest import BARE, Aectl, printed_in, report_of
 
 Table = dict[str, dict[str, str]]
 Mean = dict[str, float]
@@ -251,9 +251,7 @@ class TestSections:
 @pytest.fixture(scope="module")
 def printed(evaluated: Evaluated) -> dict[str, str]:
     """What a pipe gets, by the value of `report`."""
-    command = [sys.executable, "-m", "aectl", "eval", str(evaluated.run)]
-    short = subprocess.run(command, capture_output=True, text=True, check=True)
-    return {"short": short.stdout, "full": evaluated.out}
+    return {"short": printed_in(evaluated.run, "eval", evaluated.run), "full": evaluated.out}
 
 
 class TestPipedReport:

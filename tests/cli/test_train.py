@@ -5,8 +5,6 @@ import json
 import math
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,9 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aectl.runs.index import fresh_folder
-from tests.conftest import QUICK, Aectl, run_folder
+from tests.conftest import QUICK, Aectl, printed_in, run_folder
 from tests.support.pictures import photo
+from tests.support.processes import together
 
 SMALL = ("net=mlp", "net.hidden=[32]")
 RUN_0_1 = Path(__file__).parents[1] / "fixtures" / "run-0.1-flat"
@@ -163,11 +162,10 @@ def test_no_two_runs_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_simultaneous_trainings_get_a_folder_each(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "aectl", "train", *SMALL, *QUICK, f"outputs={tmp_path}"]
-    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    folders = {re.search(r"cpu · (\S+)/\n", job.communicate(timeout=120)[0])[1] for job in jobs}  # type: ignore[index]
+    said = together(printed_in, tmp_path, "train", *SMALL, *QUICK, "outputs=outputs", processes=2)
+    folders = {re.search(r"cpu · (\S+)/\n", out)[1] for out in said}  # type: ignore[index]
     assert len(folders) == 2
-    assert all((Path(folder) / "summary.json").is_file() for folder in folders)
+    assert all((tmp_path / folder / "summary.json").is_file() for folder in folders)
 
 
 class TestSweep:
@@ -208,12 +206,9 @@ class TestSweep:
         assert "5 jobs, best first" in result.out
 
     def test_simultaneous_sweeps_get_a_folder_each(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-m", "aectl", "train", "-m", "seed=1", *SMALL, *QUICK, f"outputs={tmp_path}"]
-        jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        for job in jobs:
-            job.communicate(timeout=120)
-        assert [job.returncode for job in jobs] == [0, 0]
-        assert len(list((tmp_path / "sweeps").iterdir())) == 2
+        said = together(printed_in, tmp_path, "train", "-m", "seed=1", *SMALL, *QUICK, processes=2)
+        assert all("jobs, best first" in out for out in said)
+        assert len(list((tmp_path / "outputs" / "sweeps").iterdir())) == 2
 
 
 def test_run_without_a_last_validation_has_pictures(aectl: Aectl) -> None:

@@ -27,7 +27,7 @@ def commands(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("aectl ")]
 
 
-BRIEF = ("slow_images=20", "samples=60", "likelihood_images=10")
+BRIEF = ("slow_images=20", "samples=60", "likelihood_images=10", "pictures=1")
 """Options of an evaluation that make it quick."""
 
 

@@ -12,9 +12,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aectl.plots import figures
-from tests.conftest import BARE, Aectl, report_of
+from tests.conftest import Aectl, report_of
 
 COMPARED = ("embeddings=false", "samples=0", "importance_samples=0")
+SHOWN = ("baselines=false", *COMPARED)
 
 
 class Drawn(NamedTuple):
@@ -63,13 +64,13 @@ class TestRows:
     ) -> None:
         aectl("eval", runs["ae"], *COMPARED)
         best = report_of(runs["ae"])["verdict"]["best_baseline"]
-        aectl("eval", runs["ae"], *BARE)
+        aectl("eval", runs["ae"], *SHOWN)
         assert [list(figure.named) for figure in drawn] == [["target", "output", best], ["target", "output"]]
         assert [list(figure.errors) for figure in drawn] == [["error", f"error, {best}"], ["error"]]
         assert drawn[0].title == "ae · reconstruct · digits: PSNR and its gain over a flat image"
 
     def test_a_small_input_is_drawn_at_its_size(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
-        aectl("eval", runs["grid"], *BARE)
+        aectl("eval", runs["grid"], *SHOWN)
         assert drawn[0].named["input"].shape == (12, 1, 4, 4)
         assert drawn[0].named["output"].shape == drawn[0].named["target"].shape == (12, 1, 8, 8)
 
@@ -79,7 +80,7 @@ class TestExamples:
     def test_each_head_is_the_score_of_the_output_below(
         self, batch_size: int, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
-        aectl("eval", runs["vae"], f"batch_size={batch_size}", *BARE)
+        aectl("eval", runs["vae"], f"batch_size={batch_size}", *SHOWN)
         (figure,) = drawn
         scores, before = (psnr(figure.named[name], figure.named["target"]) for name in ("output", "input"))
         kinds = [kind for kind in ("best", "median", "worst") for _ in range(4)]
@@ -92,7 +93,7 @@ class TestExamples:
     def test_a_reconstruction_is_ranked_by_the_gain_over_a_flat_image(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
-        aectl("eval", runs["ae"], *BARE)
+        aectl("eval", runs["ae"], *SHOWN)
         target, output = drawn[0].named["target"], drawn[0].named["output"]
         gains = list(
             psnr(output, target) - psnr(np.broadcast_to(target.mean((2, 3), keepdims=True), target.shape), target)
@@ -103,7 +104,7 @@ class TestExamples:
     def test_a_run_on_other_data_or_another_task_says_what_it_was_trained_on(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
-        aectl("eval", runs["ae"], "dataset=digits_28", "++dataset.size=8", "task=denoise", *BARE)
+        aectl("eval", runs["ae"], "dataset=digits_28", "++dataset.size=8", "task=denoise", *SHOWN)
         assert drawn[0].title.startswith("ae · denoise · digits_28, trained on digits, trained for reconstruct: ")
 
     def test_error_maps_are_absolute_errors(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
@@ -118,13 +119,13 @@ class TestExamples:
     def test_there_are_as_many_of_each_kind_as_asked_and_no_duplicates(
         self, pictures: int, columns: int, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
-        aectl("eval", runs["ae"], f"pictures={pictures}", *BARE)
+        aectl("eval", runs["ae"], f"pictures={pictures}", *SHOWN)
         assert len(drawn[0].heads) == len(np.unique(drawn[0].named["output"], axis=0)) == columns
 
 
 class TestSeveralRuns:
     def test_all_are_drawn_on_the_same_images(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
-        result = aectl("eval", runs["vae"], runs["rednet"], *BARE, "output=both")
+        result = aectl("eval", runs["vae"], runs["rednet"], *SHOWN, "output=both")
         *_, figure = drawn
         named = [f"{name}   {report['psnr']['mean']:.2f} dB" for name, report in matrix(Path("both"))]
         assert list(figure.named) == ["input", "target", *named]
@@ -133,14 +134,14 @@ class TestSeveralRuns:
         assert result.out.endswith("      both/denoise-0.2-digits.png\n")
 
     def test_runs_of_one_model_are_numbered(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
-        aectl("eval", "-m", runs["ae"], runs["ae"], *BARE)
+        aectl("eval", "-m", runs["ae"], runs["ae"], *SHOWN)
         *_, figure = drawn
         assert [name.split("   ")[0] for name in figure.named] == ["target", "1: ae, digits", "2: ae, digits"]
 
     def test_runs_that_are_tested_on_other_images_share_no_figure(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
     ) -> None:
-        aectl("eval", runs["ae"], runs["vae"], *BARE)
+        aectl("eval", runs["ae"], runs["vae"], *SHOWN)
         assert len(drawn) == 2
 
 
@@ -151,7 +152,7 @@ def matrix(folder: Path) -> list[tuple[str, dict[str, dict[str, float]]]]:
 
 class TestFiles:
     def test_the_picture_is_in_the_folder_and_in_tensorboard(self, aectl: Aectl, runs: dict[str, Path]) -> None:
-        result = aectl("eval", runs["vae"], *BARE)
+        result = aectl("eval", runs["vae"], *SHOWN)
         folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
         assert f"      {folder / 'pictures.png'}\n" in result.out
         events = EventAccumulator(str(folder)).Reload()
@@ -165,6 +166,6 @@ class TestFiles:
     def test_a_second_evaluation_replaces_the_first(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
         for _ in range(2):
-            aectl("eval", runs["vae"], *BARE)
+            aectl("eval", runs["vae"], *SHOWN)
             (events,) = (path for path in folder.iterdir() if path.name not in ("metrics.json", "pictures.png"))
             assert len(EventAccumulator(str(events)).Reload().Images("eval, test")) == 1

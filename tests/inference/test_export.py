@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,16 +27,33 @@ def skip_without_libraries(format: str) -> None:
         pytest.importorskip("onnxscript")
 
 
+def stored_config(format: str, path: Path) -> str:
+    """The config that an exported file carries."""
+    if format == "onnx":
+        import onnx
+
+        model = onnx.load(path)
+        assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["input", "output"]
+        return {prop.key: prop.value for prop in model.metadata_props}[export.CONFIG]
+    files: dict[str, Any] = {export.CONFIG: ""}
+    if format == "torchscript":
+        torch.jit.load(path, _extra_files=files)
+        return files[export.CONFIG].decode()
+    torch.export.load(path, extra_files=files)
+    return files[export.CONFIG]
+
+
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(("run", "sides"), [("rednet", (30, 52)), ("grid", (36, 20)), ("vector", (8, 8))])
 @pytest.mark.filterwarnings("ignore:.*torch.jit:Warning")
-def test_files_agree_with_the_run(
+def test_files_agree_with_the_run_and_carry_its_config(
     aectl: Aectl, runs: dict[str, Path], format: str, run: str, sides: tuple[int, int]
 ) -> None:
     skip_without_libraries(format)
     result = aectl("export", runs[run], f"format={format}", "output=out")
     assert result.status == 0, result.err
     assert "largest difference" in result.out
+    assert stored_config(format, Path(f"out/whole{SUFFIXES[format]}")) == (runs[run] / "config.yaml").read_text()
     model = package.open(str(runs[run]), accelerator="cpu")
     x = torch.rand(5, model.model.input_shape[0], *sides)
     found = load(format, Path(f"out/whole{SUFFIXES[format]}"))(x)
@@ -47,25 +65,6 @@ def test_files_agree_with_the_run(
         torch.testing.assert_close(images, model.reconstruct(x), atol=1e-4, rtol=0)
     described = json.loads(Path("out/description.json").read_text())["files"]
     assert set(described) == ({"whole"} if run == "rednet" else {"whole", "encoder", "decoder"})
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit:Warning")
-def test_the_config_travels_in_the_file(aectl: Aectl, runs: dict[str, Path]) -> None:
-    text = (runs["vector"] / "config.yaml").read_text()
-    for format in FORMATS:
-        skip_without_libraries(format)
-        assert aectl("export", runs["vector"], f"format={format}", "output=out").status == 0
-    stored = {export.CONFIG: ""}
-    torch.jit.load("out/whole.pt", _extra_files=stored)
-    assert stored[export.CONFIG].decode() == text  # type: ignore[attr-defined]
-    stored = {export.CONFIG: ""}
-    torch.export.load("out/whole.pt2", extra_files=stored)
-    assert stored[export.CONFIG] == text
-    import onnx
-
-    model = onnx.load("out/whole.onnx")
-    assert {prop.key: prop.value for prop in model.metadata_props}[export.CONFIG] == text
-    assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["input", "output"]
 
 
 def test_a_file_that_differs_is_refused_and_not_kept(

@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, Pr
 
 from aectl.data.digits import Digits
 from aectl.trackers.tensorboard import tag_of
+from tests.conftest import printed_in
 from tests.support.browser import SECONDS_TO_LIVE, chromium, running
 
 PICTURES = {"input, output, target", "samples from the prior"}
@@ -33,13 +33,9 @@ VAL = Digits().split("val")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `aectl train` leaves below `outputs` after two epochs."""
     folder = tmp_path_factory.mktemp("tensorboard")
-    command = [sys.executable, "-m", "aectl", "train", "model=vae", "model.latent_dim=16", "model.beta=0.5"]
     keys = ["data.batch_size=64", f"trainer.max_epochs={NUM_EPOCHS}", "trainer.accelerator=cpu"]
     more = ["callbacks.pictures.every_n_epochs=1", "outputs=outputs"]
-    one_core = {**os.environ, "OMP_NUM_THREADS": "1"}  # threads that wait for each other are slow on a busy machine
-    subprocess.run(
-        [*command, *keys, *more], cwd=folder, env=one_core, check=True, timeout=SECONDS_TO_LIVE, capture_output=True
-    )
+    printed_in(folder, "train", "model=vae", "model.latent_dim=16", "model.beta=0.5", *keys, *more)
     return folder / "outputs"
 
 
