@@ -20,6 +20,8 @@ Fraction = Annotated[float, Strict(), Ge(0), Lt(1)]
 """A part of a whole, less than all of it."""
 
 
+AtMostOne = Annotated[float, Strict(), Le(1)]
+
 PositiveFraction = Annotated[float, Strict(), Gt(0), Le(1)]
 """A part of a whole, or all of it."""
 
