@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from aectl.inference.latents import Latents, decode_codes, encode_split
+from aectl.models.capabilities import has_normal_prior
 
 if TYPE_CHECKING:
     from aectl.inference.trained_run import TrainedRun
@@ -45,9 +46,12 @@ def interpolate(trained: "TrainedRun", ends: tuple[int, int], steps: int, cond: 
 
 
 def decode_plane(trained: "TrainedRun", latents: Latents, side: int, cond: Tensor | None) -> Plane:
-    """Decodes `side` by `side` points of a plane of latents, at quantiles of the prior, or of latents without one."""
+    """Decodes `side` by `side` points of a plane of latents, at quantiles of the prior if it is normal.
+
+    Another prior, or none, has no quantiles on axes: they are those of the latents then.
+    """
     probabilities = torch.linspace(0.5 / side, 1 - 0.5 / side, side)
-    if trained.model.generative:
+    if has_normal_prior(trained.model):
         xs = ys = Normal(0.0, 1.0).icdf(probabilities)
     else:
         xs, ys = latents.codes.quantile(probabilities, dim=0).T

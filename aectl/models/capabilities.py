@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from aectl.example import Example
 from aectl.models.probability.likelihoods import Likelihood
@@ -70,6 +70,11 @@ class IsConditional(Protocol):
     """A model conditioned on class labels: all of its calls need `cond`, (B,) int64."""
 
     num_classes: int
+
+
+def has_normal_prior(model: object) -> bool:
+    """Whether the prior is elementwise normal, as N(0, I) is, and no mixture, flow or the like."""
+    return isinstance(model, HasPrior) and isinstance(model.prior(1), Normal)
 
 
 def is_bound(model: object) -> bool:

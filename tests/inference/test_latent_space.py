@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from aectl.inference.latent_space import (
     REACH,
@@ -78,13 +78,19 @@ def copies(model: AE) -> AE:
     return model
 
 
-@pytest.mark.parametrize("generative", [True, False])
-def test_a_plane_has_its_points_at_quantiles_with_the_second_axis_pointing_up(generative: bool) -> None:
-    model = copies(linear_vae(SHAPE, 2, identity()) if generative else linear_ae(SHAPE, 2))
+@pytest.mark.parametrize("prior", ["normal", "mixture", "none"])
+def test_a_plane_has_its_points_at_quantiles_with_the_second_axis_pointing_up(prior: str) -> None:
+    model = copies(linear_ae(SHAPE, 2) if prior == "none" else linear_vae(SHAPE, 2, identity()))
+    if prior == "mixture":
+        model.prior = lambda n: MixtureSameFamily(
+            Categorical(torch.ones(2)), Independent(Normal(torch.zeros(2, 2), torch.ones(2, 2)), 1)
+        ).expand(torch.Size([n]))
     codes = torch.randn(1_000, 2) * torch.tensor([1.0, 3.0])
     plane = decode_plane(opened(model, PAIRS), Latents(codes, None, []), 5, None)
     probabilities = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
-    expected = Normal(0.0, 1.0).icdf(probabilities).expand(2, 5) if generative else codes.quantile(probabilities, 0).T
+    expected = (
+        Normal(0.0, 1.0).icdf(probabilities).expand(2, 5) if prior == "normal" else codes.quantile(probabilities, 0).T
+    )
     torch.testing.assert_close(torch.stack([plane.xs, plane.ys]), expected)
     outputs = plane.outputs.view(5, 5, 2)
     for row in range(5):

@@ -7,7 +7,7 @@ from aectl.inference.latent_space import Plane, decode_plane, principal_componen
 from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images
-from aectl.models.capabilities import IsConditional
+from aectl.models.capabilities import IsConditional, has_normal_prior
 from aectl.plots import figures
 from aectl.plots.image_grid import tile_images
 from aectl.runs.run import Run
@@ -41,7 +41,7 @@ def main(
     print_written(figures.save_figure(figure, folder / f"scatter-{split}.png"))
     if plane:
         print(f"      {figures.save_figure(draw_plane(trained, plane), folder / 'grid.png')}")
-        if trained.model.generative:
+        if has_normal_prior(trained.model):
             warn_of_far_latents(latents, plane, split)
     elif pictures:
         figure = draw_traversals(trained, latents, traversals, steps, cond)
@@ -82,6 +82,7 @@ def warn_of_far_latents(latents: Latents, plane: Plane, split: str) -> None:
 
 def draw_plane(trained: TrainedRun, plane: Plane) -> figures.Figure:
     picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=len(plane.xs), gap=1)
-    of = "prior" if trained.model.generative else "latents (the model has no prior)"
+    no_prior = "" if trained.model.generative else " (the model has no prior)"
+    of = "prior" if has_normal_prior(trained.model) else f"latents{no_prior}"
     title = f"{trained.run.title}: decoded points at the quantiles of the {of}"
     return figures.latent_grid(picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), title)
