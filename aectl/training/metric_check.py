@@ -51,7 +51,7 @@ def validated_metrics(batches: Batches, task: Task, model: Autoencoder) -> set[s
     """The metrics that a validation of this model on this task logs."""
     batch = batches.take(torch.zeros(1, dtype=torch.long))
     batch["x"] = modality_for(batch["x"].shape[1:]).to_model(batch["x"])
-    scores = ReconstructionScores(task.untouched if task.restores else None)
+    model = copy.deepcopy(model).eval()
     with seeded_rng(0, torch.device("cpu")):
-        terms, found, _ = scores.loss_and_scores(copy.deepcopy(model).eval(), task(**batch))
-    return {f"val/{name}" for name in (*terms, *found)}
+        terms, found, _ = ReconstructionScores(task).loss_and_scores(model, task(**batch))
+    return {f"val/{name}" for name in (*terms, *found, *model.epoch_terms())}
