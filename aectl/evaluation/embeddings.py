@@ -17,7 +17,7 @@ from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.models.base import Autoencoder
-from aectl.models.capabilities import HasBeta, IsConditional
+from aectl.models.capabilities import HasBeta, HasKL, IsConditional
 
 IMAGES = 10_000  # the most training examples that the classifiers learn from, and examples that they are tested on
 NEIGHBOURS = 5
@@ -43,10 +43,10 @@ class Embeddings:
 
 
 def score_embeddings(trained: TrainedRun, split: SplitName, cache: Cache) -> Embeddings:
-    test, generative = encode_split(trained, split, IMAGES), trained.model.generative
-    active, units = active_units(test.codes, generative), test.codes.shape[1]
+    test, has_kl = encode_split(trained, split, IMAGES), isinstance(trained.model, HasKL)
+    active, units = active_units(test.codes, has_kl), test.codes.shape[1]
     protocol = embedding_protocol(trained)
-    note = describe_inactive(units, active, generative, isinstance(trained.model, HasBeta))
+    note = describe_inactive(units, active, has_kl, isinstance(trained.model, HasBeta))
     if isinstance(trained.model, IsConditional):
         return Embeddings({}, units, active, f"{note}; {GIVEN_CLASS}" if note else GIVEN_CLASS, protocol)
     accuracy = {} if test.y is None else accuracies(trained, split, test, cache)
@@ -112,7 +112,7 @@ def embedding_protocol(trained: TrainedRun) -> dict[str, Any]:
         "knn": f"{NEIGHBOURS} nearest neighbours, Euclidean",
         "probe": "logistic regression on standardized features",
         "active": f"variance of the mean over the split above {ACTIVE_VARIANCE}"
-        if trained.model.generative
+        if isinstance(trained.model, HasKL)
         else f"variance over the split above {DEAD_SHARE} of the largest",
         "task": to_plain(trained.run.cfg.task),
     }

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from aectl.models.base import Autoencoder
 
 TOLERANCE = 1e-3  # of the largest term: terms are means in single precision
+CHANCE = math.log(2)
+"""The loss of a discriminator that guesses, in nats a decision."""
 NEGATIVE = "nll is minus a log density, so it may be negative"
 
 
@@ -18,14 +20,16 @@ class LossFormat(NamedTuple):
     Arguments:
         weights: the weights of terms in the loss, where they are not 1.
         units: the terms that are no part of the loss, with their unit.
+        discriminators: the players whose loss has a chance level.
     """
 
     weights: Mapping[str, float] = MappingProxyType({})
     units: Mapping[str, str] = MappingProxyType({})
+    discriminators: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, model: "Autoencoder") -> "LossFormat":
-        return cls(model.term_weights, model.term_units)
+        return cls(model.term_weights, model.term_units, model.discriminators)
 
 
 PLAIN = LossFormat()
@@ -47,6 +51,12 @@ def format_loss(
     beside = [f"{part} {terms[part]:{spec}} {of}".rstrip() for part, of in how.units.items() if part in terms]
     in_nats = {part: value for part, value in terms.items() if part not in how.units}
     return ", ".join([format_sum(in_nats, how.weights, spec, name) + f" {unit}".rstrip(), *beside])
+
+
+def format_players(losses: Mapping[str, float], how: LossFormat = PLAIN, spec: str = ".4g") -> str:
+    """The losses of several players: `autoencoder 26.4  discriminator 0.61 (chance 0.693)`."""
+    chance = dict.fromkeys(how.discriminators, f" (chance {CHANCE:.3f})")
+    return "  ".join(f"{player} {loss:{spec}}{chance.get(player, '')}" for player, loss in losses.items())
 
 
 def format_sum(terms: Mapping[str, float], given: Mapping[str, float], spec: str, name: str) -> str:

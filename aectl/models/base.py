@@ -22,7 +22,8 @@ class Autoencoder(nn.Module, ABC):
         generative: whether `sample` works; true of a class with a `sample` of its own.
         any_size: whether it takes images of any height and width, not only those it was trained on.
         stride: images whose sides are multiples of it need no padding.
-        discriminators: the players that are discriminators, which training checks for saturation.
+        discriminators: the players that are discriminators; their losses are in nats a decision, so that guessing gives
+            log 2. Training shows this chance level beside them, and checks them for saturation.
         term_units: the terms of the loss that are not in nats, such as the use of a codebook, with their unit; they
             are shown beside the loss and are no part of it.
         penalties: the terms of the loss that are no part of the negative ELBO, such as a distance between codes and

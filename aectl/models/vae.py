@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from aectl.models.ae import AE
 from aectl.models.base import at_least_float32
 from aectl.models.nets.base import Net
-from aectl.models.probability.distributions import normal, standard_normal
+from aectl.models.prior_ae import PriorAE
+from aectl.models.probability.distributions import normal
 from aectl.models.probability.divergences import kl_or_estimate
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import NonNegativeFloat, PositiveInt, Shape
 
 
-class VAE(AE):
+class VAE(PriorAE):
     r"""Encodes the input as a Gaussian over latents, whose KL divergence from the prior is part of the loss.
 
     .. math:: \mathcal{L}(x) = \mathbb{E}_{q(z|x)} [-\log p(x|z)] + \beta \, D_{KL}(q(z|x) \| p(z)),
@@ -40,7 +40,6 @@ class VAE(AE):
         warmup_epochs: epochs over which the weight of the KL rises linearly from 0 to `beta`.
     """
 
-    generative = True
     is_bound = True
     """Whether -nll - kl is a lower bound of log p(x)."""
     params_per_latent = 2
@@ -67,10 +66,6 @@ class VAE(AE):
         mu, logvar = at_least_float32(self.encoder(x)).chunk(2, dim=1)
         return normal(mu, (0.5 * logvar).exp())
 
-    def prior(self, n: int, c: Tensor | None = None) -> Distribution:
-        """p(z|c) over (n, *latent_shape), elementwise or joint."""
-        return standard_normal(next(self.parameters()).new_empty(n, *self.latent_shape))
-
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.rsample()
         return z, {"kl": kl_or_estimate(q, self.prior(len(z), c), z)}
@@ -86,7 +81,3 @@ class VAE(AE):
         return super().objective(
             {name: term if name in full else self.kl_weight_fraction * term for name, term in terms.items()}
         )
-
-    def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        z = temperature * self.prior(n, cond).sample()
-        return self.decode(z, cond).mean

@@ -16,6 +16,8 @@ from aectl.trackers.base import Hyperparameter, Tracker
 FIRST = ("model", "task", "dataset", "model.latent_dim", "model.beta", "optimizer.lr", "data.batch_size")
 """The first columns of the HPARAMS tab."""
 SPLITS = ("train", "val")
+CHANCE = "/chance/train"
+"""The end of the tag of a chance level."""
 LAST = "summary"
 """The group of the curves that are no metric of a split, which TensorBoard sorts behind the others."""
 
@@ -29,16 +31,17 @@ class TensorBoard(Tracker):
         self.folder = folder
         self.writer = SummaryWriter(str(folder), purge_step=last_step + 1)
         self.tags: set[str] = set()
-        self.paired: set[str] = set()
+        self.charted: set[str] = set()
 
     def log_scalars(self, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self.writer.add_scalar(tag_of(name), value, step)
         self.tags |= set(map(tag_of, values))
         paired = {tag.removesuffix("/val") for tag in self.tags if f"{tag.removesuffix('/val')}/train" in self.tags}
-        if paired > self.paired:
-            self.paired = paired
-            self.writer.add_custom_scalars(both_splits(paired))
+        players = {tag.removesuffix(CHANCE) for tag in self.tags if tag.endswith(CHANCE)}
+        if paired | players > self.charted:
+            self.charted = paired | players
+            self.writer.add_custom_scalars(both_splits(paired) | beside_chance(players))
 
     def log_image(self, name: str, picture: Tensor, step: int) -> None:
         self.writer.add_image(name, picture, step)
@@ -80,6 +83,12 @@ def both_splits(terms: set[str]) -> dict[str, dict[str, list[Any]]]:
     """The layout of the tab Custom Scalars: for each of the terms a chart with the curves of both splits."""
     charts = {term: ["Multiline", [f"^{re.escape(term)}/({'|'.join(SPLITS)})$"]] for term in sorted(terms)}
     return {"training and validation": charts}
+
+
+def beside_chance(players: set[str]) -> dict[str, dict[str, list[Any]]]:
+    """Charts of the losses of these discriminators, each with its chance level."""
+    charts = {f"{player}/loss": ["Multiline", [f"^{re.escape(player)}/(loss|chance)/train$"]] for player in players}
+    return {"discriminators": dict(sorted(charts.items()))} if charts else {}
 
 
 def hparams_summaries(values: Mapping[str, Hyperparameter], metrics: Mapping[str, float]) -> list[Any]:

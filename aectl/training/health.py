@@ -11,7 +11,7 @@ from aectl.evaluation.active_units import unit_variances
 from aectl.evaluation.advice import Circumstances, suggest_improvement
 from aectl.evaluation.loss_terms import NEGATIVE
 from aectl.modalities import Images, modality_for
-from aectl.models.capabilities import HasBeta, HasLatent, HasPrior
+from aectl.models.capabilities import HasBeta, HasKL, HasLatent
 from aectl.rng import seeded_rng
 from aectl.training.dead_weights import Marks, mark, still_marked, trained_weights, without_gradient
 from aectl.training.health_checks import (
@@ -89,7 +89,7 @@ class HealthCheck(Callback):
             output = model.reconstruct(example.input, example.cond)
             codes = model.embed(example.input, example.cond)
         found: dict[str, str | None] = {}
-        if isinstance(model, HasPrior):
+        if isinstance(model, HasKL):
             found["code"] = posterior_collapse(codes, isinstance(model, HasBeta))
         elif isinstance(model, HasLatent):
             found["code"] = dead_codes(unit_variances(codes))

@@ -1,10 +1,9 @@
 """What can go wrong in training: each check returns a line with a remedy, or none."""
 
-import math
-
 from torch import Tensor
 
 from aectl.evaluation.active_units import DEAD_SHARE, active_units, describe_inactive, has_collapsed
+from aectl.evaluation.loss_terms import CHANCE
 from aectl.models.probability.likelihoods import HALF_A_GRAY_LEVEL
 
 MOSTLY_DEAD = 0.5
@@ -17,7 +16,6 @@ CONSTANT_SHARE = 0.01
 """Of the variance of the targets: two latent dimensions keep 30 %, and a net that has learned anything several."""
 SATURATED_LOSS = 0.05
 """In nats a decision: right with a probability of 95 %."""
-CHANCE = math.log(2)
 LEAST_GAIN = 0.05
 """In dB over the untouched input."""
 NAMED = 3

@@ -32,5 +32,10 @@ class LessonLoss(Callback):
         system = cast(System, pl_module)
         model = cast(AE, system.model)
         system.derived_terms.append(
-            lambda means: {TERM: lesson_units(means["loss"], model.likelihood, model.shape, self.per_pixel)}
+            lambda means: {TERM: lesson_units(own_loss(means), model.likelihood, model.shape, self.per_pixel)}
         )
+
+
+def own_loss(means: dict[str, float]) -> float:
+    """The loss of the autoencoder, which may be one of several players."""
+    return means["loss"] if "loss" in means else means["autoencoder/loss"]

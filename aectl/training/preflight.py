@@ -27,6 +27,7 @@ from aectl.training.lr_schedulers import TorchSchedule, build_schedule
 from aectl.training.metric_check import check_metrics
 from aectl.training.monitor import Mode, Monitor
 from aectl.training.optimizers import MakeOptimizer
+from aectl.training.players import check_shared_weights
 from aectl.training.trainer import TrainerConfig
 from aectl.types import Seed, format_bytes
 
@@ -76,6 +77,7 @@ def preflight(config: Config, folder: Path) -> Experiment:
     settings = resolve_settings(config, settings, data)
     seed_everything(config.seed)
     model = instantiate_node(config.model)
+    check_shared_weights(model, settings)
     rng_state = get_rng_state()
     check_metrics(config, data, task, model)
     optimizers = build_optimizers(to_plain(config.optimizer), model)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
-from aectl.evaluation.loss_terms import LossFormat, format_loss
+from aectl.evaluation.loss_terms import LossFormat, format_loss, format_players
 from aectl.modalities import modality_for
 from aectl.training.system import System
 
@@ -141,8 +141,7 @@ def current_losses(pl_module: LightningModule, outputs: Any) -> dict[str, Tensor
 def format_losses(losses: dict[str, float], how: LossFormat) -> tuple[str, str]:
     """The losses in words, with the terms of the loss and without."""
     if "loss" not in losses:
-        every = "  ".join(f"{player} {loss:.4g}" for player, loss in losses.items())
-        return every, every
+        return format_players(losses, how), format_players(losses)
     return format_loss(losses, how), format_loss({"loss": losses["loss"]})
 
 

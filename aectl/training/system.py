@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from aectl.data.loader import Batch, Batches
+from aectl.evaluation.loss_terms import CHANCE
 from aectl.example import Example
 from aectl.modalities import modality_for
 from aectl.models.base import Autoencoder
@@ -88,7 +89,7 @@ class System(QuickModule):
         self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
         self.scores = ReconstructionScores(task)
         self.current: PlayerStep | None = None
-        self.derived_terms: list[Callable[[dict[str, float]], dict[str, float]]] = []
+        self.derived_terms: list[Callable[[dict[str, float]], dict[str, float]]] = [self._chance_levels]
         self.rates: dict[str, float] = {}
 
     def setup(self, stage: str) -> None:
@@ -215,6 +216,10 @@ class System(QuickModule):
             means |= derive(means)
         logged = {f"{split}/{name}": mean for name, mean in means.items()}
         self.log_dict({**more, **logged}, on_step=False, on_epoch=True, batch_size=1)
+
+    def _chance_levels(self, means: dict[str, float]) -> dict[str, float]:
+        """The loss of guessing, as a curve beside that of each discriminator."""
+        return {f"{player}/chance": CHANCE for player in self.model.discriminators if f"{player}/loss" in means}
 
     def epoch_state(self) -> dict[str, Any]:
         """What has been gathered of the running epoch, for a run that is resumed in it."""

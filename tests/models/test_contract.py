@@ -76,10 +76,11 @@ def test_model_keeps_its_contract(model: str, task: str, net: str) -> None:
     assert tuple(example.target.shape[1:]) == built.shape
     assert tuple(example.input.shape[1:]) == built.input_shape
 
-    terms = built.loss(example)
-    assert all(term.ndim == 0 and torch.isfinite(term) for term in terms.values())
-    terms["loss"].backward()
     for player, parameters in built.players.items():
+        built.zero_grad()
+        terms = built.loss(example, player)
+        assert all(term.ndim == 0 and torch.isfinite(term) for term in terms.values())
+        terms["loss"].backward()
         assert parameters, player
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters), player
 

@@ -8,13 +8,15 @@ from hydra import compose, initialize_config_dir
 from torch import nn
 from torch.optim import Optimizer, RMSprop
 
-from aectl.config import CONFIGS
+from aectl.config import CONFIGS, to_plain
+from aectl.models.adversarial.aae import AAE
 from aectl.models.ae import AE
 from aectl.models.nets.base import Net
 from aectl.models.nets.conv import Conv, PadTo
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
 from aectl.runs.run import Run, instantiate_node, num_parameters
+from aectl.training.preflight import build_optimizers
 from aectl.training.torch_internals import UncapturedAdamW
 from aectl.types import Shape
 from tests.support.toy_models import completed
@@ -115,6 +117,19 @@ def test_padding_repeats_the_right_and_bottom_edge() -> None:
     x = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]])
     expected = [[1, 2, 3, 3], [4, 5, 6, 6], [7, 8, 9, 9], [7, 8, 9, 9]]
     assert PadTo(2)(x)[0, 0].tolist() == expected
+
+
+def test_lesson_s_adversarial_autoencoder_has_its_layers_and_rates() -> None:
+    run = lesson("aae")
+    model = run.build()
+    assert isinstance(model, AAE)
+    parts = {"encoder": model.encoder, "decoder": model.decoder, "discriminator": model.discriminator}
+    counts = {name: sum(weight.numel() for weight in part.parameters()) for name, part in parts.items()}
+    assert counts == {"encoder": 2_937_150, "decoder": 2_937_784, "discriminator": 827_501}
+    assert run.cfg.trainer.max_epochs == 30
+    made = build_optimizers(to_plain(run.cfg.optimizer), model)
+    rates = {player: made[player](weights).param_groups[0]["lr"] for player, weights in model.players.items()}
+    assert rates == {"autoencoder": 1e-4, "discriminator": 5e-5, "encoder": 5e-5}
 
 
 @pytest.mark.parametrize("net", NETS)

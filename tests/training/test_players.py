@@ -1,5 +1,8 @@
 """Models of several players: their losses on the bar, their own optimizer settings, gradients that are accumulated."""
 
+import csv
+import math
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from torch import Tensor
 from aectl.data.loader import Batches
 from aectl.data.source import Split
 from aectl.example import Example
+from aectl.trackers.tensorboard import beside_chance
 from tests.conftest import QUICK, Aectl, run_folder
 from tests.support.kill_and_resume import differences
 from tests.support.short_runs import SMALL, on_step, position, press
@@ -73,6 +77,36 @@ def test_bar_shows_the_loss_of_every_player(aectl: Aectl, monkeypatch: pytest.Mo
     assert len(lines) == 3  # two batches and the end
     assert all("  autoencoder " in line and "  critic 0." in line for line in lines)
     assert "nan" not in result.err
+
+
+def test_chance_stands_beside_the_loss_of_a_discriminator(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aectl.training.progress.PLAIN_SECONDS", 0.0)
+    result = aectl("train", "model=aae", "net=mlp", "net.hidden=[16]", "tracker=[csv,tensorboard]", *QUICK)
+    lines = [line for line in result.err.splitlines() if line.startswith("epoch")]
+    assert all(re.search(r"  discriminator 0\.\d+ \(chance 0\.693\)  encoder ", line) for line in lines)
+    assert re.search(r"best val/loss [\d.]+ nats, discriminator 0\.\d+ \(chance 0\.693\) · ", result.out)
+    run = run_folder(result)
+    with (run / "metrics.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["train/discriminator/chance"]) == pytest.approx(math.log(2))
+    assert "val/discriminator/chance" not in row
+
+
+def test_a_chart_shows_a_discriminator_with_its_chance_level() -> None:
+    (chart,) = beside_chance({"discriminator"})["discriminators"].values()
+    curves = ("discriminator/loss/train", "discriminator/chance/train", "autoencoder/loss/train")
+    assert [bool(re.match(chart[1][0], tag)) for tag in curves] == [True, True, False]
+    assert beside_chance(set()) == {}
+
+
+def test_gradients_of_players_who_share_weights_are_not_accumulated(aectl: Aectl, tmp_path: Path) -> None:
+    result = aectl("train", "model=aae", *QUICK, "trainer.accumulate_grad_batches=4")
+    assert result.status == 2
+    assert result.err == (
+        "aectl train: trainer.accumulate_grad_batches=4: the players autoencoder and encoder of AAE share weights, so "
+        "that their gradients would mix; expected 1; for larger steps set data.batch_size\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def rates(run: Path) -> list[float]:

@@ -93,7 +93,7 @@ def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
 def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     """The loss of the best epoch with its terms, and in the unit of the lesson for one of its presets."""
     from aectl.evaluation.lesson_loss import TERM, LessonLoss, reference_loss
-    from aectl.evaluation.loss_terms import LossFormat, format_loss
+    from aectl.evaluation.loss_terms import LossFormat, format_loss, format_players
     from aectl.training.monitor import LOSS, Monitor
     from aectl.training.records import best_row
     from aectl.training.validation_metrics import SCORES
@@ -105,5 +105,9 @@ def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     others = {name: value for name, value in terms.items() if name not in SCORES}
     terms = others if "loss" in others else {"loss": best, **others}
     name = "best val/loss" if monitor == LOSS else f"best {monitor} {best:.4g}, its val/loss"
-    said = f"{format_loss(terms, LossFormat.of(experiment.model), name=name, unit='nats')} · {run.folder}/\n"
+    how = LossFormat.of(experiment.model)
+    opponents = {player: row.get(f"train/{player}/loss") for player in sorted(how.discriminators)}
+    beside = format_players({player: loss for player, loss in opponents.items() if loss is not None}, how)
+    beside = beside and f", {beside}"
+    said = f"{format_loss(terms, how, name=name, unit='nats')}{beside} · {run.folder}/\n"
     return said if lesson is None else f"{said}{LessonLoss(lesson, reference_loss(run))}\n"
