@@ -82,7 +82,7 @@ def test_constructors_are_annotated_and_take_no_args_or_kwargs(path: Path) -> No
         assert typing.get_type_hints(own).keys() >= {p.name for p in parameters}
 
 
-@pytest.mark.parametrize("group", sorted({*GROUPS} - {"degradation", "sweep"}))
+@pytest.mark.parametrize("group", sorted({*GROUPS} - {"architecture", "degradation", "sweep"}))
 def test_every_choice_composes_and_is_valid(group: str) -> None:
     for choice in options(group):
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -91,16 +91,25 @@ def test_every_choice_composes_and_is_valid(group: str) -> None:
 
 @pytest.mark.parametrize("name", options("degradation"))
 def test_what_a_preset_asks_of_its_task_is_gone_with_another_task(name: str) -> None:
-    experiment, _, task = name.partition("-")
-    asked = yaml.safe_load((CONFIGS / "degradation" / f"{name}.yaml").read_text())
+    assert_dropped("degradation", name, "task", "denoise_salt_pepper")
+
+
+@pytest.mark.parametrize("name", options("architecture"))
+def test_what_a_preset_asks_of_its_net_is_gone_with_another_net(name: str) -> None:
+    assert_dropped("architecture", name, "net", "conv")
+
+
+def assert_dropped(folder: str, name: str, group: str, other: str) -> None:
+    """A preset's keys of its choice in a group are in the config, and those of the other choice are its own."""
+    experiment, _, choice = name.partition("-")
+    asked = yaml.safe_load((CONFIGS / folder / f"{name}.yaml").read_text())
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        chosen = to_plain(compose("train", [f"experiment={experiment}"]))
-        other = to_plain(compose("train", [f"experiment={experiment}", "task=denoise_salt_pepper"]))
-        plain = to_plain(compose("train", ["task=denoise_salt_pepper"]))
-    assert chosen["task"] == chosen["task"] | asked
-    assert chosen["task"]["_target_"] == yaml.safe_load((CONFIGS / "task" / f"{task}.yaml").read_text())["_target_"]
-    assert other["task"] == plain["task"]
-    check(other, TOP_LEVEL)
+        chosen = to_plain(compose("train", [f"experiment={experiment}", f"{group}={choice}"]))
+        replaced = to_plain(compose("train", [f"experiment={experiment}", f"{group}={other}"]))
+        plain = to_plain(compose("train", [f"{group}={other}"]))
+    assert chosen[group] == chosen[group] | asked
+    assert replaced[group] == plain[group]
+    check(replaced, TOP_LEVEL)
 
 
 def test_choice_on_the_command_line_overrides_those_of_data_set_and_experiment() -> None:

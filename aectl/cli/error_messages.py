@@ -13,6 +13,7 @@ from aectl.config import GROUPS, BadValueError, closest, did_you_mean, options, 
 from aectl.errors import UserError, one_line
 
 TILE = 256
+UNKNOWN = ": unknown parameter of "
 
 Advice = tuple[str, Any, str]  # the key that decides how much memory is used, its value, and what to try
 
@@ -31,7 +32,15 @@ def error_message(error: Exception, config_name: str, arguments: list[str]) -> s
         return f"{key}: several values; add -m for a sweep, or write [a,b] for a list"
     if key := hydra_internals.unknown_key(text):
         return unknown_key(key, config_name, arguments)
-    return text
+    return text + set_by_preset(text, arguments)
+
+
+def set_by_preset(text: str, arguments: list[str]) -> str:
+    """What to do about a parameter that a preset sets and another choice does not know; nothing for other errors."""
+    key = text.partition("=")[0]
+    preset = next((word for word in arguments if word.startswith("experiment=")), "")
+    typed = any(word.lstrip("+~").startswith(f"{key}=") for word in arguments)
+    return f"; {preset} sets it: leave it out with ~{key}" if preset and not typed and UNKNOWN in text else ""
 
 
 def unknown_choice(group: str, choice: str, known: list[str]) -> str:

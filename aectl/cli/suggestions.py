@@ -113,7 +113,7 @@ def keys_of_choices() -> Iterator[str]:
     """The keys in the file of each choice of each group: `model.beta`, `task.sigma`."""
     for group in GROUPS:
         for name in options(group):
-            if "/" not in name and group not in ("degradation", "experiment", "recipe"):
+            if "/" not in name and group not in ("architecture", "degradation", "experiment", "recipe"):
                 yield from (f"{group}.{key}" for key in keys_in(group, name))
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from aectl.cli import suggestions
-from aectl.cli.error_messages import known_keys
+from aectl.cli.error_messages import error_message, known_keys
 from aectl.cli.main import VERBS
 from aectl.config import GROUPS, options
+from aectl.errors import UserError
 from tests.conftest import Aectl
 
 TYPED = {
@@ -55,6 +56,13 @@ def test_what_is_typed_from_habit_is_answered(typed: str, meant: str, aectl: Aec
     assert result.status == 2
     assert result.err.count("\n") == 1
     assert result.err.endswith(f"did you mean {meant}?\n")
+
+
+def test_a_key_of_a_preset_that_another_choice_does_not_know_is_said_to_be_its() -> None:
+    error = UserError("likelihood.scale=1: unknown parameter of Bernoulli")
+    said = error_message(error, "train", ["experiment=lesson/vae", "likelihood=bernoulli"])
+    assert said == f"{error}; experiment=lesson/vae sets it: leave it out with ~likelihood.scale"
+    assert error_message(error, "train", ["experiment=lesson/vae", "likelihood.scale=1"]) == str(error)
 
 
 def test_a_group_is_not_suggested_for_one_of_its_keys() -> None:
