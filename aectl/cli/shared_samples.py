@@ -15,10 +15,7 @@ class SharedSamples(JobResults):
             return
         from aectl.plots import figures
 
-        titles = [drawn.title for drawn in self.results]
-        named = {
-            title if titles.count(title) == 1 else f"{number}: {title}": drawn.picture
-            for number, (title, drawn) in enumerate(zip(titles, self.results, strict=True), start=1)
-        }
+        titles = figures.tell_apart([drawn.title for drawn in self.results], [drawn.run for drawn in self.results])
+        named = {title: drawn.picture for title, drawn in zip(titles, self.results, strict=True)}
         path = common_folder(config) / "samples.png"
         print(f"wrote {figures.save_figure(figures.panels(named), path, tight=False)}")

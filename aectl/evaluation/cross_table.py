@@ -6,7 +6,7 @@ from typing import Any
 
 from aectl.evaluation.report import Report
 from aectl.evaluation.shared_figure import draw_runs
-from aectl.plots.figures import Figure
+from aectl.plots.figures import Figure, tell_apart
 
 SAME = "the same {0.modality.name} under each run, mean PSNR of all {0.protocol[n]:,}"
 VARIED = ("split", "seed", "binarize", "batch_size")  # keys of the protocol that a column names if they differ
@@ -66,8 +66,7 @@ def row_names(reports: Sequence[Report]) -> list[str]:
     """A short name for each run with its PSNR: the model, with what tells it from the others."""
     psnr = [f"{report.scores['psnr'].mean:.2f} dB" for report in reports]
     names = [report.model for report in reports]
-    if any(report.trained_on != report.dataset for report in reports) or len({*names}) < len(names):
+    if any(report.trained_on != report.dataset for report in reports):
         names = [f"{report.model}, {report.trained_on}" for report in reports]
-    if len({*names}) < len(names):
-        names = [f"{number}: {name}" for number, name in enumerate(names, start=1)]
+    names = tell_apart(names, [report.run for report in reports])
     return [f"{name}   {score}" for name, score in zip(names, psnr, strict=True)]

@@ -18,6 +18,7 @@ from aectl.io.atomic import write_atomic
 DPI = 150
 INCHES_PER_IMAGE = 0.7
 LINE, LETTER = 24, 10  # pixels of a line of text and, on average, of a letter
+LONGEST_FOLDER = 30  # letters
 NARROWEST = 380  # pixels of a panel, so that its title has some words a line
 BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}  # a legend's place
 
@@ -26,6 +27,15 @@ def save_figure(figure: Figure, path: Path, tight: bool = True) -> Path:
     """Writes the figure, cut to what is drawn if it is to be `tight`."""
     around = "tight" if tight else None
     return write_atomic(path, lambda aside: figure.savefig(aside, dpi=DPI, bbox_inches=around, facecolor="white"))
+
+
+def tell_apart(names: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Labels of several runs: their names, after that of the run's folder, or else a number, where some are equal."""
+    own = [Path(folder).name[-LONGEST_FOLDER:].replace("$", r"\$") for folder in folders]
+    heads = own if len({*own}) == len(own) else range(1, len(own) + 1)
+    if len({*names}) == len(names):
+        return [*names]
+    return [f"{head}: {name}" for head, name in zip(heads, names, strict=True)]
 
 
 def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:

@@ -133,10 +133,17 @@ class TestSeveralRuns:
         assert figure.title.startswith("denoise-0.2 · digits: the same images under each run, mean PSNR of all 359")
         assert result.out.endswith("      both/denoise-0.2-digits.png\n")
 
-    def test_runs_of_one_model_are_numbered(self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]) -> None:
+    def test_runs_of_one_model_are_told_apart_by_their_folders(self) -> None:
+        assert figures.tell_apart(["ae", "vae"], ["a", "b"]) == ["ae", "vae"]
+        assert figures.tell_apart(["ae", "ae", "vae"], ["x/a", "x/$b", "c"]) == ["a: ae", r"\$b: ae", "c: vae"]
+        assert figures.tell_apart(["ae", "ae"], ["a/run", "b/run"]) == ["1: ae", "2: ae"]
+
+    def test_a_run_that_is_given_twice_is_numbered(
+        self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]
+    ) -> None:
         aectl("eval", "-m", runs["ae"], runs["ae"], *SHOWN)
         *_, figure = drawn
-        assert [name.split("   ")[0] for name in figure.named] == ["target", "1: ae, digits", "2: ae, digits"]
+        assert [name.split("   ")[0] for name in figure.named] == ["target", "1: ae", "2: ae"]
 
     def test_runs_that_are_tested_on_other_images_share_no_figure(
         self, aectl: Aectl, runs: dict[str, Path], drawn: list[Drawn]

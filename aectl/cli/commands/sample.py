@@ -50,10 +50,11 @@ class Paths:
 
 
 class Drawn(NamedTuple):
-    """A grid of samples, (C, H, W) uint8, and what it shows."""
+    """A grid of samples, (C, H, W) uint8, what it shows, and the folder of the run."""
 
     picture: np.ndarray
     title: str
+    run: str
 
 
 @run_command
@@ -85,7 +86,7 @@ def write_samples(trained: TrainedRun, draws: Draws, paths: Paths, folder: Path)
     if picture is None:
         print_written(f"{written}; {trained.modality.name} have no picture")
         return None
-    drawn = Drawn(picture, title_of(trained, draws, sampler))
+    drawn = Drawn(picture, title_of(trained, draws, sampler), str(trained.run.folder))
     figure = figures.panels({drawn.title: picture})
     print_written(figures.save_figure(figure, folder / f"{stem}.png", tight=False), written)
     if isinstance(trained.model, HasLatent) and paths.steps > 1:
