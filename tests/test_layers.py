@@ -34,6 +34,7 @@ ONLY_IN = {
     "hydra": ("cli", "runs"),
     "omegaconf": ("cli", "runs", "config"),
     "matplotlib": ("plots",),
+    "zuko": ("models",),
     "torchvision": ("data", "tasks"),
     **dict.fromkeys(("tensorboard", "mlflow", "wandb"), ("trackers",)),
     "skimage": ("data", "tasks"),
