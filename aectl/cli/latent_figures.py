@@ -39,12 +39,12 @@ def draw_perturbed(trained: TrainedRun, index: int, most: int, steps: int, cond:
 
 
 def draw_traversals(
-    trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None
+    trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None, note: str = ""
 ) -> figures.Figure:
-    """Outputs for the mean of the latents with one dimension changed at a time."""
+    """Outputs for the mean of the latents with one dimension changed at a time; the note ends the title."""
     rows = traversal_rows(trained, latents, most, steps, cond)
     title = f"{trained.run.title}: one dimension at a time, {REACH} sd to each side of the mean"
-    return figures.image_rows(rows, title + count_shown(rows, latents), offsets(steps, "mean"))
+    return figures.image_rows(rows, title + count_shown(rows, latents) + note, offsets(steps, "mean"))
 
 
 def traversal_rows(

@@ -4,7 +4,7 @@ import shlex
 
 from aectl.data.folder.source import Folder
 from aectl.modalities import Images
-from aectl.models.capabilities import HasLatent, IsConditional
+from aectl.models.capabilities import HasLatent
 from aectl.runs.run import Run
 from aectl.training.experiment import Experiment
 
@@ -18,8 +18,7 @@ def next_commands(run: Run, experiment: Experiment) -> list[str]:
         masks = " mask=MASKS" if experiment.task.takes_mask else ""
         commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(experiment))}{masks}")
     if draws:
-        label = " label=0" if isinstance(experiment.model, IsConditional) else ""
-        commands.append(f"aectl sample {folder}{label}")
+        commands.append(f"aectl sample {folder}")
     if has_latent:
         commands.append(f"aectl plot-latent {folder}")
     to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]

@@ -145,15 +145,22 @@ def cell_centers(length: int, parts: int) -> np.ndarray:
     return (np.arange(parts) + 0.5) * length / parts - 0.5
 
 
-def panels(pictures: dict[str, np.ndarray]) -> Figure:
-    """Pictures (C, H, W) uint8 side by side, each below its title, pixel by pixel: to save with `tight=False`."""
+def panels(pictures: dict[str, np.ndarray], rows: Sequence[str] = ()) -> Figure:
+    """Pictures (C, H, W) uint8 side by side, each below its title, pixel by pixel: to save with `tight=False`.
+
+    `rows` are the names of the rows of the first picture, from the top, which are written to its left.
+    """
     widths = [max(picture.shape[2], NARROWEST) for picture in pictures.values()]
     titles = [textwrap.fill(title, max(1, width // LETTER)) for title, width in zip(pictures, widths, strict=True)]
     head = LINE * (1 + max(title.count("\n") + 1 for title in titles))
     height = head + max(picture.shape[1] for picture in pictures.values()) + LINE
-    width = sum(widths) + LINE * (len(widths) + 1)
+    left = LINE + max((LETTER * len(name) for name in rows), default=0)
+    width = left + sum(widths) + LINE * len(widths)
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    left = LINE
+    for number, name in enumerate(rows):
+        middle = head + (number + 0.5) * next(iter(pictures.values())).shape[1] / len(rows)
+        place = (left - LINE // 4) / width, 1 - middle / height
+        figure.text(*place, name, fontsize=9, ha="right", va="center", parse_math=False)
     for title, picture, wide in zip(titles, pictures.values(), widths, strict=True):
         pixels = np.broadcast_to(picture.transpose(1, 2, 0), (*picture.shape[1:], 3))
         figure.figimage(pixels, left, height - head - picture.shape[1])

@@ -114,14 +114,13 @@ def test_a_cross_table_of_reports_has_a_row_for_each_run_and_a_column_for_each_s
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A conditional VAE of digits, trained for an epoch."""
-    target = "model._target_=tests.support.toy_conditional.ConditionalVAE"
-    keys = ["model=vae", target, "+model.num_classes=???", "net=mlp", "trainer.max_epochs=1"]
+    keys = ["model=cvae", "net=mlp", "trainer.max_epochs=1"]
     return train_runs(tmp_path_factory.mktemp("conditional"), {"conditional": keys}, [])["conditional"]
 
 
 class TestConditional:
     def test_every_section_applies_to_a_conditional_model(self, conditional: Path) -> None:
-        trained = aectl.open(str(conditional), accelerator="cpu", trust=True)
+        trained = aectl.open(str(conditional), accelerator="cpu")
         report = trained.evaluate(**FEW)
         assert isinstance(report.likelihood, LogLikelihood)
         assert isinstance(report.samples, SampleQuality)
@@ -130,7 +129,7 @@ class TestConditional:
     def test_its_samples_have_the_classes_of_the_held_out_images(
         self, conditional: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        trained = aectl.open(str(conditional), accelerator="cpu", trust=True)
+        trained = aectl.open(str(conditional), accelerator="cpu")
         told: list[torch.Tensor] = []
         sample = type(trained.model).sample
 
@@ -143,7 +142,7 @@ class TestConditional:
         assert torch.equal(torch.cat(told), trained.run.data.split("test").y[: len(trained.run.data.split("val").x)])
 
     def test_no_classifier_is_scored_on_latents_that_were_given_the_class(self, conditional: Path) -> None:
-        trained = aectl.open(str(conditional), accelerator="cpu", trust=True)
+        trained = aectl.open(str(conditional), accelerator="cpu")
         options = {"baselines": False, "importance_samples": 0, "samples": 0}
         embeddings = trained.evaluate(**options).embeddings
         assert isinstance(embeddings, Embeddings)

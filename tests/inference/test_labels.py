@@ -11,7 +11,7 @@ from aectl.inference.labels import class_numbers
 from aectl.inference.latents import encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.nets.mlp import MLP
-from tests.support.toy_conditional import ConditionalVAE
+from aectl.models.variational.cvae import CVAE
 from tests.support.toy_models import identity, linear_vae, opened
 
 SHAPE = (1, 8, 8)
@@ -19,8 +19,7 @@ SHAPE = (1, 8, 8)
 
 def conditional() -> TrainedRun:
     torch.manual_seed(0)
-    net = MLP([])
-    return opened(ConditionalVAE(SHAPE, SHAPE, 3, 1.0, 0, net, identity(), num_classes=10).eval())
+    return opened(CVAE(SHAPE, SHAPE, 3, 1.0, 0, 10, MLP([]), identity()).eval())
 
 
 @pytest.mark.parametrize("labels", [3, [3, 3], np.array([3, 3]), torch.tensor([3, 3]), torch.tensor(3)])
@@ -34,7 +33,7 @@ def test_labels_may_be_one_class_or_one_for_each_in_any_form(labels: Any) -> Non
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (None, "label: model=ConditionalVAE is conditional; give the class of the examples, 0 to 9"),
+        (None, "label: model=CVAE is conditional; give the class of the examples, 0 to 9"),
         (10, "label=10: not a class of this run; expected 0 to 9"),
         ([0, -1], "label=-1: not a class of this run; expected 0 to 9"),
         ([1, 2, 3], r"label: shape \(3,\) for 2 examples; expected \(2,\) or a single class"),

@@ -3,7 +3,6 @@
 import inspect
 
 import pytest
-import torch
 
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
@@ -12,16 +11,16 @@ from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Bernoulli
 from aectl.models.restoring.rednet import RedNet
 from aectl.models.vae import VAE
+from aectl.models.variational.cvae import CVAE
 from aectl.models.variational.lesson import LessonVAE
 from tests.support.toy_adversary import Adversarial
-from tests.support.toy_conditional import ConditionalVAE
 
 SHAPE = (1, 8, 8)
 MODELS: dict[str, Autoencoder] = {
     "ae": AE(SHAPE, SHAPE, 3, MLP([8]), Bernoulli()),
     "vae": VAE(SHAPE, SHAPE, 3, 1.0, 0, MLP([8]), Bernoulli()),
     "lesson": LessonVAE(SHAPE, SHAPE, 3, 1.0, 0, MLP([8]), Bernoulli()),
-    "conditional": ConditionalVAE(SHAPE, SHAPE, 3, 1.0, 0, MLP([8]), Bernoulli(), 10),
+    "conditional": CVAE(SHAPE, SHAPE, 3, 1.0, 0, 10, MLP([8]), Bernoulli()),
     "adversarial": Adversarial(SHAPE, SHAPE, 3, MLP([8]), Bernoulli()),
     "rednet": RedNet(SHAPE, SHAPE, 4, 2, 2, 2, Bernoulli()),
 }
@@ -57,14 +56,3 @@ def test_elbo_of_an_exact_variational_model_is_a_bound(name: str) -> None:
 
 def test_discriminators_are_none_by_default() -> None:
     assert not MODELS["vae"].discriminators
-
-
-def test_conditional_vae_uses_the_label_in_encoder_and_decoder() -> None:
-    torch.manual_seed(0)
-    model, x = MODELS["conditional"].eval(), torch.rand(2, *SHAPE)
-    assert isinstance(model, ConditionalVAE)
-    zeros, ones = torch.zeros(2, dtype=torch.long), torch.ones(2, dtype=torch.long)
-    assert not torch.equal(model.embed(x, zeros), model.embed(x, ones))
-    z = torch.zeros(2, 3)
-    assert not torch.equal(model.decode_mean(z, zeros), model.decode_mean(z, ones))
-    torch.testing.assert_close(model.reconstruct(x, ones), model.decode_mean(model.embed(x, ones), ones))

@@ -22,8 +22,7 @@ from aectl.rng import seeded_rng
 from aectl.runs.run import Run
 from tests.support.toy_models import completed
 
-CONDITIONAL = "conditional"
-MODELS = [*options("model"), CONDITIONAL]
+MODELS = options("model")
 COMBINATIONS = list(itertools.product(MODELS, options("task"), options("net")))
 NUM_EXAMPLES = 5
 
@@ -31,11 +30,8 @@ NUM_EXAMPLES = 5
 @cache
 def composed(*overrides: str, model: str = "vae") -> DictConfig:
     """A training config, without what data set and task decide about the model."""
-    chosen = [f"model={model}"]
-    if model == CONDITIONAL:
-        chosen = ["model._target_=tests.support.toy_conditional.ConditionalVAE", "+model.num_classes=???"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", [*chosen, *overrides])
+        return compose("train", [f"model={model}", *overrides])
 
 
 def complete(*overrides: str, model: str = "vae", **swapped: str) -> DictConfig:
@@ -102,7 +98,11 @@ def test_model_keeps_its_contract(model: str, task: str, net: str) -> None:
 @pytest.mark.parametrize("task", ["denoise", "super-res"])
 @pytest.mark.parametrize("model", options("model"))
 def test_conv_takes_colour_images_whose_sides_its_stride_does_not_divide(model: str, task: str, latent: str) -> None:
-    cfg = complete("dataset=photos", "dataset.size=30", f"net.latent={latent}", model=model, task=task)
+    try:
+        cfg = complete("dataset=photos", "dataset.size=30", f"net.latent={latent}", model=model, task=task)
+    except UserError as refusal:  # photographs have no labels
+        assert "model.num_classes" in str(refusal)
+        return
     run = opened(cfg)
     built = run.build().eval()
     x = torch.rand(2, *built.shape)

@@ -13,8 +13,8 @@ from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace, Likelihood
 from aectl.models.restoring.rednet import RedNet
 from aectl.models.vae import VAE
+from aectl.models.variational.cvae import CVAE
 from aectl.models.variational.lesson import LessonVAE
-from tests.support.toy_conditional import ConditionalVAE
 
 SHAPE = (13,)
 N = 6
@@ -30,7 +30,7 @@ def built(model: str, likelihood: Likelihood) -> AE:
     torch.manual_seed(0)
     net = MLP([8])
     if model == "conditional":
-        return ConditionalVAE(SHAPE, SHAPE, 3, 1.0, 0, net, likelihood, num_classes=4)
+        return CVAE(SHAPE, SHAPE, 3, 1.0, 0, 4, net, likelihood)
     if model == "ae":
         return AE(SHAPE, SHAPE, 3, net, likelihood)
     kind = {"vae": VAE, "lesson": LessonVAE}[model]

@@ -13,15 +13,15 @@ import pytest
 from aectl.data import arrays
 from aectl.data.digits import Digits
 from aectl.models.vae import VAE
+from aectl.models.variational.cvae import CVAE
 from aectl.training.experiment import Experiment
 from aectl.training.system import System
 from tests.conftest import QUICK, Aectl
 from tests.support.kill_and_resume import differences
 from tests.support.short_runs import on_step, press
-from tests.support.toy_conditional import ConditionalVAE
 
 SMALL = ("net=mlp", "net.hidden=[8]", *QUICK)
-CONDITIONAL = ("model._target_=tests.support.toy_conditional.ConditionalVAE", "+model.num_classes=???")
+CONDITIONAL = ("model=cvae",)
 
 
 @pytest.fixture
@@ -94,14 +94,14 @@ def test_number_of_classes_comes_from_the_data_set(
     aectl: Aectl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[int] = []
-    make = ConditionalVAE.__init__
+    make = CVAE.__init__
 
     @functools.wraps(make)
-    def watched(self: ConditionalVAE, **arguments: Any) -> None:
+    def watched(self: CVAE, **arguments: Any) -> None:
         seen.append(arguments["num_classes"])
         make(self, **arguments)
 
-    monkeypatch.setattr(ConditionalVAE, "__init__", watched)
+    monkeypatch.setattr(CVAE, "__init__", watched)
     data = ("dataset=npz", f"dataset.path={write_npz(tmp_path / 'data.npz')}")
     assert aectl("train", *SMALL, *CONDITIONAL, *data, "hydra.run.dir=run").status == 0
     assert seen == [5]

@@ -40,11 +40,11 @@ def main(
     figure = scatter(latents, trained.run, split, plane)
     print_written(figures.save_figure(figure, folder / f"scatter-{split}.png"))
     if plane:
-        print(f"      {figures.save_figure(draw_plane(trained, plane), folder / 'grid.png')}")
+        print(f"      {figures.save_figure(draw_plane(trained, plane, label), folder / 'grid.png')}")
         if has_normal_prior(trained.model):
             warn_of_far_latents(latents, plane, split)
     elif pictures:
-        figure = draw_traversals(trained, latents, traversals, steps, cond)
+        figure = draw_traversals(trained, latents, traversals, steps, cond, as_class(label))
         print(f"      {figures.save_figure(figure, folder / 'traversals.png')}")
 
 
@@ -80,9 +80,14 @@ def warn_of_far_latents(latents: Latents, plane: Plane, split: str) -> None:
         )
 
 
-def draw_plane(trained: TrainedRun, plane: Plane) -> figures.Figure:
+def draw_plane(trained: TrainedRun, plane: Plane, label: int | None) -> figures.Figure:
     picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=len(plane.xs), gap=1)
     no_prior = "" if trained.model.generative else " (the model has no prior)"
     of = "prior" if has_normal_prior(trained.model) else f"latents{no_prior}"
-    title = f"{trained.run.title}: decoded points at the quantiles of the {of}"
+    title = f"{trained.run.title}: decoded points at the quantiles of the {of}{as_class(label)}"
     return figures.latent_grid(picture.numpy(), plane.xs.numpy(), plane.ys.numpy(), title)
+
+
+def as_class(label: int | None) -> str:
+    """What codes are decoded as, at the end of a title; empty for a model that is not conditional."""
+    return "" if label is None else f", as class {label}"

@@ -1,6 +1,5 @@
 """`aectl sample`: new examples from a run, interpolations, and codes with one dimension changed."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,6 +10,7 @@ from torch import Tensor
 from aectl.cli.chosen_examples import CLASS, Named, describe_example, find_example
 from aectl.cli.latent_figures import draw_interpolation, draw_perturbed
 from aectl.cli.open_run import output_folder, print_written, run_command
+from aectl.cli.sample_rows import Rows, lay_out
 from aectl.errors import UserError
 from aectl.inference.latent_space import choose_ends
 from aectl.inference.latents import encode_split
@@ -76,20 +76,21 @@ def main(trained: TrainedRun, draws: Draws, paths: Paths, output: str | None) ->
 def write_samples(trained: TrainedRun, draws: Draws, paths: Paths, folder: Path) -> Drawn | None:
     """Writes the array, the grid and an interpolation, and returns the grid; None for examples without a picture."""
     sampler = choose_sampler(trained, draws.sampler)
-    outputs = trained.sample(draws.n, draws.temperature, sampler, draws.components, draws.label)
-    stem = f"{sampler}-seed-{trained.seed}-n-{draws.n}"
+    rows = lay_out(trained, draws.n, draws.label)
+    outputs = trained.sample(rows.n, draws.temperature, sampler, draws.components, rows.labels)
+    stem = f"{sampler}-seed-{trained.seed}-n-{rows.n}"
     stem += "" if draws.temperature == 1 else f"-temperature-{draws.temperature}"
     stem += "" if draws.label is None else f"-label-{draws.label}"
     arrays = save_npz(folder / f"{stem}.npz", {trained.modality.name: outputs.numpy()})
     written = f"{arrays}: {tuple(outputs.shape)}, float32 in [0, 1]"
-    picture = draw_grid(trained, outputs)
+    picture = draw_grid(trained, outputs, rows.columns)
     if picture is None:
         print_written(f"{written}; {trained.modality.name} have no picture")
         return None
-    drawn = Drawn(picture, title_of(trained, draws, sampler), str(trained.run.folder))
-    figure = figures.panels({drawn.title: picture})
+    drawn = Drawn(picture, title_of(trained, draws, sampler, rows), str(trained.run.folder))
+    figure = figures.panels({drawn.title: picture}, rows.names)
     print_written(figures.save_figure(figure, folder / f"{stem}.png", tight=False), written)
-    if isinstance(trained.model, HasLatent) and paths.steps > 1:
+    if isinstance(trained.model, HasLatent) and paths.steps > 1 and not rows.names:
         print(f"      {write_interpolation(trained, paths, trained.as_cond(draws.label, 1), folder)}")
     return drawn
 
@@ -125,18 +126,16 @@ def compare_with_standard(trained: TrainedRun, name: str) -> str:
     return f"{name} was never trained to decode N(0, I): its training latents have {spread}"
 
 
-def title_of(trained: TrainedRun, draws: Draws, sampler: Sampler) -> str:
+def title_of(trained: TrainedRun, draws: Draws, sampler: Sampler, rows: Rows) -> str:
     source = SOURCES[sampler].replace("(0, I)", "(0,\N{NO-BREAK SPACE}I)")
-    of = "" if draws.label is None else f", class {draws.label}"
+    of = ", one class a row" if rows.names else "" if draws.label is None else f", class {draws.label}"
     return (
-        f"{trained.run.title}: {draws.n} samples of {source}{of}, temperature {draws.temperature:g}, "
-        f"seed {trained.seed}"
+        f"{trained.run.title}: {rows.n} samples of {source}{of}, temperature {draws.temperature:g}, seed {trained.seed}"
     )
 
 
-def draw_grid(trained: TrainedRun, examples: Tensor) -> np.ndarray | None:
-    """A square of examples as one picture, (C, H, W) uint8, small ones enlarged; None if they have no picture."""
-    columns = math.ceil(math.sqrt(len(examples)))
+def draw_grid(trained: TrainedRun, examples: Tensor, columns: int) -> np.ndarray | None:
+    """Rows of examples as one picture, (C, H, W) uint8, small ones enlarged; None if they have no picture."""
     grid = trained.modality.preview(examples.split(columns))
     if grid is None:
         return None

@@ -16,10 +16,12 @@ class Net(ABC):
     Attributes:
         any_size: whether the encoder and decoder take images of any height and width.
         stride: images whose sides are multiples of it need no padding.
+        flattens: whether it takes data of any shape as vectors.
     """
 
     any_size = False
     stride = 1
+    flattens = False
 
     @abstractmethod
     def latent_shape(self, shape: Shape, features: int) -> Shape:

@@ -17,6 +17,8 @@ class MLP(Net):
         hidden: the widths of the encoder's hidden layers.
     """
 
+    flattens = True
+
     def __init__(self, hidden: PositiveInts) -> None:
         self.hidden = hidden
 
