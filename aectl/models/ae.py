@@ -59,6 +59,10 @@ class AE(Autoencoder):
         """
         return q.rsample(), {}
 
+    def regularizers(self, example: Example, q: Distribution, z: Tensor) -> dict[str, Tensor]:
+        """What the loss has besides the nll and the terms of `latent`, and needs the input for: as `latent`'s terms."""
+        return {}
+
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
         """p(x|z, c), elementwise over (B, *shape), or over images with other sides where the net takes any size."""
         kept = [slice(side) for side in sides or self.shape[1:]]
@@ -83,7 +87,8 @@ class AE(Autoencoder):
         """The loss and its terms, means over the batch, and the p(x|z, c) that they score."""
         z, latent_terms = self.latent(q, example.cond)
         p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
-        terms = {"nll": self.likelihood.nll(p, example.target, example.weight), **latent_terms}
+        nll = self.likelihood.nll(p, example.target, example.weight)
+        terms = {"nll": nll, **latent_terms, **self.regularizers(example, q, z)}
         return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}, p
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:

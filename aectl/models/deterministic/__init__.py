@@ -1,0 +1,1 @@
+"""Autoencoders with one code an input and no prior over codes."""
