@@ -3,7 +3,8 @@
 import errno
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
@@ -44,7 +45,7 @@ def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
 
     Raises:
         SystemExit: a signal has asked to stop, and the run is saved; or there is nothing left to train.
-        UserError: another process trains the run, or the disk is full.
+        UserError: another process trains the run, its folder is removed, or the disk is full.
         NonFiniteError: a loss or a gradient was not finite, or the loss of every validation.
     """
     with run_lock(run.folder), StopSignals() as signals:
@@ -55,10 +56,27 @@ def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
         clean_up(run.checkpoints)
         report_surprises(experiment, batches)
         training = Training(experiment, run, batches, signals, point.state if point else START)
-        training.run_and_report(point)
+        with user_error_if_removed(run):
+            training.run_and_report(point)
         if signals.received:
             raise SystemExit(signals.status)
         return training.best.score
+
+
+@contextmanager
+def user_error_if_removed(run: Run) -> Iterator[None]:
+    """Turns whatever happens to a training whose folder is removed meanwhile into a UserError."""
+    try:
+        yield
+    except Exception:
+        if not is_removed(run):
+            raise
+    if is_removed(run):
+        raise UserError(f"{run.folder}: was removed while it was trained; whatever is left there is no run")
+
+
+def is_removed(run: Run) -> bool:
+    return not (run.folder / "config.yaml").is_file()
 
 
 def report_surprises(experiment: Experiment, batches: Batches) -> None:
@@ -157,7 +175,12 @@ class Training:
         return "interrupted" if self.saver.partial_epoch and not self.saver.steps_are_done else "done"
 
     def write_summary(self, status: str, **more: str) -> None:
-        """Writes the status of the run, running, interrupted, failed or done, and its best score."""
+        """Writes the status of the run, running, interrupted, failed or done, and its best score.
+
+        Nothing is written into the folder of a run that has been removed.
+        """
+        if is_removed(self.run):
+            return
         summary = {
             "status": status,
             "monitor": self.monitor.name,

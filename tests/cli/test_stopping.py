@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,19 @@ def test_ctrl_c_saves_and_prints_how_to_resume(aectl: Aectl, monkeypatch: pytest
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     aectl("train", *SMALL, "trainer.max_epochs=3", "hydra.run.dir=whole")
     assert differences(Path("whole"), Path("outputs/run")) == []
+
+
+def test_a_run_that_is_removed_while_it_is_trained_ends_in_one_line(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_step(monkeypatch, 2, lambda: shutil.rmtree("run"))
+    result = aectl("train", *SMALL, "trainer.max_epochs=1", "tracker=none", "hydra.run.dir=run")
+    assert result.status == 2
+    assert (
+        result.err.splitlines()[-1]
+        == "aectl train: run: was removed while it was trained; whatever is left there is no run"
+    )
+    assert not Path("run/summary.json").exists()
 
 
 def test_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:
