@@ -167,14 +167,14 @@ def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     signature = inspect.signature(target).parameters
     parameters = {k: p for k, p in signature.items() if p.kind not in variadic}
-    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.values())
+    no_module = target.__init__.__qualname__ != "Module.__init__"  # torch's, which takes any name only to refuse it
+    takes_any = no_module and any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.values())
     beside = () if target.__module__.startswith("aectl.") else BESIDE_ARGUMENTS.get(path.partition(".")[0], ())
     unknown = set() if takes_any else arguments.keys() - parameters.keys() - {*beside}
     for name in unknown:
-        meant = suggest(name, list(parameters))
+        meant, known = suggest(name, list(parameters)), f"one of {', '.join(parameters)}" if parameters else "none"
         raise UserError(
-            f"{path}.{name}={arguments[name]}: unknown parameter of {target.__name__}{meant}; "
-            f"expected one of {', '.join(parameters)}"
+            f"{path}.{name}={arguments[name]}: unknown parameter of {target.__name__}{meant}; expected {known}"
         )
     needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
     for name in needed - arguments.keys() - GIVEN_BY_PROGRAM:

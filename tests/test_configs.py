@@ -159,3 +159,9 @@ def test_missing_and_unknown_parameters_are_named() -> None:
         check({"task": node}, {})
     with pytest.raises(UserError, match=r"task\.amont=1: unknown parameter of .*; did you mean amount\?"):
         check({"task": {**node, "amont": 1, "amount": 0.1}}, {})
+
+
+def test_a_module_without_a_constructor_takes_no_parameters() -> None:
+    node = {"_target_": "aectl.models.probability.likelihoods.Bernoulli", "scale": 1}
+    with pytest.raises(UserError, match=r"^likelihood\.scale=1: unknown parameter of Bernoulli; expected none$"):
+        check({"likelihood": node}, {})
