@@ -7,7 +7,8 @@ import numpy as np
 from aectl.training.records import read_rows
 
 LAST = 3  # validations whose median is compared with the best
-LEAST_RISE = 0.1  # of what the losses fell
+LEAST_RISE = 0.02  # of what the losses fell
+LEAST_SHARE = 0.25  # of what the training loss fell since the best epoch
 
 
 def overfitting_line(metrics: Path) -> str:
@@ -18,8 +19,8 @@ def overfitting_line(metrics: Path) -> str:
     epochs = [int(row["epoch"]) + 1 for row in rows]
     val, train = (np.array([float(row[f"{split}/loss"]) for row in rows]) for split in ("val", "train"))
     best, last = int(val.argmin()), float(np.median(val[-LAST:]))
-    fell = max(val[0] - val[best], train[0] - train[-1])
-    if best >= len(rows) - LAST or last - val[best] <= LEAST_RISE * fell or train[-1] >= train[best]:
+    rise, fell, since = last - val[best], max(val[0] - val[best], train[0] - train[-1]), train[best] - train[-1]
+    if best >= len(rows) - LAST or since <= 0 or rise <= max(LEAST_RISE * fell, LEAST_SHARE * since):
         return ""
     return (
         f"overfitting: val/loss was {val[best]:.4g} in epoch {epochs[best]} and is {val[-1]:.4g} in epoch "

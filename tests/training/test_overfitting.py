@@ -23,6 +23,13 @@ def test_a_validation_loss_that_rises_while_training_goes_on_is_overfitting(tmp_
     assert line.count("\n") == 1
 
 
+def test_a_rise_is_compared_with_what_training_gained_since_and_not_with_its_first_epoch(tmp_path: Path) -> None:
+    train, val = [2_887, -829, -1_124, -1_276, -1_436, -1_555, -1_627], [1_060, -820, -971, -1_054, -1_000, -950, -903]
+    assert "val/loss was -1054 in epoch 4 and is -903 in epoch 7" in overfitting_line(
+        table(tmp_path / "m.csv", train, val)
+    )
+
+
 @pytest.mark.parametrize(
     ("train", "val"),
     [
