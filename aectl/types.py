@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import AfterValidator, Strict
+from pydantic import AfterValidator, AllowInfNan, Strict
 
 PositiveInt = Annotated[int, Strict(), Gt(0)]
 
@@ -62,6 +62,11 @@ PositiveInts = Annotated[list[PositiveInt], Len(1)]
 
 HeightWidth = Annotated[list[PositiveInt], Len(2, 2)]
 """A height and a width, in pixels."""
+
+FiniteFloat = Annotated[float, AllowInfNan(False)]
+
+Strengths = Annotated[list[FiniteFloat], Len(1, 20)]
+"""How far an example is moved, a picture for each."""
 
 Shape = tuple[int, ...]
 """The shape of one example, without the batch dimension: `(C, H, W)` for images."""

@@ -16,10 +16,12 @@ from aectl.evaluation.lesson_loss import find_lesson_loss
 from aectl.evaluation.loss_terms import LossFormat
 from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import Report
+from aectl.evaluation.sample_quality import check_samplers
 from aectl.evaluation.scores import OwnMetrics, Scores, score_model
 from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, samples_section
 from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
+from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.runs.run import Run, num_parameters
 from aectl.types import NonNegativeInt, PositiveInt
@@ -39,6 +41,7 @@ class EvalOptions:
         importance_samples: of log p(x), for each example; 0 leaves the likelihood out.
         likelihood_images: estimate the likelihood of this many examples.
         samples: draw this many to compare with held-out examples; 0 leaves them out.
+        samplers: what they are drawn from, each compared; None: the prior of a model that has one, else a Gaussian.
         cache: the folder that keeps fits and scores of baselines.
     """
 
@@ -51,6 +54,7 @@ class EvalOptions:
     importance_samples: NonNegativeInt = 64
     likelihood_images: PositiveInt = 500
     samples: NonNegativeInt = 2000
+    samplers: list[Sampler] | None = None
     cache: str = field(default_factory=lambda: f"{os.environ.get('AECTL_CACHE', '~/.cache/aectl')}/baselines")
 
     def __post_init__(self) -> None:
@@ -73,6 +77,7 @@ def evaluate(
         metrics: of the user's own, by name: outputs and targets (B, *shape) in [0, 1] to a number for each example.
     """
     options = options or EvalOptions()
+    check_samplers(trained, options.samplers)
     trained_on = trained.run.original.names.dataset
     cache = Cache(Path(options.cache).expanduser())
     batches = Batches(trained.run.data.split(options.split), options.batch_size, shuffle=False)
@@ -94,7 +99,9 @@ def evaluate(
         n = options.likelihood_images
         likelihood = sections.attempt("likelihood", lambda: likelihood_section(trained, batches, k, n))
     if options.samples and not train_run:
-        samples = sections.attempt("samples", lambda: samples_section(trained, options.split, options.samples))
+        samples = sections.attempt(
+            "samples", lambda: samples_section(trained, options.split, options.samples, options.samplers)
+        )
     run = trained.run
     return Report(
         run=str(run.folder),

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from aectl.data.source import SplitName
+from aectl.errors import UserError
 from aectl.evaluation.baseline_comparison import FIT_VALUES
-from aectl.inference.sampling import SOURCES, default_sampler, generate
+from aectl.inference.sampling import COMPONENTS_OF_MIXTURE, SOURCES, Sampler, default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import IsConditional
 
@@ -38,15 +39,32 @@ class SampleQuality:
     n: int  # the samples, and as many real examples
     held_out: int  # the examples that both are compared with
     note: str  # what the numbers can be compared with
-    scores: dict[str, SampleScores]  # of the samples, then of real examples
+    scores: dict[str, SampleScores]  # of the samples of each sampler, then of real examples
 
     def to_dict(self) -> dict[str, Any]:
         counts = {"n": self.n, "held_out": self.held_out}
         return {**counts, "note": self.note, **{name: asdict(scores) for name, scores in self.scores.items()}}
 
 
-def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQuality:
+def check_samplers(trained: TrainedRun, samplers: list[Sampler] | None) -> None:
+    """Raises a UserError for a sampler that the model does not have."""
+    for sampler in samplers or []:
+        if sampler == "prior" and not trained.model.generative:
+            others = [other for other in SOURCES if other != "prior"]
+            raise UserError(
+                f"samplers: {type(trained.model).__name__} has no prior to sample from; "
+                f"expected some of {', '.join(others)}"
+            )
+        if sampler != "prior":
+            trained.latent_model()
+
+
+def score_samples(
+    trained: TrainedRun, split: SplitName, n: int, samplers: list[Sampler] | None = None
+) -> SampleQuality:
     """Scores samples, and as many real examples, against the first `n` examples of a split.
+
+    Samples are drawn by each of the samplers, or else by the default of the model.
 
     The real examples are of another split, which may be smaller; recall and coverage rise with the number of samples. A
     conditional model is given the classes of the held-out examples.
@@ -55,18 +73,20 @@ def score_samples(trained: TrainedRun, split: SplitName, n: int) -> SampleQualit
     other: SplitName = "val" if split != "val" else "test"
     real = flat_examples(trained, other, len(held_out))
     features = Features(flat_examples(trained, "train", FIT_VALUES), held_out)
-    sampler = default_sampler(trained.model)
     y = trained.run.data.split(split).y if isinstance(trained.model, IsConditional) else None
     classes = None if y is None else y[: len(real)].to(trained.device)
-    drawn = generate(trained, len(real), sampler, cond=classes).flatten(1).numpy()
+    drawn = {
+        sampler: generate(trained, len(real), sampler, COMPONENTS_OF_MIXTURE, cond=classes).flatten(1).numpy()
+        for sampler in samplers or [default_sampler(trained.model)]
+    }
     examples = trained.modality.name
     return SampleQuality(
-        len(drawn),
+        len(real),
         len(held_out),
         f"Frechet distance of {features.held_out.shape[1]} principal components of the training {examples} of "
         f"{trained.run.cfg.names.dataset}: compare it with itself alone, over as many samples",
         {
-            f"samples of {SOURCES[sampler]}": features.score(drawn),
+            **{f"samples of {SOURCES[sampler]}": features.score(images) for sampler, images in drawn.items()},
             f"real {examples} ({other})": features.score(real),
         },
     )

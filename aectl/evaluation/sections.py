@@ -13,6 +13,7 @@ from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embedd
 from aectl.evaluation.log_likelihood import LogLikelihood, estimate
 from aectl.evaluation.report import Failure, NotApplicable
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
+from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import HasKL, HasLatent, HasLogLikelihood
 
@@ -58,7 +59,9 @@ def likelihood_section(trained: TrainedRun, batches: Batches, samples: int, n: i
     return estimate(trained, model, batches, samples, n)
 
 
-def samples_section(trained: TrainedRun, split: SplitName, n: int) -> SampleQuality | NotApplicable:
+def samples_section(
+    trained: TrainedRun, split: SplitName, n: int, samplers: list[Sampler] | None = None
+) -> SampleQuality | NotApplicable:
     if not (trained.model.generative or isinstance(trained.model, HasLatent)):
         return NotApplicable(f"not available: {type(trained.model).__name__} has no latent to sample")
-    return score_samples(trained, split, n)
+    return score_samples(trained, split, n, samplers)

@@ -22,6 +22,7 @@ SAMPLE_ROWS = {
     "RMS distance to the nearest training {example}": "nearest",
     "share that nearly copies a training {example}": "copies",
 }
+SAMPLER_COLUMNS = ("Frechet distance", "precision", "recall", "density", "coverage")
 
 
 def print_report(report: Report, full: bool = False) -> None:
@@ -128,7 +129,22 @@ def print_likelihood(found: LogLikelihood, examples: str, full: bool) -> None:
         print_line(found.note)
 
 
+def samplers_table(found: SampleQuality, examples: str) -> Table:
+    """The samples of several samplers, a row each, and real examples."""
+    made = make_table(
+        f"samples against {found.held_out:,} held-out {examples}, n = {found.n:,}", ["drawn from", *SAMPLER_COLUMNS]
+    )
+    for source, scores in found.scores.items():
+        name = source.removeprefix("samples of ").replace(" fitted to the training latents", "")
+        made.add_row(name, *(f"{getattr(scores, SAMPLE_ROWS[head]):.3f}" for head in SAMPLER_COLUMNS))
+    return made
+
+
 def print_samples(found: SampleQuality, examples: str, full: bool) -> None:
+    if len(found.scores) > 2:
+        print_table(samplers_table(found, examples))
+        print_line(found.note)
+        return
     if not full:
         drawn, real = found.scores.values()
         names = {"Frechet distance": "frechet", "precision": "precision", "recall": "recall"}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from aectl.errors import UserError
+from aectl.inference.kernel_density import fit_kernel_density
 from aectl.inference.latents import DECODED_AT_ONCE, decode_codes, encode_split
 from aectl.models.base import Autoencoder
 from aectl.rng import seeded_rng
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 LATENTS_TO_FIT = 10_000
 LARGEST_FULL_COVARIANCE = 256
+COMPONENTS_OF_MIXTURE = 10
 
-Sampler = Literal["prior", "standard", "gaussian", "mixture"]
+Sampler = Literal["prior", "standard", "gaussian", "mixture", "kde"]
 SOURCES: dict[Sampler, str] = {
     "prior": "the prior",
     "standard": "N(0, I)",
     "gaussian": "a Gaussian fitted to the training latents",
     "mixture": "a mixture of Gaussians fitted to the training latents",
+    "kde": "a kernel density estimate of the training latents",
 }
 
 
@@ -46,7 +49,7 @@ def generate(
             codes = temperature * torch.randn(n, trained.latent_model().latent_size)
             return decode_codes(trained, codes, cond)
         if sampler != "prior":
-            codes = draw_codes(trained, n, components if sampler == "mixture" else 1, temperature)
+            codes = draw_codes(trained, n, sampler, components if sampler == "mixture" else 1, temperature)
             return decode_codes(trained, codes, cond)
         conds = [None] * n if cond is None else cond.split(DECODED_AT_ONCE)
         sizes = zip(batch_sizes(n), conds, strict=False)
@@ -57,10 +60,12 @@ def batch_sizes(n: int) -> list[int]:
     return [min(DECODED_AT_ONCE, n - start) for start in range(0, n, DECODED_AT_ONCE)]
 
 
-def draw_codes(trained: "TrainedRun", n: int, components: int, temperature: float) -> Tensor:
-    """Codes (n, D) drawn from a mixture that is fitted to the training latents."""
+def draw_codes(trained: "TrainedRun", n: int, sampler: Sampler, components: int, temperature: float) -> Tensor:
+    """Codes (n, D) drawn from what is fitted to the training latents."""
     trained.latent_model()  # raises before anything is encoded
     codes = encode_split(trained, "train", LATENTS_TO_FIT).codes
+    if sampler == "kde":
+        return fit_kernel_density(codes, trained.seed).sample(n, temperature)
     if len(codes) < components:
         most = min(10, len(codes))
         raise UserError(f"components={components}: more than the {len(codes)} training latents; try components={most}")

@@ -100,7 +100,7 @@ class TrainedRun:
         n: int = 16,
         temperature: float = 1.0,
         sampler: Sampler | None = None,
-        components: int = 10,
+        components: int = sampling.COMPONENTS_OF_MIXTURE,
         labels: Labels | None = None,
     ) -> Tensor:
         """New examples (n, *shape) in [0, 1]: from the prior, or from a Gaussian fitted to the training latents.
@@ -108,8 +108,8 @@ class TrainedRun:
         Arguments:
             n: how many.
             temperature: multiplies the standard deviation of what is drawn from.
-            sampler: `prior`, `standard` (N(0, I) for any model), `gaussian` or `mixture`; by default the prior of a
-                model that has one, else a Gaussian.
+            sampler: `prior`, `standard` (N(0, I) for any model), or `gaussian`, `mixture` or `kde`, fitted to the
+                training latents; by default the prior of a model that has one, else a Gaussian.
             components: of the mixture.
             labels: the classes, for a conditional model.
         """

@@ -188,3 +188,40 @@ def test_a_model_without_a_latent_is_refused_and_nothing_is_written(
         f"aectl {verb}: model=RedNet: has no single latent to decode; expected a run of a model like ae or vae\n"
     )
     assert sorted(runs["rednet"].rglob("*")) == before
+
+
+class TestSamplers:
+    SAMPLES = ("baselines=false", "embeddings=false", "importance_samples=0", "samples=60")
+
+    def test_samplers_are_compared_in_one_table(self, aectl: Aectl, runs: dict[str, Path]) -> None:
+        result = aectl("eval", runs["ae"], *self.SAMPLES, "samplers=[gaussian,kde]")
+        assert result.status == 0, result.err
+        rows = [line.split("|")[1].strip() for line in result.out.splitlines() if line.startswith("| ")]
+        expected = ["a Gaussian", "a kernel density estimate of the training latents", "real images (val)"]
+        assert rows[rows.index("drawn from") :] == ["drawn from", *expected]
+        scores = report_of(runs["ae"])["samples"]
+        found = {name for name in scores if name.startswith("samples of")}
+        assert found == {
+            "samples of a Gaussian fitted to the training latents",
+            "samples of a kernel density estimate of the training latents",
+        }
+
+    @pytest.mark.parametrize(
+        ("run", "given", "refusal"),
+        [
+            (
+                "ae",
+                "[gaussian,prior]",
+                "samplers: AE has no prior to sample from; expected some of standard, gaussian,",
+            ),
+            ("rednet", "[kde]", "model=RedNet: has no single latent to decode"),
+            ("ae", "[kdee]", "samplers=['kdee']: expected 'prior', 'standard', 'gaussian', 'mixture' or 'kde'"),
+        ],
+    )
+    def test_a_sampler_that_a_model_does_not_have_is_refused_before_anything_is_measured(
+        self, run: str, given: str, refusal: str, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        result = aectl("eval", runs[run], f"samplers={given}")
+        assert result.status == 2
+        assert result.err.startswith(f"aectl eval: {refusal}")
+        assert result.err.count("\n") == 1

@@ -110,6 +110,41 @@ class TestSample:
         assert "has no single latent to decode" in aectl("sample", trained["rednet"], "perturb=0").err
 
 
+class TestAttribute:
+    def test_picture_has_a_row_for_each_image_and_a_column_for_each_strength(
+        self, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        result = aectl("sample", runs["ae"], "attribute=8-3", "strength=[0,1]", "n=2")
+        assert result.status == 0, result.err
+        (written,) = (runs["ae"] / "samples").iterdir()
+        assert written.name == "attribute-8-3.png"
+        assert str(written) in result.out
+        with Image.open(written) as picture:
+            assert picture.width > picture.height
+
+    @pytest.mark.parametrize(
+        ("run", "given", "refusal"),
+        [
+            (
+                "ae",
+                ("attribute=10",),
+                "attribute=10: no such class; expected CLASS, or CLASS-CLASS of two different ones",
+            ),
+            ("ae", ("attribute=1", "strength=[]"), "strength=[]: expected "),
+            ("ae", ("attribute=1", "strength=nan"), "strength=nan: expected "),
+            ("ae", ("attribute=1", "strength=far"), "strength=far: expected "),
+            ("rednet", ("attribute=1",), "model=RedNet: has no single latent to decode"),
+        ],
+    )
+    def test_what_cannot_be_moved_is_one_line(
+        self, run: str, given: tuple[str, ...], refusal: str, aectl: Aectl, runs: dict[str, Path]
+    ) -> None:
+        result = aectl("sample", runs[run], *given)
+        assert result.status == 2
+        assert result.err.startswith(f"aectl sample: {refusal}")
+        assert result.err.count("\n") == 1
+
+
 class TestPlotLatent:
     def test_two_dimensions_get_a_scatter_and_a_grid(self, aectl: Aectl, runs: dict[str, Path]) -> None:
         assert aectl("plot-latent", runs["ae"], "grid=5").status == 0

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from aectl.cli.attribute_figure import draw_attribute, find_attribute
 from aectl.cli.chosen_examples import CLASS, Named, describe_example, find_example
 from aectl.cli.latent_figures import draw_interpolation, draw_perturbed
 from aectl.cli.open_run import output_folder, print_written, run_command
@@ -21,7 +22,7 @@ from aectl.io.npz import save_npz
 from aectl.models.capabilities import HasLatent
 from aectl.plots import figures
 from aectl.plots.image_grid import GAP, enlarge
-from aectl.types import NonNegativeFloat, NonNegativeInt, PositiveInt
+from aectl.types import FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Strengths
 
 PICTURE_PIXELS = 64  # the side that small images are enlarged to, if the grid of them is no wider than `MOST_PIXELS`
 MOST_PIXELS = 2048
@@ -36,6 +37,14 @@ class Draws:
     temperature: NonNegativeFloat
     sampler: Literal["auto"] | Sampler
     components: PositiveInt
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Test images moved towards a class, by the keys of `sample.yaml`."""
+
+    attribute: NonNegativeInt | str | None
+    strength: Strengths | FiniteFloat
 
 
 @dataclass(frozen=True)
@@ -58,10 +67,14 @@ class Drawn(NamedTuple):
 
 
 @run_command
-def main(trained: TrainedRun, draws: Draws, paths: Paths, output: str | None) -> Drawn | None:
-    """Writes samples as an array and a grid, and an interpolation; or only the paths that are asked for."""
+def main(trained: TrainedRun, draws: Draws, paths: Paths, moves: Moves, output: str | None) -> Drawn | None:
+    """Writes samples as an array and a grid, and an interpolation; or only the paths and moves that are asked for."""
     folder = output_folder(trained.run, output, "samples")
     chosen = [named for named in (paths.perturb, paths.from_, paths.to) if named is not None]
+    if moves.attribute is not None:
+        print_written(write_moved(trained, moves.attribute, moves, draws.n, folder))
+        if not chosen:
+            return None
     if not chosen:
         return write_samples(trained, draws, paths, folder)
     require_images(trained)
@@ -174,3 +187,14 @@ def write_perturbed(trained: TrainedRun, named: Named, paths: Paths, cond: Tenso
     index = find_example(trained, "perturb", named)
     figure = draw_perturbed(trained, index, paths.dimensions, paths.steps | 1, cond)
     return figures.save_figure(figure, folder / f"perturbed-{index}.png")
+
+
+def write_moved(trained: TrainedRun, named: Named, moves: Moves, n: int, folder: Path) -> Path:
+    """Draws test images whose codes are moved towards a class."""
+    require_images(trained)
+    trained.latent_model()
+    attribute = find_attribute(trained, named)
+    strengths = moves.strength if isinstance(moves.strength, list) else [moves.strength]
+    figure = draw_attribute(trained, attribute, strengths, n)
+    side = "" if attribute.away_from is None else f"-{attribute.away_from}"
+    return figures.save_figure(figure, folder / f"attribute-{attribute.towards}{side}.png")
