@@ -44,6 +44,7 @@ FLAGS_WITH_VALUE = {  # each with the values that it takes; none listed means an
     **dict.fromkeys(("--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"), ()),
 }
 PATHS = ("input", "output", "reference", "latents", "dataset.root", "dataset.path")  # whose values may have any signs
+KEYS_OF_RUNS = ("resume", "like", "source")  # of `aectl train`, whose values are runs
 REPLACEABLE = ("dataset", "task")  # the groups that `aectl eval` may replace; a trained run keeps the others
 
 
@@ -123,7 +124,7 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
         flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
     if not {"-m", "--multirun"} & {*flags}:
         overrides = [quote_path(override) for override in overrides]
-    if any(word.startswith(("resume='", "like='")) for word in overrides):
+    if verb == "train" and any(word.partition("='")[0] in KEYS_OF_RUNS for word in overrides):
         from aectl.cli.resume import open_callbacks, stored_overrides
 
         overrides = [*stored_overrides(overrides), *(open_callbacks(word) for word in overrides)]
@@ -144,7 +145,7 @@ def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str
             runs.append(quote(value))
         elif verb != "train" and not overrides and (not equals or Path(word).exists()):
             runs.append(quote(word))
-        elif verb == "train" and key in ("resume", "like") and value not in ("", "null"):
+        elif verb == "train" and key in KEYS_OF_RUNS and value not in ("", "null"):
             overrides.append(f"{key}={quote(value)}")
         elif (equals and key) or word.startswith("~"):
             overrides.append(normalize_override(word))

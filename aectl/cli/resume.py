@@ -22,6 +22,7 @@ FREE_TRAINER_KEYS = (
 FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))  # may change when a run is resumed
 NOT_STORED = ("resume", "like", "outputs", "trust")  # the keys that are about the call, not about the run
 MAX_BYTES = 10**6  # of what Hydra writes about a run
+ADOPTED = ("dataset", "task")  # the groups that a training has from its source
 
 
 def find_run(where: str, outputs: str, key: str = "resume") -> Path:
@@ -46,12 +47,30 @@ def stored_choices(folder: Path) -> dict[str, str]:
 
 
 def stored_overrides(arguments: list[str]) -> list[str]:
-    """The choices of the run to resume as overrides, except for groups that the arguments choose themselves."""
+    """The choices of the run to resume as overrides, except for groups that the arguments choose themselves.
+
+    Of the `source` of a training these are its data and task.
+    """
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
-    key = "resume" if "resume" in given else "like"
-    folder = find_run(given[key][1:-1].replace("\\'", "'"), given.get("outputs", "outputs"), key)
-    known = {group: name for group, name in stored_choices(folder).items() if (CONFIGS / group).is_dir()}
+    outputs = given.get("outputs", "outputs")
+    if key := next((key for key in ("resume", "like") if key in given), None):
+        choices = stored_choices(find_run(unquote(given[key]), outputs, key))
+    else:
+        found = stored_choices(source_folder(unquote(given["source"]), outputs))
+        choices = {group: found[group] for group in ADOPTED if group in found}
+    known = {group: name for group, name in choices.items() if (CONFIGS / group).is_dir()}
     return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
+
+
+def unquote(path: str) -> str:
+    """A path as it was before it was put in quotes."""
+    return path[1:-1].replace("\\'", "'")
+
+
+def source_folder(where: str, outputs: str) -> Path:
+    """The folder of a trained run by its path, that of a checkpoint in it, or of the `latest` below `outputs`."""
+    path = latest_run(Path(outputs)) if where == "latest" else Path(where)
+    return path.parent.parent if path.is_file() else path
 
 
 def open_callbacks(override: str) -> str:

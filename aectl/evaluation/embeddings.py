@@ -17,7 +17,7 @@ from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.models.base import Autoencoder
-from aectl.models.capabilities import HasBeta, HasKL, IsConditional
+from aectl.models.capabilities import HasBeta, HasKL, IsConditional, code_length
 
 IMAGES = 10_000  # the most training examples that the classifiers learn from, and examples that they are tested on
 NEIGHBOURS = 5
@@ -54,7 +54,7 @@ def score_embeddings(trained: TrainedRun, split: SplitName, cache: Cache) -> Emb
 
 
 def has_bottleneck(model: Autoencoder) -> bool:
-    return model.latent_size < math.prod(model.input_shape)
+    return code_length(model) < math.prod(model.input_shape)
 
 
 def accuracies(trained: TrainedRun, split: SplitName, test: Latents, cache: Cache) -> dict[str, dict[str, MeanCI]]:

@@ -23,6 +23,7 @@ from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
 from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
+from aectl.models.capabilities import code_length
 from aectl.runs.run import Run, num_parameters
 from aectl.types import NonNegativeInt, PositiveInt
 
@@ -87,7 +88,7 @@ def evaluate(
     sections = Sections()
     rows = []
     if options.baselines:
-        rows = sections.attempt("baselines", lambda: comparison.rows(batches, trained.model.latent_size)) or []
+        rows = sections.attempt("baselines", lambda: comparison.rows(batches, code_length(trained.model))) or []
     best = best_baseline(rows, scores)
     restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
     figure = sections.attempt("pictures", lambda: draw_examples(trained, batches, scores, options.pictures, restored))

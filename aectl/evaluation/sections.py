@@ -15,7 +15,7 @@ from aectl.evaluation.report import Failure, NotApplicable
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
-from aectl.models.capabilities import HasKL, HasLatent, HasLogLikelihood
+from aectl.models.capabilities import HasKL, HasLatent, HasLogLikelihood, code_length
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def embeddings_section(trained: TrainedRun, split: SplitName, cache: Cache) -> E
     model = trained.model
     if has_bottleneck(model):
         return score_embeddings(trained, split, cache)
-    return NotApplicable(f"no bottleneck: {model.latent_size:,} numbers for {math.prod(model.input_shape):,} values")
+    return NotApplicable(f"no bottleneck: {code_length(model):,} numbers for {math.prod(model.input_shape):,} values")
 
 
 def likelihood_section(trained: TrainedRun, batches: Batches, samples: int, n: int) -> LogLikelihood | NotApplicable:

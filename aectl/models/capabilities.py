@@ -1,11 +1,13 @@
 """What a model can do beyond the interface of `Autoencoder`; ask `isinstance(model, HasLatent)`, not for a class."""
 
+import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from aectl.example import Example
+from aectl.models.base import Autoencoder
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import Shape
 
@@ -50,6 +52,18 @@ class HasKL(HasLatent, HasPrior, Protocol):
 
 
 @runtime_checkable
+class HasCodes(Protocol):
+    """A model whose latent is made of discrete codes, (B, *code_shape) int64 of `num_codes` each."""
+
+    code_shape: Shape
+    num_codes: int
+
+    def codes(self, input: Tensor, cond: Tensor | None = None) -> Tensor: ...
+
+    def decode_codes(self, indices: Tensor, cond: Tensor | None = None) -> Tensor: ...
+
+
+@runtime_checkable
 class HasLogLikelihood(Protocol):
     """A model that estimates log p(x) itself, such as one with several levels of latents."""
 
@@ -75,6 +89,11 @@ class IsConditional(Protocol):
 def has_normal_prior(model: object) -> bool:
     """Whether the prior is elementwise normal, as N(0, I) is, and no mixture, flow or the like."""
     return isinstance(model, HasPrior) and isinstance(model.prior(1), Normal)
+
+
+def code_length(model: Autoencoder) -> int:
+    """How many numbers describe an example: the discrete codes of a model that has some, else the latent."""
+    return math.prod(model.code_shape) if isinstance(model, HasCodes) else model.latent_size
 
 
 def is_bound(model: object) -> bool:

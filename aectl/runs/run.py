@@ -162,11 +162,19 @@ def count_examples(data: Data) -> int:
     return data.num_examples("train")
 
 
+def count_labels(data: Data) -> int | None:
+    """The number of classes of a data set; None if any training example has no label."""
+    data.source.prepare()
+    y = data.split("train").y
+    return None if y is None or bool((y < 0).any()) else data.num_classes
+
+
 DERIVED: dict[str, Callable[[Data, Task], Any]] = {  # the keys of a model that are filled in from data set and task
     "shape": lambda data, _: list(data.source.shape),
     "input_shape": lambda data, task: list(task.input_shape(data.source.shape)),
     "num_classes": lambda data, _: count_classes(data),
     "num_examples": lambda data, _: count_examples(data),
+    "num_labels": lambda data, _: count_labels(data),
 }
 
 

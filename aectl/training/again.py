@@ -10,6 +10,7 @@ from aectl.runs.again import training_config
 from aectl.runs.code import write_code
 from aectl.runs.index import fresh_folder
 from aectl.runs.run import Config, Run
+from aectl.runs.source import open_source
 from aectl.training.fit import build_system, fit
 from aectl.training.preflight import preflight
 from aectl.training.system import System
@@ -21,7 +22,7 @@ def train_again(config: Config, wanted: Path) -> Path:
     Raises:
         UserError: a value that cannot be trained with; nothing is written then.
     """
-    experiment = preflight(config, wanted)
+    experiment = preflight(config, wanted, open_source(config))
     run = Run.to_train(fresh_folder(wanted), experiment.config)
     run.write_config()
     write_code(run)

@@ -14,8 +14,15 @@ from pytorch_lightning import LightningModule, Trainer
 
 LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric")
 """Under which of these names it logs depends on how it was installed."""
-IRRELEVANT_WARNINGS = ("GPU available but not used", "isinstance.treespec, LeafSpec")
-"""A choice of the user's, and Lightning's own use of torch. These warnings have no classes of their own, only words."""
+IRRELEVANT_WARNINGS = (
+    "GPU available but not used",
+    "isinstance.treespec, LeafSpec",
+    "in eval mode at the start of training",
+)
+"""A choice of the user's, Lightning's own use of torch, and parts of a model that are never trained.
+
+These warnings have no classes of their own, only words.
+"""
 
 
 def silence() -> None:

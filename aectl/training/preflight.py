@@ -19,7 +19,8 @@ from aectl.data.loader import Data
 from aectl.errors import UserError, shorten
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
-from aectl.runs.run import Config, complete_config, instantiate_node, require_values
+from aectl.runs.run import Config, Run, complete_config, instantiate_node, require_values
+from aectl.runs.source import load_weights
 from aectl.training.callbacks import check_callbacks
 from aectl.training.data_warnings import warn_of_examples
 from aectl.training.experiment import Experiment
@@ -36,6 +37,7 @@ TOP_LEVEL = {
     "outputs": str,
     "resume": str | None,
     "like": str | None,
+    "source": str | None,
     "trust": bool,
     "monitor": str,
     "mode": Mode | None,
@@ -50,12 +52,13 @@ USUAL_STATE = 2.0
 """What an optimizer that cannot be probed is taken to keep of a parameter, as a multiple of it."""
 
 
-def preflight(config: Config, folder: Path) -> Experiment:
+def preflight(config: Config, folder: Path, source: Run | None = None) -> Experiment:
     """The experiment that a composed config describes.
 
     Arguments:
         config: without Hydra's part.
         folder: where the checkpoints will lie; it need not exist.
+        source: the run whose autoencoder a prior is trained on, unless a checkpoint will give it its weights.
 
     Raises:
         UserError: a value, a shape, a missing file, package or GPU, or too little room on the disk.
@@ -75,11 +78,14 @@ def preflight(config: Config, folder: Path) -> Experiment:
     data.source.prepare()
     warn_of_examples(data.split("train"))
     settings = resolve_settings(config, settings, data)
+    weights = load_weights(source) if source else {}
     seed_everything(config.seed)
     model = instantiate_node(config.model)
     check_shared_weights(model, settings)
     rng_state = get_rng_state()
     check_metrics(config, data, task, model)
+    if source:
+        model.autoencoder.load_state_dict(weights)
     optimizers = build_optimizers(to_plain(config.optimizer), model)
     check_schedule(config, settings, data, next(iter(optimizers.values()))([*model.parameters()]))
     check_disk_space(folder, checkpoint_bytes(model, next(iter(optimizers.values()))))

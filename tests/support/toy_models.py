@@ -70,7 +70,23 @@ def opened(
 def completed(cfg: DictConfig) -> DictConfig:
     """A composed config with what data set and task decide about the model."""
     run = Run(Path(), cfg, Path())
-    return complete_config(cfg, run.data, run.task)
+    config = complete_config(cfg, run.data, run.task)
+    if "autoencoder" in {*config.model}:
+        config.model.autoencoder = vqvae_node(config)
+    return config
+
+
+def vqvae_node(config: DictConfig) -> dict[str, Any]:
+    """The model of a source, for a prior with this config."""
+    return {
+        "_target_": "aectl.models.quantized.vqvae.VQVAE",
+        **{key: config.model[key] for key in ("shape", "input_shape")},
+        "latent_dim": 4,
+        "num_codes": 16,
+        "commitment": 0.25,
+        "decay": 0.9,
+        **{key: config[key] for key in ("net", "likelihood")},
+    }
 
 
 def bare_trainer(epochs: int = 1, **flags: Any) -> Trainer:

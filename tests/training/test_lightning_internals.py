@@ -70,7 +70,7 @@ def test_warning_of_an_unused_gpu_is_dropped(monkeypatch: pytest.MonkeyPatch) ->
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         bare_trainer()
-    words, _ = lightning_internals.IRRELEVANT_WARNINGS
+    words, *_ = lightning_internals.IRRELEVANT_WARNINGS
     assert any(words in str(each.message) for each in warned), f"Lightning words it otherwise now: {warned}{SEE}"
     with warnings.catch_warnings():
         warnings.simplefilter("error")

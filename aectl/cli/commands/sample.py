@@ -19,7 +19,7 @@ from aectl.inference.restoration import require_images
 from aectl.inference.sampling import LATENTS_TO_FIT, SOURCES, Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.npz import save_npz
-from aectl.models.capabilities import HasLatent
+from aectl.models.capabilities import HasKL, HasLatent
 from aectl.plots import figures
 from aectl.plots.image_grid import GAP, enlarge
 from aectl.types import FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Strengths
@@ -121,7 +121,7 @@ def choose_sampler(trained: TrainedRun, sampler: Literal["auto"] | Sampler) -> S
             f"{name} has no prior: drawing from a Gaussian fitted to its training latents, which makes it look better "
             "than its latent space is; sampler=standard decodes N(0, I) instead"
         )
-    elif isinstance(model, HasLatent) and len(model.latent_shape) > 1:
+    elif isinstance(model, HasKL) and len(model.latent_shape) > 1:
         print(
             "sampler=prior: the cells of a grid of latents are drawn independently, so these samples have no shape as "
             "a whole; to generate images, train with task=reconstruct"

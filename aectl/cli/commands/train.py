@@ -17,6 +17,7 @@ from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
 from aectl.runs.code import write_code
 from aectl.runs.run import Run, num_parameters
+from aectl.runs.source import adopt, open_source
 from aectl.runs.stored_config import PARTS
 from aectl.training.experiment import Experiment
 from aectl.training.preflight import preflight
@@ -30,14 +31,22 @@ def prepare(config: DictConfig) -> Experiment:
     cfg = config.copy() if config.get("like") is None else config_like(config)
     OmegaConf.set_struct(cfg, False)
     cfg.pop("hydra", None)
+    source = None if has_checkpoint(cfg.resume) else open_source(cfg, config.trust)
     cfg.resume = None  # the config of a run does not say how often it was stopped, or who trusted it
     cfg.pop("trust", None)
     cfg.pop("like", None)
     if "names" not in cfg:
         cfg.names = named_choices(cfg, hydra.runtime.choices)
+    if source and OmegaConf.is_missing(cfg.model, "autoencoder"):
+        cfg = adopt(cfg, source, {override.partition("=")[0] for override in hydra.overrides.task})
     folder = hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir
     with user_error_on_oom(lambda: advice_before_training(to_plain(cfg))):
-        return preflight(cfg, Path(folder))
+        return preflight(cfg, Path(folder), source)
+
+
+def has_checkpoint(resumed: str | None) -> bool:
+    """Whether a run is resumed that has a checkpoint, with the weights of all of its parts."""
+    return resumed is not None and any(Path(resumed, "checkpoints").glob("*.ckpt"))
 
 
 def check_augmentations(overrides: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Autoencoders whose latents are discrete codes, and the prior over them."""
