@@ -1,5 +1,6 @@
 """Which file `aectl predict` makes of which: results keep the names and folders of their inputs."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,19 @@ from aectl.modalities import heif, picture_listing
 
 @dataclass(frozen=True)
 class Job:
-    """A picture to work on, where the result goes, and if there are such what it should be and what of it is hidden."""
+    """A picture to work on, and the files that belong to it.
+
+    Arguments:
+        input: the picture.
+        output: where the result goes.
+        compared: where the picture and the result beside each other go, if that is asked for.
+        reference: what the result should be, if there is such a file.
+        mask: what of the picture is hidden, if there is such a file.
+    """
 
     input: Path
     output: Path
+    compared: Path
     reference: Path | None = None
     mask: Path | None = None
 
@@ -22,6 +32,7 @@ def plan_jobs(
 ) -> list[Job]:
     """A job for each file below `root`; a UserError if a result would replace an input or another result."""
     references, masks = reference_paths(root, files, reference), mask_paths(root, files, mask)
+    stems = Counter((folder / file.relative_to(root)).with_suffix("") for file in files)
     jobs: dict[Path, Job] = {}
     for file in files:
         path = with_ending(folder / file.relative_to(root), file, format)
@@ -31,7 +42,9 @@ def plan_jobs(
             raise UserError(f"output={folder}: {path.parent} leads out of it; remove the link")
         if path in jobs:
             raise UserError(f"format={format}: {jobs[path].input} and {file} would both become {path}; rename one")
-        jobs[path] = Job(file, path, references.get(file), masks.get(file))
+        name = path.stem if stems[path.with_suffix("")] == 1 else path.name
+        compared = path.with_name(f"{name}-compared.png")
+        jobs[path] = Job(file, path, compared, references.get(file), masks.get(file))
     return list(jobs.values())
 
 

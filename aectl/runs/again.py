@@ -22,7 +22,7 @@ def training_config(run: Run) -> Config:
     if missing := [key for key in BUILT if key not in run.cfg]:
         raise UserError(
             f"run={run.folder}: its {' and '.join(missing)} names classes that aectl does not ship; if you trust "
-            "whoever wrote it, open it with trust=True"
+            "whoever wrote it, open it with trust=true (in Python trust=True)"
         )
     return OmegaConf.create({**to_plain(run.cfg), "resume": None})
 

@@ -19,7 +19,8 @@ def warn_of_examples(split: Split) -> None:
     if n < FEW:
         print(
             f"dataset: {n} training examples; expected {FEW} or more: a model learns so few by heart; add some, or "
-            "make more of each: augment=flip, or dataset.resize=patches for a folder of pictures",
+            "make more of each: augment=flip; of a folder of large pictures dataset.resize=patches cuts "
+            "many, and a larger dataset.patches more",
             file=sys.stderr,
         )
     if n > 1 and (share := explained_by_mean(split.x)) > ALIKE:

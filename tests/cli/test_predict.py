@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import aectl as package
+from aectl.cli.prediction_files import plan_jobs
 from aectl.inference.denoising import finish
 from aectl.inference.restoration import restore
 from aectl.modalities import image_files
@@ -245,3 +246,9 @@ def test_mistakes_end_in_one_line(
     assert message in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_that_differ_in_their_ending_are_compared_apart(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.png", "a.tif", "b.png")]
+    jobs = plan_jobs(tmp_path, files, tmp_path / "out", None, None)
+    assert [job.compared.name for job in jobs] == ["a.png-compared.png", "a.tif-compared.png", "b-compared.png"]

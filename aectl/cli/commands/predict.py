@@ -100,7 +100,7 @@ class Work:
                 tally.uncompared.append(job.reference)
                 print(error, file=sys.stderr)
         if self.compare:
-            path = job.output.with_name(f"{job.output.stem}-compared.png")
+            path = job.compared
             figures.save_figure(compare(self.trained, picture.pixels, result, target, hidden), path)
 
 

@@ -32,6 +32,8 @@ def main(
 ) -> None:
     """Writes a table of all pictures and a contact sheet; exit status 1 if a file could not be read."""
     require_images(trained)
+    if input is None:
+        raise UserError("input: no pictures to compare; give input=FOLDER")
     root, files = input_files(input)
     failed: list[UnreadableError] = []
     read, codes = encode_pictures(trained, files, label, failed.append)
