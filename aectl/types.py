@@ -55,6 +55,17 @@ NoiseLevel = Annotated[NonNegativeFloat | FloatRange, AfterValidator(check_sigma
 
 PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(check_ascending)]
 
+LARGEST_BLUR = 20.0  # pixels
+BlurSigma = Annotated[float, Strict(), Gt(0), Le(LARGEST_BLUR)]
+"""The standard deviation of a blur, in pixels."""
+
+BlurRange = Annotated[list[BlurSigma], Len(2, 2), AfterValidator(check_ascending)]
+
+JpegQuality = Annotated[int, Strict(), Ge(1), Le(100)]
+"""As Pillow and the libraries of the Independent JPEG Group count it."""
+
+JpegQualityRange = Annotated[list[JpegQuality], Len(2, 2), AfterValidator(check_ascending)]
+
 FractionRange = Annotated[list[PositiveFraction], Len(2, 2), AfterValidator(check_ascending)]
 
 PositiveInts = Annotated[list[PositiveInt], Len(1)]

@@ -44,6 +44,7 @@ BARELY_TRAINED = {
     "tiny": ["model=rednet", "model.features=2", "model.depth=2", *FEW_PHOTOS],
     "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
     "inpaint": ["model=rednet", "model.features=2", "model.depth=2", "task=inpaint", *FEW_PHOTOS],
+    "colorize": ["model=rednet", "model.features=2", "model.depth=2", "task=colorize", *FEW_PHOTOS],
 }
 
 

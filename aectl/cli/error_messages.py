@@ -8,7 +8,7 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli import hydra_internals
-from aectl.cli.suggestions import keys_in, meant_choice, meant_override
+from aectl.cli.suggestions import KEYS, keys_in, meant_choice, meant_override
 from aectl.config import GROUPS, BadValueError, closest, did_you_mean, options, spell
 from aectl.errors import UserError, one_line
 
@@ -55,9 +55,10 @@ def unknown_key(key: str, config_name: str, arguments: list[str]) -> str:
     given = next((word for word in arguments if word.lstrip("+~").startswith(f"{key}=")), key)
     group, _, leaf = key.rpartition(".")
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
-    if owners:
+    known = known_keys(config_name, arguments)
+    if owners and KEYS.get(leaf) not in known:
         return f"{given}: only with {' or '.join(owners)}; add {owners[0]}"
-    meant = meant_override(given.lstrip("+~"), known_keys(config_name, arguments))
+    meant = meant_override(given.lstrip("+~"), known)
     return f"{given}: no such key; --cfg job lists the keys, --help the groups{did_you_mean(meant)}"
 
 

@@ -15,6 +15,9 @@ VERBS = {
     **dict.fromkeys(("restore", "infer", "inference", "apply", "enhance"), "predict"),
     **dict.fromkeys(("plot", "latent", "visualize", "visualise", "scatter"), "plot-latent"),
     **dict.fromkeys(("superres", "super_resolution", "upscale", "enlarge"), "train task=super-res"),
+    **dict.fromkeys(("fill", "inpainting", "erase"), "train task=inpaint"),
+    **dict.fromkeys(("sharpen", "unblur"), "train task=deblur"),
+    **dict.fromkeys(("colour", "color", "colourise", "colorise"), "train task=colorize"),
     "sweep": "train -m",
     "embed": "encode",
 }
@@ -61,6 +64,10 @@ PAIRS = {
     **dict.fromkeys(("model=mlp", "model=dense", "net=dense", "net=linear"), "net=mlp"),
     **dict.fromkeys(("net=resnet", "model=resnet"), "net=residual"),
     **dict.fromkeys(("task=sr", "task=super_resolution", "task=upscale", "task=enlarge"), "task=super-res"),
+    **dict.fromkeys(("task=colour", "task=color", "task=colourise", "task=colourize"), "task=colorize"),
+    **dict.fromkeys(("task=jpeg", "task=dejpeg", "task=artifacts"), "task=deblock"),
+    **dict.fromkeys(("task=fill", "task=mask", "task=missing"), "task=inpaint"),
+    **dict.fromkeys(("task=sharpen", "task=unblur"), "task=deblur"),
     **dict.fromkeys(("task=none", "task=identity", "task=autoencode"), "task=reconstruct"),
     **dict.fromkeys(("gpu=1", "gpus=1", "gpu=true", "gpu=0", "cuda=true"), "trainer.accelerator=gpu"),
     **dict.fromkeys(("dataset=fashion", "dataset=fmnist"), "dataset=fashion_mnist"),
@@ -97,7 +104,8 @@ def meant_override(given: str, known: Iterable[str]) -> str:
     if pair := PAIRS.get(f"{key}{equals}{value}".lower()):
         return pair
     of_runs = next((each for each in KEYS_OF_RUNS.get(key, ()) if each in keys), "")
-    with_leaf = [each for each in [*keys, *keys_of_choices()] if each.rpartition(".")[2] == leaf]
+    others = (each for each in [*keys, *keys_of_choices()] if each != key)
+    with_leaf = [each for each in others if each.rpartition(".")[2] == leaf]
     found = of_runs or KEYS.get(key) or next(iter(with_leaf), "") or KEYS.get(leaf)
     found = found or closest(key, [*GROUPS * ("." not in key), *keys]) or close_leaf(leaf, keys)
     meant = f"{found}{equals}{value}" if found else ""

@@ -9,7 +9,7 @@ from PIL import Image
 
 from aectl.io.atomic import write_atomic
 from aectl.modalities import deep_colour, pixels
-from aectl.modalities.pictures import Picture
+from aectl.modalities.pictures import COLOUR, Picture
 
 DEPTH, FLOAT, ALPHA, COLOURS = "16-bit depth", "floating point", "transparency", "more than 256 colours"
 EXIF, PROFILE, DPI = "EXIF", "colour profile", "dpi"
@@ -31,7 +31,9 @@ def write_picture(result: np.ndarray, source: Picture, path: Path) -> set[str]:
     suffix = path.suffix[1:].lower()
     kind = ALIASES.get(suffix, suffix)
     keeps = KEEPS[kind]
-    values = as_gray(result.transpose(1, 2, 0)) if source.gray else result.transpose(1, 2, 0)
+    values, more = result.transpose(1, 2, 0), len(result) > len(source.pixels)  # than the model was given
+    if source.gray and not more:
+        values = as_gray(values)
     lost = lost_by_writing(source, kind, values.shape[2])
     if source.alpha is not None:
         values = with_alpha(values, resized(source.alpha, values.shape[:2]), ALPHA in keeps)
@@ -46,7 +48,7 @@ def write_picture(result: np.ndarray, source: Picture, path: Path) -> set[str]:
         dpi=None if DPI in lost else source.dpi,
     )
     write_atomic(path, lambda aside: save(values, aside, kind, kept))
-    return lost | source.lost
+    return lost | (source.lost - {COLOUR} if more else source.lost)
 
 
 def as_gray(values: np.ndarray) -> np.ndarray:

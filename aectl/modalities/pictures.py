@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from aectl.colour import LUMA
 from aectl.modalities import deep_colour, image_files
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow weighs colours
+COLOUR = "colour"
 ORIENTATION = 0x0112
 MOST_DPI = 100_000  # more is damage
 LAYOUT_TAGS = {254, 255, *range(256, 260), 262, 266, 273, *range(277, 280), 282, 283, 284, 296, 317, 320}
@@ -52,7 +53,7 @@ def read_picture(path: Path, channels: int) -> Picture:
         colours = 3 if values.shape[2] > 2 else 1
         alpha = values[:, :, colours] if values.shape[2] > colours else None
         if colours > channels:
-            lost |= {"colour"}
+            lost |= {COLOUR}
         return Picture(to_channels(values[:, :, :colours], channels), gray, alpha, exif, icc, dpi, frozenset(lost))
 
 

@@ -1,8 +1,8 @@
 """Denoising filters of scikit-image, each at its best setting."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ Setting = dict[str, Any]
 class Filter(Baseline):
     """A filter whose setting is the one of `settings` with the best mean score on the validation split."""
 
-    settings: ClassVar[list[Setting]]
+    settings: Sequence[Setting]
 
     def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         pairs = val()
@@ -37,7 +37,7 @@ class Gaussian(Filter):
     """A Gaussian blur; `sigma` in pixels."""
 
     name = "gaussian"
-    settings: ClassVar = [{"sigma": sigma} for sigma in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0)]
+    settings = tuple({"sigma": sigma} for sigma in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0))
 
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
         from skimage.filters import gaussian
@@ -49,7 +49,7 @@ class Median(Filter):
     """The median of a square; `side` in pixels."""
 
     name = "median"
-    settings: ClassVar = [{"side": side} for side in (3, 5, 7)]
+    settings = tuple({"side": side} for side in (3, 5, 7))
 
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
         from skimage.filters import median
@@ -67,7 +67,7 @@ class TotalVariation(Filter):
 
     name = "total variation"
     slow = True
-    settings: ClassVar = [{"weight": weight} for weight in (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8)]
+    settings = tuple({"weight": weight} for weight in (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8))
 
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
         from skimage.restoration import denoise_tv_chambolle
@@ -85,9 +85,9 @@ class NonLocalMeans(Filter):
 
     name = "non-local means"
     slow = True
-    settings: ClassVar = [
+    settings = tuple(
         {"h": h, "patch_size": size} for size in (3, 5) for h in (0.02, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3)
-    ]
+    )
 
     def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
         from skimage.restoration import denoise_nl_means
