@@ -9,6 +9,8 @@ import yaml
 
 from aectl import runs
 from tests.conftest import QUICK, Aectl, run_folder
+from tests.support.kill_and_resume import differences
+from tests.support.short_runs import on_step, press
 
 SMALL = ("net.channels=[4,4]", "net.hidden=4", "model.num_codes=8", "model.latent_dim=4", "~callbacks.projector")
 PRIOR = ("model=code_prior", "model.features=8", "model.layers=1", "~callbacks.projector", *QUICK)
@@ -43,6 +45,20 @@ def test_prior_has_data_task_and_weights_of_its_source_and_needs_it_no_more(aect
     again = aectl("train", f"like={moved}")
     assert again.status == 2
     assert f"source={source}: no such folder" in again.err
+
+
+def test_codebooks_and_priors_that_were_stopped_give_the_same_bits(
+    aectl: Aectl, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = ("data.batch_size=200", "trainer.max_epochs=2", "~callbacks.pictures")
+    codes, prior = ("model=vqvae", *SMALL, *short), (f"source={source}", *PRIOR[:-3], *short)
+    for name, arguments in {"codes": codes, "prior": prior}.items():
+        with monkeypatch.context() as patch:
+            on_step(patch, 9, press("SIGTERM"))
+            assert aectl("train", *arguments, f"hydra.run.dir={name}").status == 143
+        assert aectl("train", f"resume={name}").status == 0
+        assert aectl("train", *arguments, f"hydra.run.dir={name}-whole").status == 0
+        assert differences(Path(f"{name}-whole"), Path(name)) == []
 
 
 def test_what_is_no_source_is_refused_in_one_line(aectl: Aectl, source: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from aectl.example import Example
+from aectl.inference.export import Exported
 from aectl.models.nets.conv import Conv
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Gaussian
@@ -54,6 +55,16 @@ def test_codes_say_all_that_the_decoder_sees(model: Quantized) -> None:
     assert torch.equal(model.embed_codes(codes).flatten(1), model.embed(x))
     assert torch.equal(model.decode_codes(codes), model.reconstruct(x))
     assert torch.equal(model.decode_mean(model.embed(x)), model.reconstruct(x))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["vqvae", "vector", "rvq", "fsq"])
+def test_model_is_exported_for_any_batch(model: Quantized) -> None:
+    model = copy.deepcopy(model).eval()
+    for method, input in (("reconstruct", batch().input), ("decode_mean", model.embed(batch().input).detach())):
+        part = Exported(model, method)  # type: ignore[arg-type]
+        with torch.no_grad():
+            program = torch.export.export(part, (input,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+            torch.testing.assert_close(program.module()(input[:3]), part(input[:3]))
 
 
 def test_each_cell_takes_the_nearest_code() -> None:

@@ -69,7 +69,7 @@ class RVQ(Quantized):
         for codebook in self.books:
             chosen.append(codebook.search(rest))
             rest = rest - codebook.codes[chosen[-1]]
-        cells = (len(z_e), *z_e.shape[2:])
+        cells = (z_e.shape[0], *z_e.shape[2:])  # len() would fix the batch of an exported model
         indices = torch.stack([each.view(cells) for each in chosen], 1)
         return self.embed_codes(indices), indices
 
