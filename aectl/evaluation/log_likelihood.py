@@ -16,8 +16,8 @@ from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasKL, HasLogLikelihood
-from aectl.models.probability.distributions import log_prob
 from aectl.models.probability.likelihoods import Likelihood
+from aectl.models.variational.importance import log_weights
 from aectl.rng import seeded_rng
 
 DECODED_AT_ONCE = 1_000
@@ -134,20 +134,11 @@ def log_likelihood(model: HasKL, example: Example, samples: int) -> Tensor:
         | https://arxiv.org/abs/1509.00519
     """
     q = model.encode(example.input, example.cond)
-    prior = model.prior(len(example.target), example.cond)
     total = torch.full((len(example.target),), -math.inf, dtype=torch.float64)  # some devices have no double precision
     at_once = max(1, DECODED_AT_ONCE // len(example.target))
     for drawn in range(0, samples, at_once):
         k = min(at_once, samples - drawn)
         z = q.sample(torch.Size([k]))  # (k, B, *latent_shape)
-        log_weights = log_prob(prior, z, 2) - log_prob(q, z, 2)  # (k, B)
-        p = model.decode(z.flatten(0, 1), repeat_batch(example.cond, k))
-        target = example.target.expand(k, *example.target.shape).flatten(0, 1)
-        log_weights = log_weights - model.likelihood.nll(p, target, repeat_batch(example.weight, k)).view(k, -1)
-        total = torch.logaddexp(total, log_weights.cpu().double().logsumexp(0))
+        log_p, log_ratio = log_weights(model, example, q, z)
+        total = torch.logaddexp(total, (log_p - log_ratio).cpu().double().logsumexp(0))
     return total - math.log(samples)
-
-
-def repeat_batch(part: Tensor | None, k: int) -> Tensor | None:
-    """A part of an example (B, ...) as (k * B, ...)."""
-    return None if part is None else part.repeat(k, *[1] * (part.ndim - 1))

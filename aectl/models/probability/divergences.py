@@ -18,8 +18,12 @@ def kl(q: Distribution, p: Distribution) -> Tensor:
     Raises:
         NotImplementedError: the pair has no closed form in torch.
     """
-    divergence = kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
-    return sum_events(divergence)
+    return sum_events(elementwise_kl(q, p))
+
+
+def elementwise_kl(q: Distribution, p: Distribution) -> Tensor:
+    """As `kl`, but for each dimension of distributions that are elementwise, (B, ...)."""
+    return kl_normals(q, p) if isinstance(q, Normal) and isinstance(p, Normal) else kl_divergence(q, p)
 
 
 def kl_or_estimate(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
