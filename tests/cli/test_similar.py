@@ -44,7 +44,7 @@ def test_a_table_and_a_contact_sheet_are_written(aectl: Aectl, barely_trained: d
     [
         (["input=one"], "input=one: expected a folder of two or more pictures to compare; found 1"),
         (["input=in", "neighbours=0"], "neighbours=0"),
-        ([], "give input=FILE or input=FOLDER"),
+        ([], "give input=FOLDER"),
     ],
 )
 def test_mistakes_end_in_one_line(
