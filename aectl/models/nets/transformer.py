@@ -1,4 +1,4 @@
-"""A causal transformer over a sequence of tokens. Knows only torch."""
+"""A transformer over a sequence of tokens. Knows only torch."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ Cache = list[Tensor]
 
 
 class Transformer(nn.Module):
-    r"""Predicts each position from those before it: blocks of causal attention and dense layers, normalized first.
+    r"""Blocks of attention and dense layers, normalized first: each position sees all, or those before it and itself.
 
     .. math:: h \leftarrow h + \mathrm{attention}(\mathrm{norm}(h)), \quad
         h \leftarrow h + \mathrm{mlp}(\mathrm{norm}(h))
@@ -24,11 +24,12 @@ class Transformer(nn.Module):
         layers: the number of blocks.
         heads: of the attention; they divide the width.
         dropout: the share of values that training leaves out.
+        causal: whether a position sees only those before it and itself.
     """
 
-    def __init__(self, features: int, layers: int, heads: int, dropout: float) -> None:
+    def __init__(self, features: int, layers: int, heads: int, dropout: float = 0.0, causal: bool = False) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(features, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(features, heads, dropout, causal) for _ in range(layers))
         self.norm = nn.LayerNorm(features)
 
     def forward(self, h: Tensor, cache: Cache | None = None) -> Tensor:
@@ -39,11 +40,11 @@ class Transformer(nn.Module):
 
 
 class Block(nn.Module):
-    """Causal self-attention, then a dense layer four times as wide; both are added to their input."""
+    """Self-attention, then a dense layer four times as wide; both are added to their input."""
 
-    def __init__(self, features: int, heads: int, dropout: float) -> None:
+    def __init__(self, features: int, heads: int, dropout: float, causal: bool) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.norms = nn.ModuleList([nn.LayerNorm(features), nn.LayerNorm(features)])
         self.qkv, self.out = nn.Linear(features, 3 * features), nn.Linear(features, features)
         self.mlp = nn.Sequential(nn.Linear(features, 4 * features), nn.GELU(), nn.Linear(4 * features, features))
@@ -59,5 +60,5 @@ class Block(nn.Module):
         if cache is not None:
             past = torch.cat([*cache[index : index + 1], past], 3)
             cache[index : index + 1] = [past]
-        mixed = F.scaled_dot_product_attention(q, past[0], past[1], is_causal=cache is None)
+        mixed = F.scaled_dot_product_attention(q, past[0], past[1], is_causal=self.causal and cache is None)
         return self.out(mixed.transpose(1, 2).flatten(2))

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
+from aectl.models.nets.transformer import Cache, Transformer
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.models.quantized.base import Quantized
-from aectl.models.quantized.transformer import Cache, Transformer
 from aectl.types import Fraction, PositiveInt, Shape
 
 INITIAL_SCALE = 0.02
@@ -77,7 +77,7 @@ class CodePrior(Autoencoder):
         self.tokens = nn.Embedding(self.quantizers * self.num_codes, features)
         self.tokens.requires_grad_(self.length > 1)  # no code precedes a single one
         self.positions = nn.Parameter(torch.empty(self.length, features))
-        self.transformer = Transformer(features, layers, heads, dropout)
+        self.transformer = Transformer(features, layers, heads, dropout, causal=True)
         self.head = nn.Linear(features, self.num_codes)
         for embedding in (self.start.weight, self.tokens.weight, self.positions):
             nn.init.normal_(embedding, std=INITIAL_SCALE)
