@@ -16,6 +16,7 @@ from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import HasKL, HasLatent, HasLogLikelihood, code_length
+from aectl.models.probability.likelihoods import Likelihood
 
 T = TypeVar("T")
 
@@ -48,6 +49,10 @@ def embeddings_section(trained: TrainedRun, split: SplitName, cache: Cache) -> E
 
 def likelihood_section(trained: TrainedRun, batches: Batches, samples: int, n: int) -> LogLikelihood | NotApplicable:
     model, name = trained.model, type(trained.model).__name__
+    likelihood = getattr(model, "likelihood", None)
+    if isinstance(likelihood, Likelihood) and not likelihood.is_density:
+        distance = type(likelihood).__name__
+        return NotApplicable(f"not available: {distance} is a distance between images and no density, so no log p(x)")
     if isinstance(model, HasLogLikelihood):
         return estimate(trained, model, batches, samples, n)
     if not isinstance(model, HasKL):

@@ -88,7 +88,7 @@ class AE(Autoencoder):
         z, latent_terms = self.latent(q, example.cond)
         p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
         nll = self.likelihood.nll(p, example.target, example.weight)
-        terms = {"nll": nll, **latent_terms, **self.regularizers(example, q, z)}
+        terms = {self.likelihood.term: nll, **latent_terms, **self.regularizers(example, q, z)}
         return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}, p
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:

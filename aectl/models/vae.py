@@ -77,7 +77,7 @@ class VAE(PriorAE):
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
         if not self.training:
             return super().objective(terms)
-        full = {"nll", *self.penalties}
+        full = {self.likelihood.term, *self.penalties}
         return super().objective(
             {name: term if name in full else self.kl_weight_fraction * term for name, term in terms.items()}
         )

@@ -104,6 +104,12 @@ def test_it_takes_a_single_latent_and_a_grid(latent_dim: int) -> None:
     assert flow_vae(1, 0, latent_dim, Conv([4], 8, "grid")).any_size
 
 
+def test_it_can_be_built_without_memory_for_its_other_weights() -> None:
+    """As runs are when they are opened."""
+    with torch.device("meta"):
+        assert flow_vae(2, 2).encoder[-1].weight.is_meta
+
+
 def test_without_zuko_the_constructor_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
     with pytest.raises(UserError, match=r"^model=flow_vae: the package zuko is not installed; .* 'aectl\[flows\]'$"):

@@ -26,9 +26,13 @@ class Likelihood(nn.Module, ABC):
 
     Attributes:
         continuous: whether p(x|z) is a density, and not a probability of 0 or 1.
+        is_density: whether it is either, and not a distance in its place.
+        term: the name of the reconstruction term in the loss.
     """
 
     continuous = True
+    is_density = True
+    term = "nll"
 
     def param_shape(self, shape: Shape) -> Shape:
         """The shape of the decoder's output for data of `shape`."""

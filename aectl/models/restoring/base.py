@@ -74,7 +74,7 @@ class Restorer(Autoencoder):
 
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         nll = self.likelihood.nll(self.restore(example.input), example.target, example.weight).mean()
-        return {"loss": nll, "nll": nll}
+        return {"loss": nll, self.likelihood.term: nll}
 
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         return self.restore(input).mean

@@ -113,4 +113,5 @@ def spline_flow(size: int, context: int, transforms: int, hidden: PositiveInts) 
             "model=flow_vae: the package zuko is not installed; expected it for normalizing flows: "
             "pip install 'aectl[flows]'"
         ) from error
-    return NSF(size, context, transforms=transforms, hidden_features=hidden, passes=2)
+    with torch.device("cpu"):  # its masks are computed, which takes memory
+        return NSF(size, context, transforms=transforms, hidden_features=hidden, passes=2)

@@ -131,7 +131,12 @@ class HVAE(Autoencoder):
         kl_top, kl_bottom = kl(q2, self.prior(len(z2))).mean(), kl(q1, p1).mean()
         beta = self.beta * self.kl_weight_fraction if self.training else self.beta
         charged = kl_top.clamp(min=self.free_bits) if self.training else kl_top
-        return {"loss": nll + beta * (charged + kl_bottom), "nll": nll, "kl_top": kl_top, "kl_bottom": kl_bottom}
+        return {
+            "loss": nll + beta * (charged + kl_bottom),
+            self.likelihood.term: nll,
+            "kl_top": kl_top,
+            "kl_bottom": kl_bottom,
+        }
 
     def log_likelihood(self, example: Example, k: int) -> Tensor:
         r"""$\log \frac{1}{k} \sum_i p(x|z_1^i) p(z_1^i|z_2^i) p(z_2^i) / (q(z_1^i|x, z_2^i) q(z_2^i|x))$, (B,) nats."""

@@ -58,7 +58,12 @@ class HypersphericalVAE(VAE):
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         direction, h = at_least_float32(self.encoder(x)).tensor_split([self.latent_shape[0]], dim=1)
-        return VonMisesFisher(F.normalize(direction, dim=1), 1 + F.softplus(h), self.coordinates)
+        kappa = 1 + self.latent_shape[0] * F.softplus(h)  # a first posterior is well apart from the uniform one
+        return VonMisesFisher(F.normalize(direction, dim=1), kappa, self.coordinates)
+
+    def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
+        """p(x|z, c); the decoder sees coordinates with a deviation of about 1, as other models' have."""
+        return super().decode(self.latent_shape[0] ** 0.5 * z, c, sides)
 
     def prior(self, n: int, c: Tensor | None = None) -> Distribution:
         """p(z) over (n, *latent_shape), uniform on the sphere of each cell."""
