@@ -11,7 +11,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Untouched
 from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
 from aectl.tasks.reconstruct import Reconstruct
-from tests.models.test_contract import composed, opened
+from tests.models.test_contract import complete, opened
 
 VECTOR, REDNET = ("model=ae", "net.latent=vector"), ("model=rednet",)
 NARROW, GRID = ("model=vae", "net=conv", "net.latent=grid", "model.latent_dim=4"), ("model=vae",)
@@ -19,7 +19,7 @@ HEAVY = ("model=beta_vae", "model.beta=10")
 
 
 def built(*overrides: str) -> Autoencoder:
-    return opened(composed("task=denoise", *overrides)).build()
+    return opened(complete("task=denoise", *overrides)).build()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ class TestLength:
         (folder / "summary.json").write_text(summary)
         rows = "\n".join(f"{epoch},{loss}" for epoch, loss in enumerate(losses))
         (folder / "metrics.csv").write_text(f"epoch,val/loss\n{rows}\n")
-        return describe_length(replace(opened(composed()), folder=folder))
+        return describe_length(replace(opened(complete()), folder=folder))
 
     def test_less_than_half_of_the_budget_is_short(self, tmp_path: Path) -> None:
         said = self.said(tmp_path, '{"epochs": 3, "budget_epochs": 80}', [3, 2, 2])
@@ -116,4 +116,4 @@ class TestLength:
         assert self.said(tmp_path, summary, losses) == ""
 
     def test_nothing_is_known_of_a_lone_checkpoint(self, tmp_path: Path) -> None:
-        assert describe_length(replace(opened(composed()), folder=tmp_path)) == ""
+        assert describe_length(replace(opened(complete()), folder=tmp_path)) == ""

@@ -164,7 +164,7 @@ def add_class(config: dict[str, Any]) -> None:
 
 
 def add_module(config: dict[str, Any]) -> None:
-    config["task"]["_target_"] = "aectl.tasks.inpaint.Inpaint"
+    config["task"]["_target_"] = "aectl.tasks.of_a_later_version.Task"
 
 
 def widen(config: dict[str, Any]) -> None:
@@ -200,7 +200,9 @@ class TestVersions:
         result = aectl("eval", later(tmp_path, "0.10.0", add_module))
         assert result.status == 2
         assert result.err.strip().count("\n") == 0
-        assert "task._target_=aectl.tasks.inpaint.Inpaint: not a class that aectl ships for this key" in result.err
+        assert (
+            "task._target_=aectl.tasks.of_a_later_version.Task: not a class that aectl ships for this key" in result.err
+        )
 
     def test_versions_are_compared_by_their_numbers(self) -> None:
         assert version_number("0.10.1") > version_number("0.9") > version_number("0.9.dev1")[:1]
