@@ -35,7 +35,7 @@ class IWAE(VAE):
     References:
         | Importance Weighted Autoencoders (Burda, Grosse & Salakhutdinov, 2015), eq. 8
         | https://arxiv.org/abs/1509.00519
-        | Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al., 2019), eq. 8
+        | Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (Tucker et al., 2019), section 3
         | https://arxiv.org/abs/1810.04152
 
     Logs `loss`, the bound, and the terms of the ELBO over the same latents, `nll` and `kl`, in nats per example.
