@@ -16,6 +16,9 @@ TILE = 256
 UNKNOWN = ": unknown parameter of "
 
 Advice = tuple[str, Any, str]  # the key that decides how much memory is used, its value, and what to try
+USUAL = ("model=vae", "task=denoise")
+"""The choices that are named first where several have a key."""
+MOST_OWNERS = 3
 
 
 def error_message(error: Exception, config_name: str, arguments: list[str]) -> str:
@@ -55,9 +58,11 @@ def unknown_key(key: str, config_name: str, arguments: list[str]) -> str:
     given = next((word for word in arguments if word.lstrip("+~").startswith(f"{key}=")), key)
     group, _, leaf = key.rpartition(".")
     owners = [f"{group}={name}" for name in options(group) if leaf in keys_in(group, name)] if group else []
+    owners.sort(key=lambda owner: owner not in USUAL)
     known = known_keys(config_name, arguments)
     if owners and KEYS.get(leaf) not in known:
-        return f"{given}: only with {' or '.join(owners)}; add {owners[0]}"
+        more = ["..."] if len(owners) > MOST_OWNERS else []
+        return f"{given}: only with {' or '.join(owners[:MOST_OWNERS] + more)}; add {owners[0]}"
     meant = meant_override(given.lstrip("+~"), known)
     return f"{given}: no such key; --cfg job lists the keys, --help the groups{did_you_mean(meant)}"
 

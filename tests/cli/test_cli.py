@@ -17,7 +17,7 @@ from tests.conftest import QUICK, Aectl
 
 MISTAKES = {
     "trian": ["trian", "train"],
-    "train model=vea": ["model=vea", "ae, beta_vae, rednet, vae", "did you mean vae?"],
+    "train model=vea": ["model=vea", "expected one of aae, ae, ", "did you mean vae?"],
     "train task=denois": ["task=denois", "did you mean denoise?"],
     "train dataset=mnits": ["dataset=mnits", "did you mean mnist?"],
     "train experiment=lesson/vea": ["experiment=lesson/vea", "lesson/vae"],
@@ -69,7 +69,7 @@ MISTAKES = {
     "train --config-name foo": ["--config-name foo", "no such config"],
     "train --config-dir /nowhere": ["/nowhere", "not found"],
     "train =vae": ["=vae", "KEY=VALUE"],
-    "train model=": ["model=", "no such model", "ae, beta_vae, rednet, vae"],
+    "train model=": ["model=", "no such model", "expected one of aae, ae, "],
     "train model=[vae]": ["model", "one choice"],
     "train ~model": ["model", "one choice"],
     "train model=ae dataset=folder": ["dataset.root", "has no default"],

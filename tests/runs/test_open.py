@@ -85,5 +85,7 @@ def test_a_folder_of_runs_names_one_of_them(tmp_path: Path, barely_trained: dict
     with pytest.raises(UserError, match=r"has no config\.yaml; expected the folder of a run, such as outputs/denoise"):
         open_run(str(tmp_path))
     folder = barely_trained["vector"].parent
-    with pytest.raises(UserError, match=r"expected the folder of a run, such as .*/(grid|rednet|tiny|vector) in it"):
+    with pytest.raises(
+        UserError, match=rf"expected the folder of a run, such as .*/({'|'.join(barely_trained)}) in it"
+    ):
         open_run(str(folder))

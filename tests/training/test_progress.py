@@ -35,7 +35,7 @@ class Learner(LightningModule):
         self.clock = clock
         self.weight = torch.nn.Parameter(torch.zeros(()))
         self.num_batches = 0
-        self.model = SimpleNamespace(term_weights={}, term_units={})
+        self.model = SimpleNamespace(term_weights={}, term_units={}, discriminators=frozenset())
         self.current: SimpleNamespace | None = None
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
@@ -253,7 +253,7 @@ class TwoParts(Learner):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.model = SimpleNamespace(term_weights={"kl": 10.0}, term_units={})
+        self.model = SimpleNamespace(term_weights={"kl": 10.0}, term_units={}, discriminators=frozenset())
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         loss = super().training_step(batch, batch_idx)
