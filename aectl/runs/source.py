@@ -24,7 +24,7 @@ def open_source(config: Config, trust: bool = False) -> Run | None:
     Raises:
         UserError: the model needs one and none is named, or the other way round; it cannot be opened or has no codes.
     """
-    path, needed = config.get("source"), "autoencoder" in (config.get("model") or {})
+    path, needed = config.get("source"), "autoencoder" in {*(config.get("model") or {})}
     if path is None:
         if needed:
             raise UserError(
