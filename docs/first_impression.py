@@ -90,12 +90,13 @@ def aectl(*arguments: str) -> None:
 
 
 def table(found: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| data | task | model | seed | trained, s | PSNR, dB | best baseline | gain, dB |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| data | task | model | seed | trained, s | CPU, s | PSNR, dB | best baseline | gain, dB |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for cell in found:
         gain, which = cell["lead_db"], [cell[key] for key in ("data", "task", "model", "seed")]
         shown = f"**{gain['mean']:+.2f}** ({gain['low']:+.2f} to {gain['high']:+.2f})"
-        values = f"{cell['seconds']:.0f} | {cell['psnr']:.2f} | {cell['best_baseline']} | {shown}"
+        cpu = f"{cell['cpu_seconds']:.0f}" if "cpu_seconds" in cell else ""
+        values = f"{cell['seconds']:.0f} | {cpu} | {cell['psnr']:.2f} | {cell['best_baseline']} | {shown}"
         yield f"| {' | '.join(map(str, which))} | {values} |"
 
 
