@@ -13,7 +13,7 @@ import aectl
 PACKAGE = Path(aectl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FACES = ("__init__", "__main__", "api")
-GROUND = ("colour", "config", "devices", "errors", "example", "rng", "types")
+GROUND = ("config", "devices", "errors", "example", "image_math", "rng", "types")
 MAY_IMPORT = {
     "io": (),
     "models": (),

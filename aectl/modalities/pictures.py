@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aectl.colour import LUMA
+from aectl.image_math import LUMA
 from aectl.modalities import deep_colour, image_files
 
 COLOUR = "colour"

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from aectl.colour import luminance, with_luminance
 from aectl.errors import UserError
+from aectl.image_math import luminance, with_luminance
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline
 from aectl.tasks.baselines.colouring import ConstantChroma, Gray, NearestChroma

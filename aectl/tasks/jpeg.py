@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aectl.colour import to_rgb, to_ycbcr
+from aectl.image_math import to_rgb, to_ycbcr
 
 BLOCK = 8
 WHITE, MIDDLE = 255, 128

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from aectl.colour import luminance, to_rgb, to_ycbcr, with_luminance
 from aectl.errors import UserError
+from aectl.image_math import luminance, to_rgb, to_ycbcr, with_luminance
 from aectl.tasks.baselines.base import Pairs
 from aectl.tasks.baselines.colouring import ConstantChroma, Gray, NearestChroma
 from aectl.tasks.colorize import Colorize

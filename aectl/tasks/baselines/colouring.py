@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aectl.colour import luminance
+from aectl.image_math import luminance
 from aectl.tasks.baselines.base import Baseline, Pairs, Score, State
 
 MOST_VALUES = 2**24  # of the training images that are kept: 16 MB

@@ -1,4 +1,7 @@
-"""Luminance and chroma by ITU-R BT.601, as JPEG and Pillow have them. Knows only torch."""
+"""What several rooms compute from images in [0, 1]: luminance and chroma. Knows only torch.
+
+Luminance and chroma are those of ITU-R BT.601, as JPEG and Pillow have them.
+"""
 
 import torch
 from torch import Tensor
