@@ -1,7 +1,7 @@
 """Random numbers that can be had again. Knows only torch and NumPy."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,7 +52,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
         torch.mps.set_rng_state(state["mps"])
 
 
-def uniform_per_example(x: torch.Tensor, bounds: list[float]) -> torch.Tensor:
+def uniform_per_example(x: torch.Tensor, bounds: Sequence[float]) -> torch.Tensor:
     """A number between two bounds for each example of a batch, (B, 1, ..., 1) with as many axes as `x`."""
     lo, hi = bounds
     return torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device, dtype=x.dtype).uniform_(lo, hi)

@@ -5,6 +5,8 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator, AllowInfNan, Strict
 
+from aectl.errors import UserError
+
 PositiveInt = Annotated[int, Strict(), Gt(0)]
 
 NonNegativeInt = Annotated[int, Strict(), Ge(0)]
@@ -98,3 +100,9 @@ def format_bytes(num_bytes: float) -> str:
             return f"{num_bytes:.3g} {unit}"
         num_bytes /= 1000
     return f"{num_bytes:,.0f} PB"
+
+
+def check_is_image(shape: Shape, choice: str, alternative: str) -> None:
+    """Raises a UserError that names what fits instead, unless the shape is that of images, (C, H, W)."""
+    if len(shape) != 3:
+        raise UserError(f"{choice}: takes images (C, H, W), but the data has shape {tuple(shape)}; use {alternative}")

@@ -6,7 +6,8 @@ from torch import Tensor
 from aectl.errors import UserError
 from aectl.tasks.denoise import Denoiser
 from aectl.tasks.jpeg import compress
-from aectl.types import JpegQuality, JpegQualityRange, Shape
+from aectl.tasks.strength import bounds, strength_label
+from aectl.types import JpegQuality, JpegQualityRange, Shape, check_is_image
 
 
 class Deblock(Denoiser):
@@ -29,15 +30,16 @@ class Deblock(Denoiser):
 
     @property
     def label(self) -> str:
-        return f"deblock-{'-'.join(map(str, self.quality)) if isinstance(self.quality, list) else self.quality}"
+        return f"deblock-{strength_label(self.quality)}"
 
     def input_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3 or shape[0] not in (1, 3):
+        check_is_image(shape, "task=deblock", "task=denoise")
+        if shape[0] not in (1, 3):
             raise UserError(
-                f"task=deblock: takes images (1 or 3, H, W), but the data has shape {tuple(shape)}; use task=denoise"
+                f"task=deblock: takes images of 1 or 3 channels, but the data has {shape[0]}; use task=denoise"
             )
         return shape
 
     def degrade(self, x: Tensor) -> Tensor:
-        lowest, *_, highest = self.quality if isinstance(self.quality, list) else (self.quality, self.quality)
+        lowest, highest = bounds(self.quality)
         return compress(x, torch.randint(lowest, highest + 1, (len(x),), device=x.device))

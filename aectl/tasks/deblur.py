@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aectl.errors import UserError
 from aectl.rng import uniform_per_example
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.deblurring import RichardsonLucy, UnsharpMask, Wiener
 from aectl.tasks.baselines.learned import LinearMap
-from aectl.types import BlurRange, BlurSigma, NonNegativeFloat, Shape
+from aectl.tasks.strength import bounds, strength_label
+from aectl.types import BlurRange, BlurSigma, NonNegativeFloat, Shape, check_is_image
 
 REACH = 4  # standard deviations from the middle of a kernel to its edge
 
@@ -42,28 +42,21 @@ class Deblur(Task):
 
     @property
     def label(self) -> str:
-        sigma = "-".join(map(str, self.sigma)) if isinstance(self.sigma, list) else self.sigma
-        return f"deblur-{sigma}-noise-{self.added}"
+        return f"deblur-{strength_label(self.sigma)}-noise-{self.added}"
 
     def input_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3:
-            raise UserError(
-                f"task=deblur: takes images (C, H, W), but the data has shape {tuple(shape)}; use task=denoise"
-            )
+        check_is_image(shape, "task=deblur", "task=denoise")
         return shape
 
     def degrade(self, x: Tensor) -> Tensor:
-        blurred = blur(x, gaussian_kernels(uniform_per_example(x, self._bounds).flatten(), self._bounds[1]))
+        low, high = bounds(self.sigma)
+        blurred = blur(x, gaussian_kernels(uniform_per_example(x, (low, high)).flatten(), high))
         return (blurred + self.added * torch.randn_like(x)).clamp(0, 1)
 
     def baselines(self, shape: Shape, latent_size: int) -> list[Baseline]:
-        low, high = self._bounds
+        low, high = bounds(self.sigma)
         sigmas = sorted({low, (low + high) / 2, high})
         return [Untouched(), UnsharpMask(), Wiener(sigmas), RichardsonLucy(sigmas), LinearMap()]
-
-    @property
-    def _bounds(self) -> list[float]:
-        return self.sigma if isinstance(self.sigma, list) else [self.sigma, self.sigma]
 
 
 def gaussian_kernels(sigmas: Tensor, largest: float) -> Tensor:

@@ -8,6 +8,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
 from aectl.tasks.baselines.learned import LinearMap
+from aectl.tasks.strength import bounds, strength_label
 from aectl.types import Fraction, NoiseLevel, Shape
 
 
@@ -37,13 +38,11 @@ class Denoise(Denoiser):
     def __init__(self, sigma: NoiseLevel, mean: float, clip: bool) -> None:
         super().__init__()
         self.sigma, self.mean, self.clip = sigma, mean, clip
-        lowest, highest = sigma if isinstance(sigma, list) else (sigma, sigma)
-        self.noise = None if mean else (lowest, highest)
+        self.noise = None if mean else bounds(sigma)
 
     @property
     def label(self) -> str:
-        sigma = "-".join(map(str, self.sigma)) if isinstance(self.sigma, list) else self.sigma
-        return f"denoise-{sigma}" + (f"-mean-{self.mean}" if self.mean else "")
+        return f"denoise-{strength_label(self.sigma)}" + (f"-mean-{self.mean}" if self.mean else "")
 
     def degrade(self, x: Tensor) -> Tensor:
         noisy = x + self.mean + self._sigmas(x) * torch.randn_like(x)
@@ -57,13 +56,7 @@ class Denoise(Denoiser):
         return low <= least and most <= high
 
     def _sigmas(self, x: Tensor) -> Tensor | float:
-        return uniform_per_example(x, self.sigma) if isinstance(self.sigma, list) else self.sigma
-
-
-def bounds(sigma: float | list[float]) -> tuple[float, float]:
-    """The smallest and the largest of the deviations that noise is drawn with."""
-    low, *_, high = sigma if isinstance(sigma, list) else (sigma, sigma)
-    return low, high
+        return uniform_per_example(x, bounds(self.sigma)) if isinstance(self.sigma, list) else self.sigma
 
 
 class DenoiseSaltPepper(Denoiser):

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aectl.errors import UserError
 from aectl.rng import uniform_per_example
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline
 from aectl.tasks.baselines.inpainting import Biharmonic, MeanFill, SmoothFill
 from aectl.tasks.baselines.learned import LinearMap
-from aectl.types import FractionRange, PositiveFraction, Shape
+from aectl.tasks.strength import bounds, strength_label
+from aectl.types import FractionRange, PositiveFraction, Shape, check_is_image
 
 FILL = 0.5  # where nothing is visible
 TINY = 1e-6
@@ -50,16 +50,10 @@ class Inpaint(Task):
 
     @property
     def label(self) -> str:
-        if self.shape == "half":
-            return "inpaint-half"
-        fraction = "-".join(map(str, self.fraction)) if isinstance(self.fraction, list) else self.fraction
-        return f"inpaint-{self.shape}-{fraction}"
+        return "inpaint-half" if self.shape == "half" else f"inpaint-{self.shape}-{strength_label(self.fraction)}"
 
     def input_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3:
-            raise UserError(
-                f"task=inpaint: takes images (C, H, W), but the data has shape {tuple(shape)}; use task=denoise"
-            )
+        check_is_image(shape, "task=inpaint", "task=denoise")
         return shape[0] + 1, *shape[1:]
 
     def degrade(self, x: Tensor) -> Tensor:
@@ -94,8 +88,7 @@ class Inpaint(Task):
 
     def _fractions(self, x: Tensor) -> Tensor:
         """(B, 1, 1, 1)"""
-        bounds = self.fraction if isinstance(self.fraction, list) else [self.fraction, self.fraction]
-        return uniform_per_example(x, bounds)
+        return uniform_per_example(x, bounds(self.fraction))
 
     def _pixels(self, x: Tensor) -> Tensor:
         """Masks (B, 1, H, W) of single pixels: those with the smallest of as many random numbers."""

@@ -10,7 +10,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline
 from aectl.tasks.baselines.interpolation import KERNELS, Enlarged
 from aectl.tasks.baselines.learned import LinearMap
-from aectl.types import Shape
+from aectl.types import Shape, check_is_image
 
 
 class SuperRes(Task):
@@ -30,10 +30,7 @@ class SuperRes(Task):
         return f"super-res-x{self.scale}" + ("" if self.kernel == "bicubic" else f"-{self.kernel}")
 
     def input_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3:
-            raise UserError(
-                f"task=super-res: takes images (C, H, W), but the data has shape {tuple(shape)}; use task=denoise"
-            )
+        check_is_image(shape, "task=super-res", "task=denoise")
         channels, height, width = shape
         if height % self.scale or width % self.scale:
             fitting = [s for s in (2, 3, 4) if height % s == width % s == 0]

@@ -57,7 +57,7 @@ def test_each_image_has_a_quality_of_the_range() -> None:
 
 @pytest.mark.parametrize("shape", [(40,), (2, 8, 8)])
 def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UserError, match=r"task=deblock: takes images \(1 or 3, H, W\), but the data has shape"):
+    with pytest.raises(UserError, match=r"task=deblock: takes images "):
         Deblock(20).input_shape(shape)
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aectl.errors import UserError
 from aectl.types import Shape
 
 
@@ -56,9 +55,3 @@ def match_channels(images: Tensor, channels: int) -> Tensor:
 def fit_channels(x: Tensor, channels: int) -> Tensor:
     """The first channels of (B, C, H, W), or all of them and zeros."""
     return x if x.shape[1] == channels else F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))
-
-
-def check_is_image(shape: Shape, choice: str, alternative: str) -> None:
-    """Raises a UserError that names what fits instead, unless the shape is that of images, (C, H, W)."""
-    if len(shape) != 3:
-        raise UserError(f"{choice}: takes images (C, H, W), but the data has shape {tuple(shape)}; use {alternative}")

@@ -7,8 +7,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aectl.models.nets.base import Net, check_is_image
-from aectl.types import PositiveInt, PositiveInts, Shape
+from aectl.models.nets.base import Net
+from aectl.types import PositiveInt, PositiveInts, Shape, check_is_image
 
 
 class Conv(Net):

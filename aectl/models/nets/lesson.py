@@ -5,8 +5,8 @@ from itertools import chain, pairwise
 
 from torch import nn
 
-from aectl.models.nets.base import Net, check_is_image
-from aectl.types import PositiveInts, Shape
+from aectl.models.nets.base import Net
+from aectl.types import PositiveInts, Shape, check_is_image
 
 
 class LessonConv(Net):

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aectl.models.nets.base import Net, check_is_image, fit_channels, match_channels
+from aectl.models.nets.base import Net, fit_channels, match_channels
 from aectl.models.nets.conv import PadTo
-from aectl.types import PositiveInt, Shape
+from aectl.types import PositiveInt, Shape, check_is_image
 
 INITIAL_SCALE = 0.1  # the factor on torch's initial weights of each layer that ends a residual
 GAIN = 4.0  # from pixels in [0, 1] to latents, which a VAE's prior wants to have a deviation of about 1

@@ -6,9 +6,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from aectl.models.nets.base import Net, check_is_image
+from aectl.models.nets.base import Net
 from aectl.models.nets.conv import PadTo
-from aectl.types import PositiveInt, PositiveInts, Shape
+from aectl.types import PositiveInt, PositiveInts, Shape, check_is_image
 
 
 class ResidualConv(Net):

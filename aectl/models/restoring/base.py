@@ -10,9 +10,9 @@ from torch.distributions import Distribution
 
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
-from aectl.models.nets.base import check_is_image, match_channels
+from aectl.models.nets.base import match_channels
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import Shape
+from aectl.types import Shape, check_is_image
 
 
 class Restorer(Autoencoder):

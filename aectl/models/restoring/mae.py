@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
-from aectl.models.nets.base import check_is_image
 from aectl.models.nets.transformer import Transformer
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import Fraction, PositiveInt, Shape
+from aectl.types import Fraction, PositiveInt, Shape, check_is_image
 
 PATCHES = 7  # along a side, about, if their size is not given
 
