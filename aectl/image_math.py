@@ -1,6 +1,11 @@
-"""What several rooms compute from images in [0, 1]: luminance and chroma. Knows only torch.
+"""What several rooms compute from images in [0, 1]: luminance and chroma, and SSIM. Knows only torch.
 
-Luminance and chroma are those of ITU-R BT.601, as JPEG and Pillow have them.
+References:
+    | ITU-R BT.601, the luminance and chroma of JPEG and Pillow
+    | Image Quality Assessment: From Error Visibility to Structural Similarity (Wang et al., 2004), eq. 13
+    | https://doi.org/10.1109/TIP.2003.819861
+    | Multiscale Structural Similarity for Image Quality Assessment (Wang, Simoncelli & Bovik, 2003), eq. 7
+    | https://doi.org/10.1109/ACSSC.2003.1292216
 """
 
 import torch
@@ -8,6 +13,9 @@ from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)  # the weights of red, green and blue
 CB, CR = 2 * (1 - LUMA[2]), 2 * (1 - LUMA[0])  # what the chroma is divided by, so that it reaches 0.5
+WINDOW, SIGMA = 11, 1.5  # of the Gaussian of SSIM, in pixels
+LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # the constants of SSIM for a data range of 1
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # the exponent of each scale of MS-SSIM, finest first
 
 
 def luminance(x: Tensor) -> Tensor:
@@ -37,3 +45,33 @@ def to_rgb(x: Tensor) -> Tensor:
     red, blue = y + CR * cr, y + CB * cb
     green = (y - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
     return torch.cat([red, green, blue], dim=1)
+
+
+def ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The luminance and the contrast-structure terms of SSIM in every whole window, (B, C, H - 10, W - 10) each.
+
+    On sides of less than 11 pixels the window is the largest odd one that fits.
+    """
+    mean_x, mean_y, square_x, square_y, product = window_means(torch.stack([x, y, x * x, y * y, x * y]))
+    variance_x, variance_y = (square_x - mean_x**2).clamp_min(0), (square_y - mean_y**2).clamp_min(0)
+    brightness = (2 * mean_x * mean_y + LUMINANCE) / (mean_x**2 + mean_y**2 + LUMINANCE)
+    contrast = (2 * (product - mean_x * mean_y) + CONTRAST) / (variance_x + variance_y + CONTRAST)
+    return brightness, contrast
+
+
+def window_means(images: Tensor) -> Tensor:
+    """The Gaussian means of all whole windows of (..., H, W).
+
+    Products with band matrices are many times as fast on a CPU as a convolution with so few channels.
+    """
+    largest = min(WINDOW, *images.shape[-2:])
+    window = largest - 1 + largest % 2  # odd
+    down, across = (gaussian_bands(side, window).to(images) for side in images.shape[-2:])
+    return down @ images @ across.mT
+
+
+def gaussian_bands(side: int, window: int) -> Tensor:
+    """The matrix (side - window + 1, side) of the Gaussian means of all windows along a line."""
+    offsets = torch.arange(side) - torch.arange(side - window + 1)[:, None] - window // 2
+    weights = torch.exp(-(offsets**2) / (2 * SIGMA**2)) * (offsets.abs() <= window // 2)
+    return weights / weights.sum(1, keepdim=True)

@@ -7,11 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aectl.image_math import SCALE_WEIGHTS, WINDOW, ssim_terms
+
 TINY = 1e-12
-SSIM_WINDOW = 11
-SSIM_SIGMA = 1.5
-LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # the constants of SSIM for a data range of 1
-MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # the exponent of each scale, finest first
 MS_SSIM_SIDE = 176  # the shortest side in pixels: at the fifth scale the window still fits
 
 
@@ -45,8 +43,8 @@ def ssim(output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor
         | https://doi.org/10.1109/TIP.2003.819861
     """
     output = right_without_weight(output, target, weight)
-    if min(output.shape[-2:]) < SSIM_WINDOW:
-        half = SSIM_WINDOW // 2
+    if min(output.shape[-2:]) < WINDOW:
+        half = WINDOW // 2
         bottom, right = (max(0, half + 1 - side) for side in output.shape[-2:])
         padded = (F.pad(images, (0, right, 0, bottom), mode="replicate") for images in (output, target))
         output, target = (F.pad(images, (half,) * 4, mode="reflect") for images in padded)
@@ -65,7 +63,7 @@ def ms_ssim(output: Tensor, target: Tensor, weight: Tensor | None = None) -> Ten
         | https://doi.org/10.1109/ACSSC.2003.1292216
     """
     output = right_without_weight(output, target, weight)
-    *finer, coarsest = MS_SSIM_WEIGHTS
+    *finer, coarsest = SCALE_WEIGHTS
     product = output.new_ones(len(output))
     for power in finer:
         _, contrast = ssim_terms(output, target)
@@ -77,29 +75,3 @@ def ms_ssim(output: Tensor, target: Tensor, weight: Tensor | None = None) -> Ten
 def right_without_weight(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     """The output with the target where the weight is 0."""
     return output if weight is None else torch.where(weight > 0, output, target)
-
-
-def ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The luminance and the contrast-structure terms of SSIM in every whole window, (B, C, H - 10, W - 10) each."""
-    mean_x, mean_y, square_x, square_y, product = window_means(torch.stack([x, y, x * x, y * y, x * y]))
-    variance_x, variance_y = (square_x - mean_x**2).clamp_min(0), (square_y - mean_y**2).clamp_min(0)
-    luminance = (2 * mean_x * mean_y + LUMINANCE) / (mean_x**2 + mean_y**2 + LUMINANCE)
-    contrast = (2 * (product - mean_x * mean_y) + CONTRAST) / (variance_x + variance_y + CONTRAST)
-    return luminance, contrast
-
-
-def window_means(images: Tensor) -> Tensor:
-    """The Gaussian means of all whole windows, (..., H, W) to (..., H - 10, W - 10).
-
-    Products with band matrices are many times as fast on a CPU as a convolution with so few channels.
-    """
-    down, across = (gaussian_bands(side).to(images) for side in images.shape[-2:])
-    return down @ images @ across.mT
-
-
-def gaussian_bands(side: int) -> Tensor:
-    """The matrix (side - 10, side) of the Gaussian means of all windows along a line."""
-    starts = torch.arange(side - SSIM_WINDOW + 1)[:, None]
-    offsets = torch.arange(side) - starts - SSIM_WINDOW // 2
-    weights = torch.exp(-(offsets**2) / (2 * SSIM_SIGMA**2)) * (offsets.abs() <= SSIM_WINDOW // 2)
-    return weights / weights.sum(1, keepdim=True)

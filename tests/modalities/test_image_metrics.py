@@ -9,8 +9,9 @@ from scipy.signal import correlate
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from aectl.image_math import WINDOW
 from aectl.modalities import Images
-from aectl.modalities.image_metrics import SSIM_WINDOW, ms_ssim, mse, psnr, ssim
+from aectl.modalities.image_metrics import ms_ssim, mse, psnr, ssim
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 SHAPES = [(1, 28, 28), (3, 33, 20), (1, 8, 8)]
@@ -30,7 +31,7 @@ def skimage_ssim(output: np.ndarray, target: np.ndarray) -> float:
     A smaller image has no such place. Its border is reflected: half a window more, of which scikit-image leaves out as
     much again.
     """
-    half = SSIM_WINDOW // 2 if min(output.shape[1:]) < SSIM_WINDOW else 0
+    half = WINDOW // 2 if min(output.shape[1:]) < WINDOW else 0
     border = [(0, 0), (half, half), (half, half)]
     return structural_similarity(
         *(np.pad(image, border, mode="reflect") for image in (output, target)),
@@ -44,7 +45,7 @@ def skimage_ssim(output: np.ndarray, target: np.ndarray) -> float:
 
 def structure(output: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """The mean contrast-structure term and the mean SSIM of (C, H, W), where the whole window lies on the image."""
-    places = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
+    places = np.arange(WINDOW) - WINDOW // 2
     window = np.exp(-(places**2) / (2 * 1.5**2))
     window = np.outer(window, window)[None] / window.sum() ** 2
 

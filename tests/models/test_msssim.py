@@ -74,9 +74,7 @@ def test_what_does_not_count_may_differ() -> None:
 
 
 def test_vectors_are_refused() -> None:
-    with pytest.raises(
-        UserError, match=r"^likelihood=msssim: compares images .* shape \(5,\); use likelihood=gaussian$"
-    ):
+    with pytest.raises(UserError, match=r"^likelihood=msssim: takes images .* shape \(5,\); use likelihood=gaussian$"):
         MSSSIM(1.0).param_shape((5,))
 
 

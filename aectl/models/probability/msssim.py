@@ -5,14 +5,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn import functional as F
 
-from aectl.errors import UserError
+from aectl.image_math import SCALE_WEIGHTS, WINDOW, ssim_terms
 from aectl.models.probability.distributions import Dirac
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.types import PositiveFloat, Shape
+from aectl.types import PositiveFloat, Shape, check_is_image
 
-WINDOW, SIGMA = 11, 1.5
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # the exponent of each scale, finest first
-LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # the constants of SSIM for a data range of 1
 LEAST = 0.01
 """Similarities below it are bent, to stay above 0, where the gradient of their power would be infinite."""
 
@@ -49,11 +46,7 @@ class MSSSIM(Likelihood):
         self.weight = weight
 
     def param_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3:
-            raise UserError(
-                f"likelihood=msssim: compares images (C, H, W), but the data has shape {tuple(shape)}; "
-                "use likelihood=gaussian"
-            )
+        check_is_image(shape, "likelihood=msssim", "likelihood=gaussian")
         return shape
 
     def forward(self, h: Tensor) -> Distribution:
@@ -86,27 +79,3 @@ def num_scales(side: int) -> int:
 def stay_positive(x: Tensor) -> Tensor:
     """The number itself or, below the least, what falls towards 0 as slowly as a reciprocal, with the same slope."""
     return torch.where(x > LEAST, x, LEAST**2 / (2 * LEAST - x.clamp_max(LEAST)))
-
-
-def ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The luminance and the contrast-structure terms in every whole window; windows of small images are smaller."""
-    mean_x, mean_y, square_x, square_y, product = window_means(torch.stack([x, y, x * x, y * y, x * y]))
-    variance_x, variance_y = (square_x - mean_x**2).clamp_min(0), (square_y - mean_y**2).clamp_min(0)
-    luminance = (2 * mean_x * mean_y + LUMINANCE) / (mean_x**2 + mean_y**2 + LUMINANCE)
-    contrast = (2 * (product - mean_x * mean_y) + CONTRAST) / (variance_x + variance_y + CONTRAST)
-    return luminance, contrast
-
-
-def window_means(images: Tensor) -> Tensor:
-    """The Gaussian means of all whole windows of (..., H, W), by products with band matrices."""
-    largest = min(WINDOW, *images.shape[-2:])
-    window = largest - 1 + largest % 2  # odd
-    down, across = (gaussian_bands(side, window).to(images) for side in images.shape[-2:])
-    return down @ images @ across.mT
-
-
-def gaussian_bands(side: int, window: int) -> Tensor:
-    """The matrix (side - window + 1, side) of the Gaussian means of all windows along a line."""
-    offsets = torch.arange(side) - torch.arange(side - window + 1)[:, None] - window // 2
-    weights = torch.exp(-(offsets**2) / (2 * SIGMA**2)) * (offsets.abs() <= window // 2)
-    return weights / weights.sum(1, keepdim=True)
