@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from aectl.models.base import at_least_float32
 from aectl.models.nets.base import Net
 from aectl.models.prior_ae import PriorAE
-from aectl.models.probability.distributions import normal
+from aectl.models.probability.distributions import normal_from_params
 from aectl.models.probability.divergences import kl_or_estimate
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import NonNegativeFloat, PositiveInt, Shape
@@ -63,8 +63,7 @@ class VAE(PriorAE):
         self.kl_weight_fraction.fill_(min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
-        mu, logvar = at_least_float32(self.encoder(x)).chunk(2, dim=1)
-        return normal(mu, (0.5 * logvar).exp())
+        return normal_from_params(at_least_float32(self.encoder(x)))
 
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         z = q.rsample()

@@ -105,6 +105,12 @@ def normal(mu: Tensor, sigma: Tensor) -> Normal:
     return Normal(mu, sigma, validate_args=False)
 
 
+def normal_from_params(params: Tensor) -> Normal:
+    """The normal distribution with the mean and the log variance that (B, 2 D, ...) holds, one after the other."""
+    mu, logvar = params.chunk(2, dim=1)
+    return normal(mu, (0.5 * logvar).exp())
+
+
 def standard_normal(like: Tensor) -> Normal:
     r"""$\mathcal{N}(0, I)$ with the shape, type and device of `like`."""
     return normal(torch.zeros_like(like), torch.ones_like(like))

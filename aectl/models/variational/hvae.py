@@ -9,7 +9,7 @@ from torch.distributions import Normal
 from aectl.example import Example
 from aectl.models.base import Autoencoder, at_least_float32
 from aectl.models.nets.base import Net
-from aectl.models.probability.distributions import log_prob, normal, standard_normal
+from aectl.models.probability.distributions import log_prob, normal, normal_from_params, standard_normal
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.types import NonNegativeFloat, PositiveInt, Shape
@@ -101,7 +101,7 @@ class HVAE(Autoencoder):
     def encode(self, x: Tensor) -> tuple[Tensor, Normal]:
         """The features of the bottom level, (B, 2 F, *grid), and q(z2|x) over (B, top_dim)."""
         features = at_least_float32(self.encoder(x))
-        return features, gaussian(at_least_float32(self.levels.up(features.flatten(1))))
+        return features, normal_from_params(at_least_float32(self.levels.up(features.flatten(1))))
 
     def prior(self, n: int, c: Tensor | None = None) -> Normal:
         """p(z2) over (n, top_dim)."""
@@ -110,7 +110,7 @@ class HVAE(Autoencoder):
     def bottom_prior(self, z2: Tensor) -> Normal:
         """p(z1|z2) over (B, *bottom_shape)."""
         params = at_least_float32(self.levels.down(z2))
-        return gaussian(params.unflatten(1, (2 * self.bottom_shape[0], *self.bottom_shape[1:])))
+        return normal_from_params(params.unflatten(1, (2 * self.bottom_shape[0], *self.bottom_shape[1:])))
 
     def bottom_posterior(self, features: Tensor, p1: Normal) -> Normal:
         """q(z1|x, z2): the prior of z1, shifted and scaled by the encoder's features."""
@@ -166,9 +166,3 @@ class HVAE(Autoencoder):
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         p1 = self.bottom_prior(temperature * self.prior(n).sample())
         return self.decode(normal(p1.mean, temperature * p1.stddev).sample()).mean
-
-
-def gaussian(params: Tensor) -> Normal:
-    """The normal distribution whose mean is the first half of the features, and whose log variance the second."""
-    mu, logvar = params.chunk(2, dim=1)
-    return normal(mu, (0.5 * logvar).exp())
