@@ -16,6 +16,8 @@ CONFIGS = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "conf
 """Inside the installed package, or beside it in a checkout."""
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and path.name != "hydra")
 """The config groups: `model`, `task`, ..."""
+FROM_SOURCE = ("dataset", "task")
+"""The groups that a training with `source=RUN` has from that run."""
 OPEN_KEYS = "optimizer.players."
 """A mapping to which every key can be added: the players are the model's."""
 GIVEN_BY_PROGRAM = {"source", "params", "optimizer", "T_max"}

@@ -10,7 +10,8 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from aectl.config import CONFIGS, check, options
+from aectl import runs
+from aectl.config import CONFIGS, FROM_SOURCE, check, options
 from aectl.errors import UserError
 from aectl.io.archives import read_text
 from aectl.runs.index import latest_run
@@ -22,7 +23,6 @@ FREE_TRAINER_KEYS = (
 FREE = ("callbacks", "tracker", *(f"trainer.{key}" for key in FREE_TRAINER_KEYS))  # may change when a run is resumed
 NOT_STORED = ("resume", "like", "outputs", "trust")  # the keys that are about the call, not about the run
 MAX_BYTES = 10**6  # of what Hydra writes about a run
-ADOPTED = ("dataset", "task")  # the groups that a training has from its source
 
 
 def find_run(where: str, outputs: str, key: str = "resume") -> Path:
@@ -57,7 +57,7 @@ def stored_overrides(arguments: list[str]) -> list[str]:
         choices = stored_choices(find_run(unquote(given[key]), outputs, key))
     else:
         found = stored_choices(source_folder(unquote(given["source"]), outputs))
-        choices = {group: found[group] for group in ADOPTED if group in found}
+        choices = {group: found[group] for group in FROM_SOURCE if group in found}
     known = {group: name for group, name in choices.items() if (CONFIGS / group).is_dir()}
     return [f"{group}={name}" for group, name in known.items() if group not in given and name in options(group)]
 
@@ -69,7 +69,7 @@ def unquote(path: str) -> str:
 
 def source_folder(where: str, outputs: str) -> Path:
     """The folder of a trained run by its path, that of a checkpoint in it, or of the `latest` below `outputs`."""
-    path = latest_run(Path(outputs)) if where == "latest" else Path(where)
+    path = runs.find(where, outputs)
     return path.parent.parent if path.is_file() else path
 
 

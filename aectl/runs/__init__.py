@@ -17,9 +17,12 @@ def open(path: str | Path, outputs: str = "outputs", trust: bool = False) -> "Ru
     """
     from aectl.runs.opening import open_checkpoint, open_folder
 
-    if path == "latest":
-        from aectl.runs.index import latest_run
+    found = find(path, outputs)
+    return open_checkpoint(found, trust) if found.is_file() else open_folder(found, trust)
 
-        path = latest_run(Path(outputs))
-    path = Path(path)
-    return open_checkpoint(path, trust) if path.is_file() else open_folder(path, trust)
+
+def find(path: str | Path, outputs: str = "outputs") -> Path:
+    """The path itself, or that of the trained run below `outputs` that `latest` means; a UserError if there is none."""
+    from aectl.runs.index import latest_run
+
+    return latest_run(Path(outputs)) if path == "latest" else Path(path)

@@ -8,13 +8,11 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from aectl import runs
-from aectl.config import locate, to_plain
+from aectl.config import FROM_SOURCE, locate, to_plain
 from aectl.errors import UserError
 from aectl.models.quantized.base import Quantized
 from aectl.runs.run import Config, Run
 
-ADOPTED = ("dataset", "task")
-"""The nodes that a prior has from its source."""
 EXPECTED = "expected a run of model=vqvae, fsq or rvq"
 
 
@@ -55,7 +53,7 @@ def adopt(config: Config, source: Run, given: Collection[str]) -> Config:
         other = config.names[group] != stored["names"][group]
         return (group in given and other) or any(key.startswith(f"{group}.") for key in given)
 
-    adopted = {group: stored[group] for group in ADOPTED if not is_given(group)}
+    adopted = {group: stored[group] for group in FROM_SOURCE if not is_given(group)}
     names = {group: stored["names"][group] for group in adopted}
     config = OmegaConf.create(
         {
