@@ -71,9 +71,9 @@ def channel_sigma(x: np.ndarray) -> float:
         return 0.0
     size = len(HIGH_PASS)
     windows = sliding_window_view((x <= 0) | (x >= 1), (size, size))[::2, ::2]
-    unclipped = details[~windows.any(axis=(2, 3))]
-    unclipped = unclipped[unclipped > 1e-7]
-    chosen = unclipped if unclipped.size >= ENOUGH else details[details > 1e-7]
+    present = details > 1e-7
+    unclipped = details[present & ~windows.any(axis=(2, 3))]
+    chosen = unclipped if unclipped.size >= ENOUGH else details[present]
     return float(np.median(chosen)) / MAD if chosen.size else 0.0
 
 

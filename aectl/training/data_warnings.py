@@ -40,7 +40,7 @@ def warn_of_examples(split: Split) -> None:
 
 def mean_correlation(x: torch.Tensor) -> float:
     """The mean of the correlation coefficients of all pairs of examples (N, *shape); of flat ones 0."""
-    chosen = x[:: max(1, len(x) // MEASURED)].flatten(1).double()
+    chosen = some_examples(x)
     n, centred = len(chosen), chosen - chosen.mean(dim=1, keepdim=True)
     unit = F.normalize(centred, dim=1)
     return float((unit.sum(dim=0).square().sum() - unit.square().sum()) / (n * (n - 1)))
@@ -48,6 +48,11 @@ def mean_correlation(x: torch.Tensor) -> float:
 
 def explained_by_mean(x: torch.Tensor) -> float:
     """The fraction of the variance of examples (N, *shape) that their mean has; 1 if they are all of one value."""
-    chosen = x[:: max(1, len(x) // MEASURED)].flatten(1).double()
+    chosen = some_examples(x)
     total = chosen.var(correction=0)
     return 1 - float(chosen.var(dim=0, correction=0).mean() / total) if total > 0 else 1.0
+
+
+def some_examples(x: torch.Tensor) -> torch.Tensor:
+    """About `MEASURED` of the examples (N, *shape), as rows of doubles."""
+    return x[:: max(1, len(x) // MEASURED)].flatten(1).double()
