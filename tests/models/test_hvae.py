@@ -15,9 +15,9 @@ SHAPE = (1, 8, 8)
 NETS = {"vector": MLP([16]), "grid": Conv([4, 8], 16, "grid")}
 
 
-def hvae(net: str = "vector", free_bits: float = 0.0, beta: float = 1.0) -> HVAE:
+def hvae(net: str = "vector", free_nats: float = 0.0, beta: float = 1.0) -> HVAE:
     torch.manual_seed(0)
-    return HVAE(SHAPE, SHAPE, 3, 2, 16, beta, 0, free_bits, NETS[net], identity(0.5))
+    return HVAE(SHAPE, SHAPE, 3, 2, 16, beta, 0, free_nats, NETS[net], identity(0.5))
 
 
 def example(n: int = 6) -> Example:
@@ -52,8 +52,8 @@ def test_features_that_tell_nothing_leave_the_prior_of_the_bottom_level_as_it_is
     assert kl(model.bottom_posterior(silent + 0.5, p1), p1).min() > 0.1
 
 
-def test_free_bits_are_not_charged_in_training_and_are_in_validation() -> None:
-    model, batch = hvae(free_bits=50.0, beta=2.0), example()
+def test_free_nats_are_not_charged_in_training_and_are_in_validation() -> None:
+    model, batch = hvae(free_nats=50.0, beta=2.0), example()
     terms = model.train().loss(batch)
     torch.testing.assert_close(terms["loss"], terms["nll"] + 2 * (50 + terms["kl_bottom"]))
     terms = model.eval().loss(batch)

@@ -1,6 +1,5 @@
 """Free bits and the cyclical weight of the KL: what they change of a VAE, and that they leave the rest to the bit."""
 
-import math
 
 import pytest
 import torch
@@ -58,10 +57,10 @@ def test_without_free_bits_or_cycles_loss_and_gradients_are_those_of_vae_to_the_
 
 
 @pytest.mark.parametrize("net", [MLP([8]), GRID], ids=["vector", "grid"])
-@pytest.mark.parametrize("bits", [0.01, 0.3, 50.0])
-def test_free_bits_are_of_the_sum_of_each_example_or_of_each_dimension_on_average(bits: float, net: Net) -> None:
-    nats, batch = bits * math.log(2), example()
-    for total, per_dim in ((bits, 0), (0, bits)):
+@pytest.mark.parametrize("nats", [0.01, 0.3, 50.0])
+def test_free_nats_are_of_the_sum_of_each_example_or_of_each_dimension_on_average(nats: float, net: Net) -> None:
+    batch = example()
+    for total, per_dim in ((nats, 0), (0, nats)):
         model = free_bits(total, per_dim, net, beta=2.0)
         q = model.encode(batch.input)
         kl = kl_normals(q, model.prior(5)).flatten(1)  # type: ignore[arg-type]
@@ -85,7 +84,7 @@ def test_a_kl_that_is_free_pulls_no_weight(keys: tuple[float, float]) -> None:
 
 
 def test_both_kinds_of_free_bits_at_once_are_refused() -> None:
-    with pytest.raises(UserError, match=r"model\.free_bits=2: given with model\.free_bits_per_dim=0\.5; expected one"):
+    with pytest.raises(UserError, match=r"model\.free_nats=2: given with model\.free_nats_per_dim=0\.5; expected one"):
         free_bits(2, 0.5)
 
 

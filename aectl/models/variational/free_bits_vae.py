@@ -1,6 +1,5 @@
 """The VAE with free bits, which a latent may hold at no cost."""
 
-import math
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -16,16 +15,16 @@ from aectl.types import NonNegativeFloat, PositiveInt, Shape
 
 
 class FreeBitsVAE(VAE):
-    r"""A VAE whose KL costs nothing below a number of bits, so that the posterior does not collapse.
+    r"""A VAE whose KL costs nothing below a number of nats, so that the posterior does not collapse.
 
     .. math:: \mathcal{L}(x) = \mathbb{E}_{q(z|x)} [-\log p(x|z)] + \beta \, \max(\lambda, D_{KL}(q(z|x) \| p(z)))
 
-    or, with the bits of each dimension,
+    or, with the free nats of each dimension,
 
     .. math:: \mathcal{L} = \mathbb{E} [-\log p(x|z)]
         + \beta \sum_d \max \big(\lambda_d, \mathbb{E}_x [D_{KL}(q(z_d|x) \| p(z_d))] \big)
 
-    The expectation is over a batch. On a grid of latents a dimension is one of each cell. Without free bits this is
+    The expectation is over a batch. On a grid of latents a dimension is one of each cell. Without free nats this is
     `VAE`; the loss is never less than its.
 
     References:
@@ -39,8 +38,8 @@ class FreeBitsVAE(VAE):
 
     Arguments:
         shape, input_shape, latent_dim, beta, warmup_epochs, net, likelihood: as for `VAE`.
-        free_bits: that the latents of an example have together.
-        free_bits_per_dim: that each dimension has on average, instead.
+        free_nats: that the latents of an example have together.
+        free_nats_per_dim: that each dimension has on average, instead.
 
     Raises:
         UserError: both are given.
@@ -52,19 +51,19 @@ class FreeBitsVAE(VAE):
         input_shape: Shape,
         latent_dim: PositiveInt,
         beta: NonNegativeFloat,
-        free_bits: NonNegativeFloat,
-        free_bits_per_dim: NonNegativeFloat,
+        free_nats: NonNegativeFloat,
+        free_nats_per_dim: NonNegativeFloat,
         warmup_epochs: NonNegativeFloat,
         net: Net,
         likelihood: Likelihood,
     ) -> None:
-        if free_bits and free_bits_per_dim:
+        if free_nats and free_nats_per_dim:
             raise UserError(
-                f"model.free_bits={free_bits:g}: given with model.free_bits_per_dim={free_bits_per_dim:g}; "
+                f"model.free_nats={free_nats:g}: given with model.free_nats_per_dim={free_nats_per_dim:g}; "
                 "expected one of them, set the other to 0"
             )
         super().__init__(shape, input_shape, latent_dim, beta, warmup_epochs, net, likelihood)
-        self.free_nats, self.free_nats_per_dim = free_bits * math.log(2), free_bits_per_dim * math.log(2)
+        self.free_nats, self.free_nats_per_dim = free_nats, free_nats_per_dim
 
     def regularizers(self, example: Example, q: Distribution, z: Tensor) -> dict[str, Tensor]:
         kl = elementwise_kl(q, self.prior(len(z), example.cond)).flatten(1)  # (B, D)

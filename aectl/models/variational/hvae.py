@@ -58,7 +58,7 @@ class HVAE(Autoencoder):
         hidden: the width of the dense layers between the levels.
         beta: the weight of both divergences.
         warmup_epochs: epochs over which that weight rises linearly from 0 to `beta`, in training only.
-        free_bits: the nats of the top divergence that training does not charge for, or the bottom level learns to do
+        free_nats: of the top divergence that training does not charge for, or the bottom level learns to do
             without the top one (Improved Variational Inference with Inverse Autoregressive Flow, Kingma et al., 2016,
             appendix C.8).
     """
@@ -74,7 +74,7 @@ class HVAE(Autoencoder):
         hidden: PositiveInt,
         beta: NonNegativeFloat,
         warmup_epochs: NonNegativeFloat,
-        free_bits: NonNegativeFloat,
+        free_nats: NonNegativeFloat,
         net: Net,
         likelihood: Likelihood,
     ) -> None:
@@ -82,7 +82,7 @@ class HVAE(Autoencoder):
         self.shape, self.input_shape = tuple(shape), tuple(input_shape)
         self.bottom_shape = net.latent_shape(self.input_shape, latent_dim)
         self.latent_shape, self.latent_size = (top_dim,), top_dim
-        self.beta, self.warmup_epochs, self.free_bits = beta, warmup_epochs, free_bits
+        self.beta, self.warmup_epochs, self.free_nats = beta, warmup_epochs, free_nats
         self.likelihood = likelihood
         self.encoder = net.encoder(self.input_shape, latent_dim, 2)
         self.decoder = net.decoder(latent_dim, self.input_shape, likelihood.param_shape(self.shape))
@@ -130,7 +130,7 @@ class HVAE(Autoencoder):
         nll = self.likelihood.nll(self.decode(q1.rsample()), example.target, example.weight).mean()
         kl_top, kl_bottom = kl(q2, self.prior(len(z2))).mean(), kl(q1, p1).mean()
         beta = self.beta * self.kl_weight_fraction if self.training else self.beta
-        charged = kl_top.clamp(min=self.free_bits) if self.training else kl_top
+        charged = kl_top.clamp(min=self.free_nats) if self.training else kl_top
         return {
             "loss": nll + beta * (charged + kl_bottom),
             self.likelihood.term: nll,
