@@ -28,6 +28,9 @@ PositiveFraction = Annotated[float, Strict(), Gt(0), Le(1)]
 """A part of a whole, or all of it."""
 
 
+Probability = Annotated[float, Strict(), Ge(0), Le(1)]
+
+
 def check_ascending(values: list[float]) -> list[float]:
     """Raises a ValueError if `[lo, hi]` is the wrong way round."""
     if values != sorted(values):

@@ -68,6 +68,10 @@ class AE(Autoencoder):
         kept = [slice(side) for side in sides or self.shape[1:]]
         return self.likelihood(at_least_float32(self.decoder(z)[(..., *kept)]))
 
+    def decode_for(self, z: Tensor, example: Example) -> Distribution:
+        """The p(x|z, c) that the loss scores a target by; a decoder may be told parts of the target in training."""
+        return self.decode(z, example.cond, tuple(example.target.shape[2:]))
+
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
         """The sum of the terms in nats, weighted by `term_weights`, (B,)."""
         weights = self.term_weights
@@ -86,7 +90,7 @@ class AE(Autoencoder):
     def _terms(self, example: Example, q: Distribution) -> tuple[dict[str, Tensor], Distribution]:
         """The loss and its terms, means over the batch, and the p(x|z, c) that they score."""
         z, latent_terms = self.latent(q, example.cond)
-        p = self.decode(z, example.cond, tuple(example.target.shape[2:]))
+        p = self.decode_for(z, example)
         nll = self.likelihood.nll(p, example.target, example.weight)
         terms = {self.likelihood.term: nll, **latent_terms, **self.regularizers(example, q, z)}
         return {name: term.mean() for name, term in {"loss": self.objective(terms), **terms}.items()}, p

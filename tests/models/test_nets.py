@@ -15,6 +15,7 @@ from aectl.models.nets.base import Net
 from aectl.models.nets.conv import Conv, PadTo
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
+from aectl.models.nets.recurrent import Recurrent
 from aectl.runs.run import Run, instantiate_node, num_parameters
 from aectl.training.preflight import build_optimizers
 from aectl.training.torch_internals import UncapturedAdamW
@@ -27,6 +28,7 @@ NETS: dict[str, Net] = {
     "vector": Conv(channels=[4, 6], hidden=10, latent="vector"),
     "grid": Conv(channels=[4, 6], hidden=10, latent="grid"),
     "lesson": LessonConv(channels=[4, 6]),
+    "lstm": Recurrent("lstm", 12, layers=2, bidirectional=True, reverse=True),
 }
 
 
@@ -136,6 +138,8 @@ def test_lesson_s_adversarial_autoencoder_has_its_layers_and_rates() -> None:
 def test_decoder_output_is_unbounded(net: str) -> None:
     torch.manual_seed(0)
     decoder = NETS[net].decoder(3, (1, 8, 8), (1, 8, 8))
+    for weight in decoder.requires_grad_(False).parameters():
+        weight.mul_(10)
     output = decoder(1e4 * torch.randn(50, *NETS[net].latent_shape((1, 8, 8), 3)))
     assert output.min() < -1
     assert output.max() > 1
