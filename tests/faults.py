@@ -42,6 +42,14 @@ ROWS = (
         ("cli/test_resume.py::test_runs_killed_in_random_steps_and_resumed_end_in_the_same_bits",),
     ),
     Row(
+        "a process that works on a sweep is killed by SIGKILL at a random moment, and another one goes on",
+        "every job exists once and is done; no two processes train one at once; the runs end in the same bits",
+        (
+            "search/test_jobs.py::test_jobs_of_killed_workers_are_taken_up_by_others",
+            "cli/test_sweeps.py::test_sweep_whose_worker_is_killed_at_random_ends_in_the_same_bits",
+        ),
+    ),
+    Row(
         "the writer of a checkpoint is killed",
         "the new one is whole, or the former one is there",
         ("training/test_checkpoint_io.py::test_killed_writer_leaves_an_intact_checkpoint",),

@@ -10,20 +10,23 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli.error_messages import advice_while_running, error_message, user_error_on_oom
 from aectl.cli.hydra_internals import Callback, fatal, publish, set_run_folder, set_sweep_folder
 from aectl.cli.resume import restore_config
-from aectl.config import to_plain
+from aectl.config import check_values, to_plain
 from aectl.errors import UserError, fail
 from aectl.io.atomic import write_json
 from aectl.runs.index import fresh_folder
+from aectl.search.command import earlier_words, is_sweep
+from aectl.search.options import SweepOptions
+from aectl.search.workers import is_worker
 
 if TYPE_CHECKING:
     from aectl.training.experiment import Experiment
@@ -39,7 +42,9 @@ class SweepFolder(Callback):
     @fatal
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Makes a folder that no other sweep has, even one of the same second, unless the user has named one."""
-        if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
+        if named := OmegaConf.select(config, "sweep.dir"):
+            set_sweep_folder(config, Path(named))
+        elif not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
             set_sweep_folder(config, fresh_folder(Path(config.hydra.sweep.dir)))
         self.claimed.append(Path(config.hydra.sweep.dir))
 
@@ -65,6 +70,8 @@ class TrainHooks(SweepFolder):
         from aectl.cli.commands.train import prepare
 
         publish(config)
+        if alone := next((word for word in config.hydra.overrides.task if word.startswith("sweep.")), None):
+            fail("aectl train", f"{alone}: only of several jobs; add -m, and several values of a key")
         try:
             resumed = restore_config(config) if config.resume is not None else None
             TrainHooks.prepared = prepare(config)
@@ -84,15 +91,28 @@ class TrainHooks(SweepFolder):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         if config.resume is not None:
             fail("aectl train", f"resume={config.resume}: a sweep cannot resume a run; leave out -m and sweep=")
+        publish(config)
+        try:
+            check_values(to_plain(config.sweep), get_type_hints(SweepOptions, include_extras=True), "sweep.")
+        except UserError as error:
+            fail("aectl train", user_message(error))
         super().on_multirun_start(config, **kwargs)
+        folder, sweeper = Path(config.hydra.sweep.dir), str(config.hydra.sweeper._target_)
+        if not sweeper.endswith(".Search") and (is_sweep(folder) or earlier_words(folder) is not None):
+            fail("aectl train", f"hydra.sweep.dir={folder}: has a sweep; to continue it, leave out hydra/sweeper=")
 
     @fatal
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints all jobs, best first; exit status 1 if any failed."""
+        if is_worker():
+            return
         jobs = [read_job(path) for path in Path(config.hydra.sweep.dir).glob("*/summary.json")]
         sign = -1 if any(job.get("mode") == "max" for job in jobs) else 1
         print_sweep(sorted(jobs, key=lambda job: (math.isnan(job["best"]), sign * job["best"])))
-        if any(job["status"] == "failed" for job in jobs):
+        if failed := sum(job["status"] == "failed" for job in jobs):
+            folder = config.hydra.sweep.dir
+            if is_sweep(Path(folder)):
+                print(f"{failed} of {len(jobs)} jobs failed; to try again: aectl train resume={folder} sweep.retry=1")
             raise SystemExit(1)
 
 

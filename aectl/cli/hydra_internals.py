@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from aectl.cli.model_catalogue import format_models
 from aectl.config import CONFIGS
+from aectl.search.sweeper import register
 
 __all__ = ["Callback"]
 
@@ -34,6 +35,7 @@ def run_app(program: str, arguments: list[str], config_name: str, task: Callable
     they reach the caller, who can word them better.
     """
     OmegaConf.register_new_resolver("aectl.models", format_models, replace=True)
+    register()
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR", "0")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = [program, *arguments], "1"
     try:

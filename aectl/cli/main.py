@@ -106,6 +106,8 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     try:
         with own_code_on_path(verb, given):
             run_app(f"aectl {verb}", given, name, run_job(name))
+    except UserError as error:
+        fail(f"aectl {verb}", error_message(error, name, given))
     except KeyboardInterrupt:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None
@@ -119,6 +121,10 @@ def run_verb(verb: str, arguments: list[str]) -> None:
 
 def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
     """The arguments as Hydra reads them: flags first, the run as `run='...'`, each choice spelled like its file."""
+    if verb == "train":
+        from aectl.cli.sweep_arguments import expand_sweep
+
+        arguments = expand_sweep(arguments)
     flags, runs, overrides = sort_arguments(verb, arguments)
     if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
         flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
@@ -145,7 +151,7 @@ def sort_arguments(verb: str, arguments: list[str]) -> tuple[list[str], list[str
             runs.append(quote(value))
         elif verb != "train" and not overrides and (not equals or Path(word).exists()):
             runs.append(quote(word))
-        elif verb == "train" and key in KEYS_OF_RUNS and value not in ("", "null"):
+        elif verb == "train" and key in (*KEYS_OF_RUNS, "sweep.dir") and value not in ("", "null"):
             overrides.append(f"{key}={quote(value)}")
         elif (equals and key) or word.startswith("~"):
             overrides.append(normalize_override(word))

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from aectl import runs
-from aectl.config import CONFIGS, FROM_SOURCE, check, options
+from aectl.config import CONFIGS, FROM_SOURCE, check, options, target_nodes, to_plain
 from aectl.errors import UserError
 from aectl.io.archives import read_text
 from aectl.runs.index import latest_run
@@ -91,13 +91,41 @@ def restore_config(config: DictConfig) -> Path:
         key, _, value = override.lstrip("+~").partition("=")
         if key not in NOT_STORED:
             apply_override(stored, config, key, value, stored_choices(folder))
+    replace_config(config, stored, folder)
+    return folder
+
+
+def restore_job(config: DictConfig, folder: Path) -> None:
+    """Replaces the config of a job of a sweep, in place, by that of its run, which was stopped.
+
+    The classes that the job's own config names, and its data set, need no further trust.
+    """
+    from aectl.runs.stored_config import MAX_LENGTH, parse_yaml, read_config
+
+    try:
+        stored = read_config(folder, config.trust, training=True)
+    except UserError:
+        own, kept = to_plain(config), parse_yaml(read_text(folder / "config.yaml", MAX_LENGTH))
+        if not targets(kept) <= targets(own):
+            raise
+        stored = read_config(folder, trust=True, training=True)
+        stored.dataset = own["dataset"]
+    replace_config(config, stored, folder)
+
+
+def targets(plain: Any) -> set[str]:
+    """The classes that a config names."""
+    return {str(node["_target_"]) for _, node in target_nodes(plain)}
+
+
+def replace_config(config: DictConfig, stored: DictConfig, folder: Path) -> None:
+    """Replaces all of a config, in place, but what is Hydra's: that is not for a stored config to say."""
     with read_write(config), open_dict(config):
         for key in [key for key in config if key != "hydra"]:
             del config[key]
-        for key in [key for key in stored if key != "hydra"]:  # what Hydra does is not for a stored config to say
+        for key in [key for key in stored if key != "hydra"]:
             config[key] = stored[key]
         config.resume = str(folder)
-    return folder
 
 
 def config_like(config: DictConfig) -> DictConfig:

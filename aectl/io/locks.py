@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,21 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def try_lock(path: Path) -> Callable[[], object] | None:
+    """Takes the lock of `path`, a hidden file beside it, and returns what frees it; None if another process holds it.
+
+    On a file system without locks everybody gets it.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    except (OSError, NotImplementedError):
+        pass
+    return lock.release
 
 
 @contextmanager

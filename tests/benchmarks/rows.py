@@ -9,6 +9,7 @@ from tests.benchmarks.peers import Peer, hand_written, pythae, usual
 from tests.benchmarks.quality import to_quality
 from tests.benchmarks.scale import again, flat, mapped, resident
 from tests.benchmarks.start import second_job, to_first_step, within
+from tests.benchmarks.sweep import one_by_one, sequential, with_workers
 from tests.benchmarks.timing import Row, Watch, row
 from tests.benchmarks.training import by_turns
 from tests.benchmarks.verbs import evaluation, sampling
@@ -45,6 +46,10 @@ ALL: dict[str, Callable[[Path], Row]] = {
     "start-config": partial(within, 0.6, ("train", "--cfg", "job")),
     "start-first-step": to_first_step,
     "start-second-job": second_job,
+    "sweep-workers": partial(with_workers, peer=one_by_one, against="24 calls of aectl train", at_least=1 / 0.55),
+    "sweep-workers-sequential": partial(
+        with_workers, peer=sequential, against="the sweep in one process", at_least=1.25
+    ),
     "scale-memory": resident,
     "scale-epoch": mapped,
     "scale-flat": flat,

@@ -1,6 +1,7 @@
 """The insides of Hydra that aectl relies on are where they were."""
 
 import os
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from hydra._internal.callbacks import Callbacks
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from aectl.cli import hydra_internals, main
 from aectl.cli.hydra_internals import CONFIG_ERRORS, Callback, run_app
 from aectl.config import CONFIGS
+from aectl.search.sweeper import Search
 from tests.test_layers import MODULES, imports, named
 
 MOVED = f"Hydra {hydra.__version__} has changed what aectl/cli/hydra_internals.py relies on: "
@@ -133,7 +136,16 @@ def test_sweep_starts_its_callback_before_any_folder_and_goes_where_it_is_sent(r
     assert recorder.called["sweep"] == [], f"{MOVED}when on_multirun_start is called"
     jobs = {path.parent.parent.name for path in Path().rglob("overrides.yaml")}
     assert {job.split("-")[0] for job in jobs} == {"0", "1"}
-    assert len(list(Path("my sweep").iterdir())) == 3, f"{MOVED}hydra.sweep.dir, set in on_multirun_start"
+    assert len(list(Path("my sweep").glob("[01]-*"))) == 2, f"{MOVED}hydra.sweep.dir, set in on_multirun_start"
+
+
+def test_sweeper_of_aectl_is_the_default_of_a_training_and_pickles_as_what_it_is() -> None:
+    hydra_internals.register()
+    plugins = Plugins.instance()
+    sweeper = plugins._instantiate(whole_config().hydra.sweeper)
+    assert type(sweeper) is Search, f"{MOVED}Plugins.register"
+    assert pickle.loads(pickle.dumps(Search)) is Search
+    assert "hydra_plugins.aectl" not in sys.modules
 
 
 def test_published_config_is_the_one_hydra_gives(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from aectl.cli.hydra_hooks import TrainHooks
 from aectl.cli.hydra_internals import known_choices
 from aectl.cli.next_commands import next_commands
 from aectl.cli.restoration_gain import gain_line
-from aectl.cli.resume import config_like
+from aectl.cli.resume import config_like, restore_job
 from aectl.config import GROUPS, options, to_plain
 from aectl.errors import UserError
 from aectl.runs.code import write_code
@@ -35,6 +35,7 @@ def prepare(config: DictConfig) -> Experiment:
     cfg.resume = None  # the config of a run does not say how often it was stopped, or who trusted it
     cfg.pop("trust", None)
     cfg.pop("like", None)
+    cfg.pop("sweep", None)
     if "names" not in cfg:
         cfg.names = named_choices(cfg, hydra.runtime.choices)
     if source and OmegaConf.is_missing(cfg.model, "autoencoder"):
@@ -70,6 +71,8 @@ def named_choices(cfg: DictConfig, choices: Mapping[str, str]) -> dict[str, str]
 def main(cfg: DictConfig) -> float:
     """Trains and returns the best score of the validation, the objective of a sweep: the lowest loss by default."""
     hydra = HydraConfig.get()
+    if hydra.mode is RunMode.MULTIRUN and cfg.resume is not None:
+        restore_job(cfg, Path(cfg.resume))
     experiment = prepare(cfg) if hydra.mode is RunMode.MULTIRUN else TrainHooks.take_prepared()
     resume = cfg.resume is not None
     folder = Path(cfg.resume if resume else hydra.runtime.output_dir)

@@ -1,0 +1,1 @@
+"""A sweep is a folder: its jobs, who works on them, and the search for better ones."""

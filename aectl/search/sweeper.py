@@ -1,0 +1,111 @@
+"""The sweeper that Hydra calls for `aectl train -m`."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from aectl.config import to_plain
+from aectl.errors import UserError
+from aectl.search.command import is_sweep, read_words, words_of
+from aectl.search.folder import check_folder, start
+from aectl.search.jobs import Jobs
+from aectl.search.launching import Launching
+from aectl.search.options import SweepOptions
+from aectl.search.strategies import Grid, Strategy
+from aectl.search.workers import Pool, follow_parent, is_worker
+
+POLL = 0.5  # seconds between looks at the jobs of other processes
+
+
+class Search(Sweeper):
+    """Trains the jobs of a sweep that have not ended, beside other processes that do the same.
+
+    Arguments:
+        params: overrides that a preset adds, by their keys.
+        max_batch_size: the most jobs that one of Hydra's launchers is given at once; None: all.
+    """
+
+    def __init__(self, params: DictConfig | None = None, max_batch_size: int | None = None) -> None:
+        self.params: Mapping[Any, Any] = params or {}
+        self.max_batch_size = max_batch_size
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.launching = Launching(hydra_context, task_function, config)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Trains the jobs of these overrides.
+
+        Raises:
+            UserError: the folder has another sweep, or the overrides make no jobs.
+        """
+        options, folder = SweepOptions(**to_plain(self.launching.config.sweep)), self.launching.folder
+        words = words_of(sys.argv[1:])
+        check_folder(folder, words, arguments)
+        strategy = Grid(self.parse(arguments))
+        jobs = start(folder, words, strategy, self.launching.subfolder, self.launching.config)
+        if is_worker():
+            follow_parent()
+            work(jobs, strategy, self.launching, patient=False)
+            return
+        jobs.allow_retries(options.retry)
+        try:
+            if options.workers > 1:
+                Pool(jobs, strategy, options.workers, worker_words(folder)).run()
+            work(jobs, strategy, self.launching)
+        except (KeyboardInterrupt, SystemExit):
+            print(f"to continue the sweep: aectl train resume={folder}", file=sys.stderr)
+            raise
+
+    def parse(self, arguments: Sequence[str]) -> list[Override]:
+        """The overrides of the jobs, the preset's and the user's, in the order in which the sweep was started."""
+        folder = self.launching.folder
+        order = read_words(folder) if is_sweep(folder) else list(arguments)
+        own = [word for word in arguments if not word.lstrip("+~").startswith("sweep.")]
+        own.sort(key=lambda word: order.index(word) if word in order else -1)
+        words = [*(f"{key}={value}" for key, value in self.params.items()), *own]
+        return OverridesParser.create(config_loader=self.launching.context.config_loader).parse_overrides(words)
+
+
+def worker_words(folder: Path) -> list[str]:
+    """The arguments of this program as those of a worker."""
+    own = ("sweep.dir=", "hydra.sweep.dir=", "sweep.workers=", "sweep.retry=")
+    return [*(word for word in sys.argv[1:] if not word.startswith(own)), f"sweep.dir={folder}"]
+
+
+def work(jobs: Jobs, strategy: Strategy, launching: Launching, patient: bool = True) -> None:
+    """Trains one job after the other until none is left and, if `patient`, those of other processes have ended."""
+    waiting: list[int] = []
+    while True:
+        claim = jobs.claim()
+        if claim is not None:
+            with claim.held() as job:
+                if not strategy.accepts(job.number, job.overrides):
+                    raise UserError(f"{jobs.path(job.number)}: not a job of this sweep; start it in another folder")
+                claim.end(strategy.learn(job.number, jobs.run_folder(job), launching.run(job)))
+        elif held := jobs.held() if patient else []:
+            if not waiting:
+                print(f"waiting for {len(held)} jobs of other processes: {held}", file=sys.stderr)
+            waiting = held
+            time.sleep(POLL)
+        else:
+            return
+
+
+def register() -> None:
+    """Makes the sweeper known to Hydra, as `hydra_plugins.aectl.Search`.
+
+    Hydra takes plugins from that package alone, and imports what lies in it at the start of every program.
+    """
+    own = Search.__module__
+    Search.__module__ = "hydra_plugins.aectl"
+    Plugins.instance().register(Search)
+    Search.__module__ = own

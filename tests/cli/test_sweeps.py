@@ -1,0 +1,151 @@
+"""A sweep is a folder that the same command continues."""
+
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import QUICK, Aectl, printed_in
+from tests.faults import FACTOR
+from tests.support.kill_and_resume import differences, trained
+from tests.support.processes import together
+from tests.support.short_runs import SMALL, on_step, press, summary
+
+SWEEP = ("train", "-m", *SMALL, *QUICK, "tracker=none")
+TITLE = re.compile(r"cpu · s/(\d)")
+
+
+def statuses(folder: str = "s") -> list[str]:
+    return [json.loads(Path(folder, "jobs", path.name).read_text())["status"] for path in sorted_jobs(folder)]
+
+
+def sorted_jobs(folder: str) -> list[Path]:
+    return sorted(Path(folder, "jobs").glob("*.json"), key=lambda path: int(path.stem))
+
+
+def test_same_command_trains_only_what_has_not_ended(aectl: Aectl) -> None:
+    words = (*SWEEP, "model.latent_dim=-1,2,4", "sweep.dir=s")
+    result = aectl(*words)
+    assert result.status == 1
+    assert TITLE.findall(result.out) == ["1", "2"]
+    assert statuses() == ["failed", "done", "done"]
+    kept = {path: path.stat().st_mtime_ns for path in Path("s").glob("[12]-*/*")}
+    again = aectl(*words)
+    assert (again.status, TITLE.findall(again.out), "#" in again.err) == (1, [], False)
+    assert "3 jobs, best first" in again.out
+    retried = aectl("train", "resume=s", "sweep.retry=1")
+    assert retried.err.count("job 0 failed: model.latent_dim=-1: expected a number greater than 0") == 1
+    assert "1 of 3 jobs failed; to try again: aectl train resume=s sweep.retry=1\n" in retried.out
+    assert {path: path.stat().st_mtime_ns for path in Path("s").glob("[12]-*/*")} == kept
+
+
+def test_other_command_on_the_folder_is_one_line_and_writes_nothing(aectl: Aectl) -> None:
+    aectl(*SWEEP, "seed=1,2", "sweep.dir=s")
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    result = aectl(*SWEEP, "seed=1,2,3", "sweep.dir=s")
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "aectl train: seed=1,2,3: the sweep in s was started with seed=1,2; expected the same command" in result.err
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+
+
+def test_sweep_of_an_earlier_version_is_continued_and_never_trained_again(aectl: Aectl) -> None:
+    words = (*SWEEP, "seed=1,2", "hydra.sweep.dir=s")
+    aectl(*words, "hydra/sweeper=basic")
+    assert not Path("s/sweep.json").exists()
+    assert TITLE.findall(aectl(*words).out) == []
+    assert statuses() == ["done", "done"]
+    other = aectl(*SWEEP, "seed=1,2", "hydra/sweeper=basic", "hydra.sweep.dir=s")
+    assert (other.status, other.err.count("\n")) == (2, 1)
+    assert "has a sweep; to continue it, leave out hydra/sweeper=" in other.err
+
+
+def test_stopped_sweep_says_how_to_continue_and_resumes_the_half_trained_job(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "-m", *SMALL, "seed=0,1", "trainer.max_epochs=2")
+    with monkeypatch.context() as patch:
+        on_step(patch, 3, press())
+        result = aectl(*words, "sweep.dir=s")
+    assert result.status == 130
+    assert "to continue the sweep: aectl train resume=s\n" in result.err
+    assert statuses() == ["pending", "pending"]
+    result = aectl("train", "resume=s")
+    assert result.status == 0, result.err
+    assert "resuming at epoch 1, batch 3 of 13" in result.out
+    aectl(*words, "sweep.dir=whole")
+    for run in Path("whole").glob("[01]-*"):
+        assert differences(run, Path("s", run.name)) == []
+
+
+def test_sweep_whose_worker_is_killed_at_random_ends_in_the_same_bits(
+    aectl: Aectl, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    words = [*SMALL, "seed=0,1", "trainer.max_epochs=3", "-m"]
+    draws, kills = random.Random(1), FACTOR
+    record_property("tried", kills)
+    aectl("train", *words, "sweep.dir=whole")
+    killed = number = 0
+    while killed < kills:
+        number += 1
+        status = None
+        while status != 0:
+            fault = draws.choice(["SIGKILL", "at a random time"]) if killed < kills else ""
+            status = trained([*words, f"sweep.dir=s{number}"], tmp_path / "log", fault, draws)
+            assert status in (0, -9), (tmp_path / "log").read_text()
+            killed += status == -9
+        assert statuses(f"s{number}") == ["done", "done"]
+        for run in Path("whole").glob("[01]-*"):
+            assert differences(run, Path(f"s{number}", run.name)) == []
+
+
+def test_two_processes_share_the_jobs_of_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = together(printed_in, tmp_path, *SWEEP, "seed=range(5)", "sweep.dir=s", processes=2)
+    assert sorted("".join(map(str, (TITLE.findall(out) for out in said)))) != []
+    assert sorted(number for out in said for number in TITLE.findall(out)) == ["0", "1", "2", "3", "4"]
+    assert all("5 jobs, best first" in out for out in said)
+    assert statuses() == ["done"] * 5
+
+
+def test_seeds_is_short_for_a_sweep_over_them(aectl: Aectl) -> None:
+    result = aectl("train", "seeds=2", *SMALL, *QUICK, "tracker=none", "sweep.dir=s")
+    assert "2 jobs, best first" in result.out
+    seeds = [json.loads(path.read_text())["overrides"][0] for path in sorted_jobs("s")]
+    assert seeds == ["seed=0", "seed=1"]
+    assert {summary(str(run))["status"] for run in Path("s").glob("[01]-*")} == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["seeds=0"], "seeds=0: expected how many seeds, from 1 to 1000"),
+        (["seeds=x"], "seeds=x: expected how many seeds"),
+        (
+            ["-m", "seed=1,2", "sweep.workers=0"],
+            "sweep.workers=0: expected a number greater than 0; try",
+        ),
+        (["sweep.dir=s"], "sweep.dir='s': only of several jobs; add -m"),
+        (["-m", "seed=1,2", "hydra.sweep.subdir=x"], "hydra.sweep.subdir=x: jobs 0 and 1 would share it"),
+        (["-m", "optimizer.lr=interval(1,2)"], "a grid needs single values"),
+    ],
+)
+def test_mistake_in_a_sweep_is_one_line_and_writes_nothing(words: list[str], message: str, aectl: Aectl) -> None:
+    result = aectl("train", *words)
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert message in result.err
+    assert not list(Path().iterdir())
+
+
+def test_workers_train_the_jobs_of_a_sweep(aectl: Aectl) -> None:
+    result = aectl(*SWEEP, "seed=0,1,2", "sweep.dir=s", "sweep.workers=2")
+    assert result.status == 0, result.err
+    assert [line.split("  ")[0] for line in result.err.splitlines()] == ["1/3", "2/3", "3/3"]
+    assert re.search(r"^3/3  job \d  seed=\d  val/loss [\d.]+  [\d.]+ s$", result.err, re.MULTILINE)
+    assert "3 jobs, best first" in result.out
+    assert statuses() == ["done"] * 3
+    said = "".join(path.read_text() for path in Path("s/workers").iterdir())
+    assert sorted(TITLE.findall(said)) == ["0", "1", "2"]
+    assert "best first" not in said
