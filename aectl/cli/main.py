@@ -43,8 +43,11 @@ FLAGS_WITH_VALUE = {  # each with the values that it takes; none listed means an
     **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
     **dict.fromkeys(("--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"), ()),
 }
-PATHS = ("input", "output", "reference", "latents", "dataset.root", "dataset.path")  # whose values may have any signs
+PATHS = ("input", "output", "reference", "latents", "dataset.root", "dataset.path", "where", "by")
+"""The keys whose values may have any signs."""
 KEYS_OF_RUNS = ("resume", "like", "source")  # of `aectl train`, whose values are runs
+LISTS = {"compare": "runs"}
+"""The verbs whose arguments without a key are one list, and its key."""
 REPLACEABLE = ("dataset", "task")  # the groups that `aectl eval` may replace; a trained run keeps the others
 
 
@@ -126,6 +129,8 @@ def normalize_arguments(verb: str, arguments: list[str]) -> list[str]:
 
         arguments = expand_sweep(arguments)
     flags, runs, overrides = sort_arguments(verb, arguments)
+    if verb in LISTS:
+        overrides, runs = [f"{LISTS[verb]}=[{','.join(runs)}]"] * bool(runs) + overrides, []
     if len(runs) > 1 or (verb == "eval" and any(has_several_choices(word) for word in overrides)):
         flags += [] if {"-m", "--multirun"} & {*flags} else ["--multirun"]
     if not {"-m", "--multirun"} & {*flags}:

@@ -8,6 +8,7 @@ from aectl import __version__
 from aectl.config import to_plain
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
+from aectl.evaluation.cache import fingerprint
 from aectl.inference.trained_run import TrainedRun
 
 LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
@@ -35,6 +36,7 @@ def describe_protocol(
         "n": n,
         "seed": trained.seed,
         "batch_size": batches.batch_size,
+        "examples": fingerprint(batches.split.x.numpy()),
         "corruption": to_plain(run.cfg.task),
         "binarize": run.data.binarize,
         "baselines_fitted_on": fitted_on,

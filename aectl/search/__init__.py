@@ -1,1 +1,1 @@
-"""A sweep is a folder: its jobs, who works on them, and the search for better ones."""
+"""From one run to many: a sweep is a folder with jobs, and a table compares the runs of any folder."""

@@ -174,5 +174,5 @@ class TestFiles:
         folder = runs["vae"] / "eval" / "digits-denoise-0.2-test"
         for _ in range(2):
             aectl("eval", runs["vae"], *SHOWN)
-            (events,) = (path for path in folder.iterdir() if path.name not in ("metrics.json", "pictures.png"))
+            (events,) = folder.glob("events.out.*")
             assert len(EventAccumulator(str(events)).Reload().Images("eval, test")) == 1

@@ -10,6 +10,7 @@ from aectl.config import to_plain
 from aectl.data.loader import Binarize
 from aectl.errors import UserError
 from aectl.evaluation import EvalOptions, Report, evaluate, tables
+from aectl.evaluation.example_file import write_examples
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_json
 from aectl.plots import figures
@@ -28,7 +29,7 @@ def main(
     options: EvalOptions,
     output: str | None,
 ) -> Report:
-    """Prints the report and writes metrics.json and the figures."""
+    """Prints the report and writes metrics.json, examples.npz and the figures."""
     run = replaced(trained.run, binarize, dataset=dataset, task=task)
     train_run = replaced(trained.run, binarize, task=task) if dataset else None
     found = evaluate(replace(trained, run=run), options, train_run)
@@ -36,7 +37,8 @@ def main(
     data = f"{found.dataset}-{binarize}" if binarize else found.dataset
     folder = output_folder(run, output, "eval", f"{data}-{found.task}-{options.split}")
     pictures = [figures.save_figure(figure, folder / f"{name}.png") for name, figure in found.figures.items()]
-    print_written(write_json(folder / "metrics.json", found.to_dict()), *pictures)
+    files = write_json(folder / "metrics.json", found.to_dict()), write_examples(found, folder)
+    print_written(*files, *pictures)
     for picture in pictures:
         tensorboard.add_image(picture, f"eval, {options.split}", folder)
     return found

@@ -1,0 +1,1 @@
+"""One table over many runs: read, cached, grouped, ranked and written in several formats. Imports no torch."""

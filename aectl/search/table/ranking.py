@@ -1,0 +1,163 @@
+"""By what runs can be compared. Losses of different meaning are never ranked against each other."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from aectl.config import spell
+from aectl.search.table.differences import values_of
+from aectl.search.table.facts import RunFacts, higher_is_better
+from aectl.search.table.flat_config import Flat, Value
+from aectl.search.table.names import Names
+
+POSED = re.compile(r"task\._target_|dataset\._target_|(task|dataset)\..+|data\.binarize|trainer\.limit_val_batches")
+"""The keys that decide what a run is scored on."""
+ON_DISK = frozenset(("dataset.root", "dataset.cache", "dataset.unpack_from", "dataset.files"))
+LOSS_WEIGHTS = re.compile(
+    r"model\.(_target_|alpha|beta|gamma|k|kind|estimate|estimator|regularizer|kernel|commitment|warmup_epochs|cycles"
+    r"|free_bits\w*|\w+_weight|(lambda|beta)_\w+)"
+)
+"""The keys that decide what the loss of a model is besides its nll."""
+SCORES = ("val/psnr", "val/mse", "test/psnr", "test/mse", "val/ssim")
+"""What compares runs whose losses do not, the first that they have."""
+NO_TERMS = re.compile(r"val/(loss|nll|bits|elbo|psnr\w*|ssim|lesson\w*)")
+MOST_NAMED = 4
+
+
+class Ranking(NamedTuple):
+    """How runs are ordered.
+
+    Arguments:
+        metric: the name of what they are sorted by.
+        maximize: whether more of it is better.
+        why: why it is not the loss, or why not all of them can be compared; empty if nothing needs saying.
+        losses_differ: whether their losses have several meanings.
+        by_loss: whether only runs whose losses mean the same are ranked against each other.
+        by_data: whether only runs of the same task on the same data are.
+    """
+
+    metric: str
+    maximize: bool
+    why: str
+    losses_differ: bool
+    by_loss: bool
+    by_data: bool
+
+    def block(self, run: RunFacts) -> tuple[str, ...]:
+        """Runs are ranked only against those of the same block."""
+        data = [f"{key}={spell(value)}" for key, value in sorted(posed(run).items())] if self.by_data else []
+        loss = [f"{key}={spell(value)}" for key, value in sorted(loss_meaning(run).items())] if self.by_loss else []
+        return (*data, *loss)
+
+
+def rank(runs: Sequence[RunFacts], by: str | None = None) -> Ranking:
+    """How to order runs: by what the user wants, or else by what compares them; a UserError for an unknown name."""
+    scored = [run for run in runs if run.metrics]
+    pairs = {(freeze(posed(run)), freeze(loss_meaning(run))) for run in scored}
+    data, meanings = ({pair[side] for pair in pairs} for side in (0, 1))
+    losses_differ = len(pairs) > len(data)
+    if by is not None:
+        return ranked_by(by, runs, len(data) > 1, len(meanings) > 1)
+    metric = default_metric(scored, losses_differ)
+    reasons = [
+        *([f"the runs differ in {differing(posed, scored)}, so they are ranked within each"] if len(data) > 1 else []),
+        *(
+            [f"their losses mean different things ({differing(loss_meaning, scored)}), so they are sorted by {metric}"]
+            if losses_differ
+            else []
+        ),
+    ]
+    maximize = higher_is_better(metric) if losses_differ or not scored else scored[0].maximize
+    return Ranking(metric, maximize, "; ".join(reasons), losses_differ, False, len(data) > 1)
+
+
+def default_metric(runs: Sequence[RunFacts], losses_differ: bool) -> str:
+    """The metric that chose the best epochs, or a score where that is a loss and losses differ."""
+    monitors = {run.monitor for run in runs}
+    if len(monitors) == 1 and not (losses_differ and is_loss(*monitors)):
+        return monitors.pop()
+    if not losses_differ or not runs:
+        return "val/loss"
+    return next((score for score in SCORES if all(score in run.metrics for run in runs)), "val/psnr")
+
+
+def ranked_by(by: str, runs: Sequence[RunFacts], several_data: bool, several_losses: bool) -> Ranking:
+    """The order that a user asks for: `psnr`, `val/loss`, or `-seconds` for the other way round."""
+    metric = Names(runs).resolve(by.removeprefix("-"), f"by={by}")
+    measured = "/" in metric
+    by_loss = measured and is_loss(metric) and several_losses
+    several = " and ".join(["tasks or data"] * (measured and several_data) + ["meanings of the loss"] * by_loss)
+    why = f"{metric} does not compare across {several}: ranked within each" if several else ""
+    return Ranking(
+        metric, higher_is_better(metric) != by.startswith("-"), why, several_losses, by_loss, measured and several_data
+    )
+
+
+def is_loss(metric: str) -> bool:
+    """Whether a metric means the same only where the losses do; scores of outputs mean the same everywhere."""
+    return metric.partition("/")[2] not in ("psnr", "ssim", "mse", "psnr_gain", "psnr_hidden", "ms_ssim")
+
+
+def posed(run: RunFacts) -> Flat:
+    """What a run is scored on: its task and its data, wherever the files are."""
+    return {key: value for key, value in run.config.items() if is_posed(key)}
+
+
+@cache
+def is_posed(key: str) -> bool:
+    return POSED.fullmatch(key) is not None and key not in ON_DISK
+
+
+@cache
+def is_loss_weight(key: str) -> bool:
+    return LOSS_WEIGHTS.fullmatch(key) is not None
+
+
+def loss_meaning(run: RunFacts) -> Flat:
+    """What the loss of a run is: its likelihood and, unless it is the nll alone, the model and the weights of terms."""
+    likelihood = likelihood_of(run)
+    terms = [name for name in run.metrics if is_term(name)]
+    weights = {key: value for key, value in run.config.items() if is_loss_weight(key)} if terms else {}
+    return {**likelihood, **weights, "data.binarize": run.config.get("data.binarize")}
+
+
+@cache
+def is_term(metric: str) -> bool:
+    """Whether it is a term of the loss beside the nll."""
+    return metric.startswith("val/") and NO_TERMS.fullmatch(metric) is None
+
+
+def likelihood_of(run: RunFacts) -> Flat:
+    """The likelihood; the scale that learning starts from does not matter."""
+    prefix = "model.likelihood" if "model.likelihood" in run.config else "likelihood."
+    found = {key: value for key, value in run.config.items() if key.startswith(prefix)}
+    if found.get("likelihood.learn_scale") is True:
+        found.pop("likelihood.scale", None)
+    return found
+
+
+def freeze(flat: Flat) -> frozenset[tuple[str, Value]]:
+    return frozenset(flat.items())
+
+
+def differing(part_of: Callable[[RunFacts], Flat], runs: Sequence[RunFacts]) -> str:
+    """What differs between parts of their configs, in words: `model ae, vae and model.beta 0.1, 1, 10`."""
+    parts = [part_of(run) for run in runs]
+    keys = [key for key in dict.fromkeys(key for part in parts for key in part) if len(found_in(parts, key)) > 1]
+    classes = {key.removesuffix("._target_") for key in keys if key.endswith("._target_")}
+    several = [key for key in keys if key.partition(".")[0] not in classes or len(values_of(key, runs)) > 1]
+    named = [key.removesuffix("._target_") for key in several if not key.endswith("._target_")]
+    return " and ".join(f"{key} {spelled(values_of(key, runs))}" for key in [*sorted(classes), *named])
+
+
+def found_in(parts: Sequence[Flat], key: str) -> set[Value]:
+    """The values of a key; a part without it counts as another value."""
+    return {part.get(key, "missing") for part in parts}
+
+
+def spelled(values: Sequence[Value]) -> str:
+    """The first of the values, numbers by size."""
+    numbers = sorted(value for value in values if isinstance(value, int | float))
+    texts = [spell(value) for value in (numbers if len(numbers) == len(values) else values)[:MOST_NAMED]]
+    return ", ".join(texts) + (", ..." if len(values) > MOST_NAMED else "")
