@@ -10,7 +10,7 @@ import torch
 from aectl.data.source import SplitName
 from aectl.errors import UserError
 from aectl.evaluation.baseline_comparison import FIT_VALUES
-from aectl.inference.sampling import COMPONENTS_OF_MIXTURE, SOURCES, Sampler, default_sampler, generate
+from aectl.inference.sampling import COMPONENTS_OF_MIXTURE, SOURCES, Sampler, check_sampler, default_sampler, generate
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import IsConditional
 
@@ -56,7 +56,7 @@ def check_samplers(trained: TrainedRun, samplers: list[Sampler] | None) -> None:
                 f"expected some of {', '.join(others)}"
             )
         if sampler != "prior":
-            trained.latent_model()
+            check_sampler(trained, sampler)
 
 
 def score_samples(

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from aectl.errors import UserError
 from aectl.inference.kernel_density import fit_kernel_density
+from aectl.inference.latent_flow import fit_flow
 from aectl.inference.latents import DECODED_AT_ONCE, decode_codes, encode_split
 from aectl.models.base import Autoencoder
+from aectl.models.probability.flows import check_flows
 from aectl.rng import seeded_rng
 
 if TYPE_CHECKING:
@@ -20,13 +22,14 @@ LATENTS_TO_FIT = 10_000
 LARGEST_FULL_COVARIANCE = 256
 COMPONENTS_OF_MIXTURE = 10
 
-Sampler = Literal["prior", "standard", "gaussian", "mixture", "kde"]
+Sampler = Literal["prior", "standard", "gaussian", "mixture", "kde", "flow"]
 SOURCES: dict[Sampler, str] = {
     "prior": "the prior",
     "standard": "N(0, I)",
     "gaussian": "a Gaussian fitted to the training latents",
     "mixture": "a mixture of Gaussians fitted to the training latents",
     "kde": "a kernel density estimate of the training latents",
+    "flow": "a normalizing flow fitted to the training latents",
 }
 
 
@@ -62,14 +65,23 @@ def batch_sizes(n: int) -> list[int]:
 
 def draw_codes(trained: "TrainedRun", n: int, sampler: Sampler, components: int, temperature: float) -> Tensor:
     """Codes (n, D) drawn from what is fitted to the training latents."""
-    trained.latent_model()  # raises before anything is encoded
+    check_sampler(trained, sampler)  # raises before anything is encoded
     codes = encode_split(trained, "train", LATENTS_TO_FIT).codes
     if sampler == "kde":
         return fit_kernel_density(codes, trained.seed).sample(n, temperature)
+    if sampler == "flow":
+        return fit_flow(codes).sample(n, temperature)
     if len(codes) < components:
         most = min(10, len(codes))
         raise UserError(f"components={components}: more than the {len(codes)} training latents; try components={most}")
     return sample_mixture(fit_mixture(codes, components, trained.seed), n, temperature)
+
+
+def check_sampler(trained: "TrainedRun", sampler: Sampler) -> None:
+    """Raises a UserError for a sampler of latents that the model does not have, or that is not installed."""
+    trained.latent_model()
+    if sampler == "flow":
+        check_flows("sampler=flow")
 
 
 def fit_mixture(latents: Tensor, components: int, seed: int) -> Any:

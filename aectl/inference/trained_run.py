@@ -108,8 +108,8 @@ class TrainedRun:
         Arguments:
             n: how many.
             temperature: multiplies the standard deviation of what is drawn from.
-            sampler: `prior`, `standard` (N(0, I) for any model), or `gaussian`, `mixture` or `kde`, fitted to the
-                training latents; by default the prior of a model that has one, else a Gaussian.
+            sampler: `prior`, `standard` (N(0, I) for any model), or, fitted to the training latents, `gaussian`,
+                `mixture`, `kde` or `flow`; by default the prior of a model that has one, else a Gaussian.
             components: of the mixture.
             labels: the classes, for a conditional model.
         """

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 
 from aectl.data.digits import Digits
 from aectl.data.photos import Photos
+from aectl.inference.latent_flow import fit_flow
 from tests.conftest import BARE, COMPARED, QUICK, Aectl, report_of, run_folder
 
 PHOTOS = ("dataset=photos", "dataset.size=16", "dataset.patches_per_photo=10")
@@ -193,18 +196,32 @@ def test_a_model_without_a_latent_is_refused_and_nothing_is_written(
 class TestSamplers:
     SAMPLES = ("baselines=false", "embeddings=false", "importance_samples=0", "samples=60")
 
-    def test_samplers_are_compared_in_one_table(self, aectl: Aectl, runs: dict[str, Path]) -> None:
-        result = aectl("eval", runs["ae"], *self.SAMPLES, "samplers=[gaussian,kde]")
+    def test_samplers_are_compared_in_one_table(
+        self, aectl: Aectl, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("aectl.inference.sampling.fit_flow", partial(fit_flow, steps=2))
+        result = aectl("eval", runs["ae"], *self.SAMPLES, "samplers=[gaussian,kde,flow]")
         assert result.status == 0, result.err
         rows = [line.split("|")[1].strip() for line in result.out.splitlines() if line.startswith("| ")]
-        expected = ["a Gaussian", "a kernel density estimate of the training latents", "real images (val)"]
+        fits = ["a kernel density estimate of the training latents", "a normalizing flow"]
+        expected = ["a Gaussian", *fits, "real images (val)"]
         assert rows[rows.index("drawn from") :] == ["drawn from", *expected]
         scores = report_of(runs["ae"])["samples"]
         found = {name for name in scores if name.startswith("samples of")}
         assert found == {
             "samples of a Gaussian fitted to the training latents",
             "samples of a kernel density estimate of the training latents",
+            "samples of a normalizing flow fitted to the training latents",
         }
+
+    def test_a_flow_without_its_package_is_refused_before_anything_is_measured(
+        self, aectl: Aectl, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "zuko.flows", None)
+        result = aectl("eval", runs["ae"], "samplers=[gaussian,flow]")
+        assert result.status == 2
+        assert result.err.startswith("aectl eval: sampler=flow: the package zuko is not installed; expected it")
+        assert result.err.count("\n") == 1
 
     @pytest.mark.parametrize(
         ("run", "given", "refusal"),
@@ -215,7 +232,7 @@ class TestSamplers:
                 "samplers: AE has no prior to sample from; expected some of standard, gaussian,",
             ),
             ("rednet", "[kde]", "model=RedNet: has no single latent to decode"),
-            ("ae", "[kdee]", "samplers=['kdee']: expected 'prior', 'standard', 'gaussian', 'mixture' or 'kde'"),
+            ("ae", "[kdee]", "samplers=['kdee']: expected 'prior', 'standard', 'gaussian', 'mixture', 'kde' or 'flow'"),
         ],
     )
     def test_a_sampler_that_a_model_does_not_have_is_refused_before_anything_is_measured(

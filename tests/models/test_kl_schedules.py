@@ -1,6 +1,5 @@
 """Free bits and the cyclical weight of the KL: what they change of a VAE, and that they leave the rest to the bit."""
 
-
 import pytest
 import torch
 

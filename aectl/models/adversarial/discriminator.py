@@ -1,17 +1,62 @@
-"""A discriminator of two kinds of examples, and the losses of both sides. Knows only torch."""
+"""Discriminators of two kinds of examples, and the losses of both sides. They know only torch."""
 
 import math
+from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aectl.models.nets.conv import PadTo
 from aectl.models.nets.mlp import dense
 from aectl.types import PositiveInts, Shape
+
+SLOPE = 0.2  # of a LeakyReLU below 0
 
 
 def make_discriminator(shape: Shape, hidden: PositiveInts) -> nn.Module:
     r"""Dense layers from (B, *shape) to the logits of being real, (B,): $D = \mathrm{sigmoid}(h)$."""
     return nn.Sequential(nn.Flatten(), *dense([math.prod(shape), *hidden, 1]), nn.Flatten(0))
+
+
+class FeatureDiscriminator(nn.Module):
+    """Tells examples (B, *shape) by layers whose outputs are features of them; images are halved by each layer.
+
+    Arguments:
+        shape: of an example, an image or a vector.
+        widths: of its layers: the feature maps, or the numbers of a vector.
+        layer: the one that gives the features, counted from 1.
+    """
+
+    def __init__(self, shape: Shape, widths: PositiveInts, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        is_image = len(shape) == 3
+        multiple = 2 ** len(widths)
+        self.start = PadTo(multiple) if is_image else nn.Flatten()
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(a, b, 4, 2, padding=1) if is_image else nn.Linear(a, b),
+                nn.GroupNorm(1, b),
+                nn.LeakyReLU(SLOPE),
+            )
+            for a, b in pairwise([shape[0] if is_image else math.prod(shape), *widths])
+        )
+        cells = math.prod(math.ceil(side / multiple) for side in shape[1:]) if is_image else 1
+        self.last = nn.Sequential(nn.Flatten(), nn.Linear(cells * widths[-1], 1), nn.Flatten(0))
+
+    def features(self, x: Tensor) -> Tensor:
+        """The output of the chosen layer, (B, F)."""
+        x = self.start(x)
+        for layer in self.layers[: self.layer]:
+            x = layer(x)
+        return x.flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *shape) to the logits of being real, (B,)."""
+        x = self.start(x)
+        for layer in self.layers:
+            x = layer(x)
+        return self.last(x)
 
 
 def split_players(model: nn.Module, discriminator: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

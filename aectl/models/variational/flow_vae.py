@@ -1,15 +1,15 @@
 """The VAE whose prior and posterior may be normalizing flows."""
 
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, TransformedDistribution
 from torch.distributions.transforms import ReshapeTransform, Transform
 
-from aectl.errors import UserError
 from aectl.models.nets.base import Net
 from aectl.models.probability.distributions import normal
+from aectl.models.probability.flows import spline_flow
 from aectl.models.probability.likelihoods import Likelihood
 from aectl.models.vae import VAE
 from aectl.types import NonNegativeFloat, NonNegativeInt, PositiveInt, PositiveInts, Shape
@@ -62,8 +62,9 @@ class FlowVAE(VAE):
     ) -> None:
         super().__init__(shape, input_shape, latent_dim, beta, warmup_epochs, net, likelihood)
         size = self.latent_size
-        self.prior_flow = spline_flow(size, 0, prior_transforms, hidden)
-        self.posterior_flow = spline_flow(size, 2 * size, posterior_transforms, hidden)
+        make_flow = partial(spline_flow, hidden=hidden, needed_by="model=flow_vae")
+        self.prior_flow = make_flow(size, 0, prior_transforms) if prior_transforms else None
+        self.posterior_flow = make_flow(size, 2 * size, posterior_transforms) if posterior_transforms else None
         self.any_size = self.any_size and not posterior_transforms  # its flow takes latents of one size
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Distribution:
@@ -93,25 +94,3 @@ class FlowVAE(VAE):
 
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         return self.decode(self._tempered_prior(n, temperature).sample(), cond).mean
-
-
-def spline_flow(size: int, context: int, transforms: int, hidden: PositiveInts) -> Any:
-    """A zuko flow of coupling layers over vectors of `size`, or none without layers.
-
-    Arguments:
-        size: the dimensions.
-        context: the length of the vectors that the flow depends on.
-        transforms: the number of layers.
-        hidden: the widths of the dense net of each layer.
-    """
-    if not transforms:
-        return None
-    try:
-        from zuko.flows import NSF
-    except ImportError as error:
-        raise UserError(
-            "model=flow_vae: the package zuko is not installed; expected it for normalizing flows: "
-            "pip install 'aectl[flows]'"
-        ) from error
-    with torch.device("cpu"):  # its masks are computed, which takes memory
-        return NSF(size, context, transforms=transforms, hidden_features=hidden, passes=2)
