@@ -12,6 +12,7 @@ install: .venv/installed ## make .venv and install aectl into it
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m aectl.explorer.fetch_runtime || echo "the pages of aectl explore will show pictures decoded beforehand"
 	@touch $@
 
 demo: install ## train two VAEs on embedded digits: eval the one that denoises, sample and plot-latent the other
@@ -20,9 +21,10 @@ demo: install ## train two VAEs on embedded digits: eval the one that denoises, 
 	$(BIN)/aectl train model=vae
 	$(BIN)/aectl sample latest
 	$(BIN)/aectl plot-latent latest
+	$(BIN)/aectl explore latest
 	@echo "pictures to look at:"
 	@find $$(ls -td outputs/denoise/vae-digits/*/ | head -1) $$(ls -td outputs/reconstruct/vae-digits/*/ | head -1) \
-		-name '*.png' -not -path '*/projector/*' | sort | sed 's/^/  /'
+		\( -name '*.png' -o -name index.html \) -not -path '*/projector/*' | sort | sed 's/^/  /'
 
 test: install ## run the tests
 	$(BIN)/pytest

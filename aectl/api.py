@@ -45,6 +45,18 @@ class TrainedRun(trained_run.TrainedRun):
 
         return evaluate(self, EvalOptions(**options), metrics=metrics)
 
+    def explore(self, path: str | Path, **options: Any) -> Path:
+        """Writes the run as one HTML page that opens offline, as `aectl explore` does.
+
+        Arguments:
+            path: the file.
+            options: the fields of `aectl.explorer.ExploreOptions`: `n=2000`, `map="units"`, ...
+        """
+        from aectl.explorer import ExploreOptions, explore
+
+        page, _ = explore(self, Path(path).expanduser(), ExploreOptions(**options))
+        return page
+
     def module(self) -> "System":
         """A copy of the model on its task under its optimizers, for a Lightning `Trainer` of your own.
 

@@ -27,8 +27,10 @@ MAY_IMPORT = {
     "evaluation": ("inference", "runs", "data", "modalities", "plots", "tasks", "models", "io"),
     "training": ("evaluation", "runs", "data", "modalities", "tasks", "models", "trackers", "io"),
     "search": ("runs", "io"),
+    "explorer": ("inference", "runs", "data", "models", "tasks", "io"),
     "cli": (
-        *("search", "training", "evaluation", "inference", "runs", "data", "modalities", "plots", "models", "trackers"),
+        *("explorer", "search", "training", "evaluation", "inference", "runs", "data"),
+        *("modalities", "plots", "models", "trackers"),
         "io",
     ),
 }
@@ -42,7 +44,7 @@ ONLY_IN = {
     "torchvision": ("data", "tasks"),
     **dict.fromkeys(("tensorboard", "mlflow", "wandb"), ("trackers",)),
     "skimage": ("data", "tasks"),
-    "sklearn": ("data", "tasks", "inference", "evaluation"),
+    "sklearn": ("data", "tasks", "inference", "evaluation", "explorer"),
     "scipy": ("evaluation", "inference", "search"),
     "rich": ("training", "evaluation", "io"),
     "filelock": ("io",),

@@ -82,6 +82,29 @@ class Page:
             raise TimeoutError(f"Chromium is gone, or took more than {SECONDS_TO_LIVE:.0f} seconds")
         return answer["result"]
 
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression of JavaScript in the page, of a promise what it resolves to."""
+        answer = self.order("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(answer["exceptionDetails"]["exception"].get("description"))
+        return answer["result"].get("value")
+
+    def wait_for(self, expression: str) -> None:
+        """Returns once the expression is true in the page; a TimeoutError if that takes too long."""
+        deadline = time.monotonic() + SECONDS_TO_SHOW
+        while not self.evaluate(expression):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still not true after {SECONDS_TO_SHOW:.0f} seconds: {expression}")
+            time.sleep(0.05)
+
+    def drag(self, *places: tuple[float, float], modifiers: int = 0) -> None:
+        """Presses the mouse button at the first place, moves to the others, and lets go at the last."""
+        button = {"button": "left", "buttons": 1, "clickCount": 1, "modifiers": modifiers}
+        kinds = ["mousePressed", *["mouseMoved"] * (len(places) - 1)]
+        for kind, (x, y) in zip(kinds, places, strict=True):
+            self.order("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
+        self.order("Input.dispatchMouseEvent", type="mouseReleased", x=places[-1][0], y=places[-1][1], **button)
+
     def show(self, url: str, ready: Callable[[list[str], list[Any]], bool]) -> tuple[list[str], list[Any], Image.Image]:
         """What is seen of a page once it is ready, or has had its time: texts, the boxes of images, a screenshot."""
         self.order("Page.navigate", url="about:blank")

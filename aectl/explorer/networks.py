@@ -1,0 +1,131 @@
+"""The networks of a run as ONNX files in memory, their weights in half precision where that shows in no pixel."""
+
+import copy
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from aectl.data.loader import Batches
+from aectl.errors import UserError, shorten
+from aectl.inference.export import NUM_EXAMPLES, Part, exportable_parts, import_onnxruntime, write_part
+from aectl.inference.trained_run import TrainedRun
+from aectl.models.capabilities import HasLatent, IsConditional
+from aectl.types import format_bytes
+
+Precision = Literal["auto", "fp16", "fp32"]
+INSTALL = "pip install 'aectl[explore]'"
+MOST_BYTES = 100 * 2**20  # of all networks in a page
+FEW = 64  # numbers: a smaller tensor stays in single precision
+HALF_A_LEVEL = 0.5 / 255
+SAME = 1e-4  # how much the reconstruction and the decoded embedding may differ to be one
+
+
+class Networks(NamedTuple):
+    """ONNX files by name, how far each is from the checkpoint on test examples, and why there are none, if so."""
+
+    files: dict[str, bytes]
+    differences: dict[str, float]
+    problem: str
+
+
+def export_networks(trained: TrainedRun, precision: Precision) -> Networks:
+    """Encoder and decoder of a model with a latent; the whole model too where it is not the two in a row.
+
+    Raises:
+        UserError: the files are too large for a page.
+    """
+    try:
+        import_onnxruntime()
+    except UserError:
+        return Networks({}, {}, f"the model does not run in this page: ONNX is not installed; {INSTALL}")
+    files, differences = {}, {}
+    for name, part in needed_parts(trained).items():
+        try:
+            exported = to_onnx(part)
+        except Exception as error:  # an exporter raises many kinds, whatever the operation it does not know
+            return Networks({}, {}, f"the model does not run in this page: it has no ONNX form ({shorten(error, 200)})")
+        files[name], differences[name] = with_precision(exported, part, precision)
+    check_size(sum(map(len, files.values())), precision)
+    return Networks(files, differences, "")
+
+
+def check_size(num_bytes: int, precision: Precision) -> None:
+    if num_bytes > MOST_BYTES:
+        remedy = "train a smaller net" if precision == "fp16" else "use precision=fp16"
+        raise UserError(
+            f"precision={precision}: the networks take {format_bytes(num_bytes)}; expected at most "
+            f"{format_bytes(MOST_BYTES)} in a page; {remedy}"
+        )
+
+
+@torch.no_grad()
+def needed_parts(trained: TrainedRun) -> dict[str, Part]:
+    batch = next(iter(Batches(trained.run.data.split("test"), NUM_EXAMPLES, shuffle=False)))
+    example = trained.make_example(batch)
+    model = copy.deepcopy(trained.model).cpu()
+    cond = example.cond if isinstance(model, IsConditional) else None
+    labels = {} if cond is None else {"label": cond.cpu()}
+    parts = exportable_parts(model, example.input.cpu(), labels)
+    if isinstance(model, HasLatent):
+        difference = parts["decoder"].module(*parts["decoder"].inputs.values()) - parts["whole"].module(
+            *parts["whole"].inputs.values()
+        )
+        if float(difference.abs().max()) < SAME:
+            del parts["whole"]
+    return parts
+
+
+def to_onnx(part: Part) -> Any:
+    """The network as an `onnx.ModelProto`."""
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        return onnx.load(write_part(part, "onnx", "", Path(folder) / "network.onnx"))
+
+
+def with_precision(exported: Any, part: Part, precision: Precision) -> tuple[bytes, float]:
+    """The file in the precision asked for, and the largest difference of its output from the checkpoint's."""
+    single = exported.SerializeToString()
+    if precision == "fp32":
+        return single, difference(single, part)
+    halve_weights(exported)
+    half = exported.SerializeToString()
+    error = difference(half, part)
+    if precision == "auto" and not error < HALF_A_LEVEL * largest(part):
+        return single, difference(single, part)
+    return half, error
+
+
+@torch.no_grad()
+def largest(part: Part) -> float:
+    """The largest value of the output, 1 at least: latents are not confined to [0, 1]."""
+    return max(1.0, float(part.module(*part.inputs.values()).abs().max()))
+
+
+@torch.no_grad()
+def difference(file: bytes, part: Part) -> float:
+    session = import_onnxruntime().InferenceSession(file, providers=["CPUExecutionProvider"])
+    names = [node.name for node in session.get_inputs()]
+    feeds = {name: x.numpy() for name, x in zip(names, part.inputs.values(), strict=True)}
+    expected = part.module(*part.inputs.values()).numpy()
+    return float(np.abs(session.run(None, feeds)[0] - expected).max())
+
+
+def halve_weights(model: Any) -> None:
+    """Stores the weights in half precision; the graph begins with their conversion and computes as before."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    for tensor in list(graph.initializer):
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < FEW:
+            continue
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        if not np.isfinite(half).all():
+            continue
+        name = tensor.name
+        graph.initializer.remove(tensor)
+        graph.initializer.append(numpy_helper.from_array(half, f"{name}_half"))
+        graph.node.insert(0, helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))

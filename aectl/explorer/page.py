@@ -1,0 +1,55 @@
+"""Puts a page together: one HTML file that asks no server for anything."""
+
+import base64
+import gzip
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aectl.explorer.contents import Contents
+from aectl.explorer.runtime import LICENSE
+
+WEB = Path(__file__).parent / "web"
+RELATIVE_IMPORT = re.compile(r'(from\s+)"\./([\w-]+)\.js"')
+PICTURES = ("thumbnails", "shown", "grid", "traversals", "paths")  # compressed already
+
+
+def render(contents: Contents) -> str:
+    """The page; names from a run, which may be a stranger's, are data in it and never markup."""
+    parts = {
+        "TITLE": html.escape(f"{contents.facts['run']['title']} · aectl explore"),
+        "STYLE": (WEB / "style.css").read_text(),
+        "IMPORTS": as_json({"imports": {f"aectl/{path.stem}": as_url(path) for path in sorted(WEB.glob("*.js"))}}),
+        "FACTS": as_json(contents.facts),
+        "FILES": "\n".join(embedded(contents)),
+        "LICENSE": html.escape(LICENSE if contents.packed else ""),
+    }
+    page = (WEB / "page.html").read_text()
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
+
+
+def as_json(value: Any) -> str:
+    """JSON that may stand within a script element: it holds no `<`."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
+def as_url(module: Path) -> str:
+    """A module of the page as a URL; what it imports from beside it is found in the page's import map."""
+    source = RELATIVE_IMPORT.sub(r'\1"aectl/\2"', module.read_text())
+    return f"data:text/javascript;base64,{base64.b64encode(source.encode()).decode()}"
+
+
+def embedded(contents: Contents) -> Iterator[str]:
+    """An element for each file: base64 of gzip, or of a picture as it is."""
+    for name, content in contents.files.items():
+        packed = content if name in PICTURES else gzip.compress(content, 9, mtime=0)
+        yield element(name, packed)
+    for name, packed in contents.packed.items():
+        yield element(name, packed)
+
+
+def element(name: str, content: bytes) -> str:
+    return f'<script type="text/plain" id="file-{name}">{base64.b64encode(content).decode()}</script>'
