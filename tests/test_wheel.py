@@ -36,3 +36,10 @@ def test_wheel_contains_every_config(installed: Path) -> None:
     theirs = {path.relative_to(installed / "aectl/configs") for path in (installed / "aectl/configs").rglob("*.yaml")}
     assert theirs == ours
     assert len(ours) > 30
+
+
+def test_wheel_carries_the_page_and_the_runtime_that_a_checkout_has(installed: Path) -> None:
+    ours, theirs = ROOT / "aectl" / "explorer", installed / "aectl" / "explorer"
+    for folder in ("web", "runtime"):
+        assert {path.name for path in (theirs / folder).glob("*")} == {path.name for path in (ours / folder).glob("*")}
+    assert (theirs / "web" / "page.html").is_file()

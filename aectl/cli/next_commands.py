@@ -21,6 +21,8 @@ def next_commands(run: Run, experiment: Experiment) -> list[str]:
         commands.append(f"aectl sample {folder}")
     if has_latent:
         commands.append(f"aectl plot-latent {folder}")
+    if isinstance(run.modality, Images):
+        commands.append(f"aectl explore {folder}")
     to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
     return [*commands, *filter(None, to_view)]
 

@@ -58,6 +58,7 @@ def test_run_folder_has_config_metrics_log_and_checkpoints(aectl: Aectl) -> None
         f"aectl eval {run}",
         f"aectl sample {run}",
         f"aectl plot-latent {run}",
+        f"aectl explore {run}",
         "tensorboard --logdir outputs",
     ):
         assert f"  {line}\n" in result.out

@@ -65,7 +65,7 @@ QUIET = ("data.batch_size=100", "net.hidden=[16]", "trainer.max_epochs=1")
 def test_several_trackers_at_once_and_the_lines_that_say_how_to_look_at_them(aectl: Aectl) -> None:
     result = aectl("train", *SHORT, "tracker=[csv,tensorboard]")
     run = run_folder(result)
-    assert result.out.endswith(f"  aectl plot-latent {run}\n  tensorboard --logdir outputs\n")
+    assert result.out.endswith(f"  aectl plot-latent {run}\n  aectl explore {run}\n  tensorboard --logdir outputs\n")
     curves = read_csv(run).curves
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

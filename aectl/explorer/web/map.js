@@ -147,9 +147,9 @@ export class LatentMap {
     pen.font = "bold 14px system-ui, sans-serif";
     for (const { point, name } of this.marks) {
       const [x, y] = this.toScreen(point[0], point[1]);
-      for (const [colour, width] of [[back, 5], [front, 2]]) {
+      for (const { colour, width } of [{ colour: back, width: 5 }, { colour: front, width: 2 }]) {
         pen.strokeStyle = colour;
-        pen.lineWidth = Number(width);
+        pen.lineWidth = width;
         pen.beginPath();
         pen.arc(x, y, 7, 0, 2 * Math.PI);
         pen.stroke();
@@ -268,7 +268,10 @@ export class LatentMap {
     const { width, height } = this.size();
     const moves = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
     const zooms = { "+": FACTOR, "=": FACTOR, "-": 1 / FACTOR };
-    if (event.key in moves) this.pan(...moves[/** @type {keyof typeof moves} */ (event.key)]);
+    if (event.key in moves) {
+      const [dx, dy] = moves[/** @type {keyof typeof moves} */ (event.key)];
+      this.pan(dx, dy);
+    }
     else if (event.key in zooms) this.zoom(zooms[/** @type {keyof typeof zooms} */ (event.key)], width / 2, height / 2);
     else if (event.key === "Enter") {
       const index = this.nearest(width / 2, height / 2, Infinity);

@@ -126,8 +126,10 @@ function colours(map) {
   colour(map, choice.value);
 }
 
+/** @typedef {{name: string, colour: string, holds: (index: number) => boolean}} Group examples of one colour */
+
 /** @param {LatentMap} map @param {string} kind */
-export function colour(map, kind) {
+function colour(map, kind) {
   const groups = kind === "class" ? byClass() : byError();
   map.colours = groups.map(({ colour }) => colour);
   map.colourOf = Uint16Array.from({ length: map.count }, (_, index) => groups.findIndex(({ holds }) => holds(index)));
@@ -136,6 +138,7 @@ export function colour(map, kind) {
   map.redraw();
 }
 
+/** @returns {Group[]} */
 function byClass() {
   const names = facts.classes.map((/** @type {string} */ name, /** @type {number} */ label) => ({
     name,
@@ -146,6 +149,7 @@ function byClass() {
   return labels.some((label) => label < 0) ? [...names, none] : names;
 }
 
+/** @returns {Group[]} */
 function byError() {
   const sorted = Float32Array.from(errors).sort();
   return SHADES.map((shade, number) => {
