@@ -82,8 +82,8 @@ def check_events(text: str) -> None:
     for event in yaml.parse(text, LOADER):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ValueError("an anchor or an alias in it; expected plain values")
-        if getattr(event, "tag", None):
-            raise ValueError(f"the tag {event.tag} in it; expected plain values")
+        if tag := getattr(event, "tag", None):
+            raise ValueError(f"the tag {tag} in it; expected plain values")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
