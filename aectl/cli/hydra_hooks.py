@@ -1,7 +1,6 @@
 """Hydra's callbacks: checks before anything is written, folders of runs and sweeps, and the table after a sweep."""
 
 import importlib
-import json
 import logging
 import math
 import os
@@ -12,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -30,8 +28,6 @@ from aectl.search.workers import is_worker
 
 if TYPE_CHECKING:
     from aectl.training.experiment import Experiment
-
-Job = dict[str, Any]
 
 
 class SweepFolder(Callback):
@@ -106,13 +102,14 @@ class TrainHooks(SweepFolder):
         """Prints all jobs, best first; exit status 1 if any failed."""
         if is_worker():
             return
-        jobs = [read_job(path) for path in Path(config.hydra.sweep.dir).glob("*/summary.json")]
-        sign = -1 if any(job.get("mode") == "max" for job in jobs) else 1
-        print_sweep(sorted(jobs, key=lambda job: (math.isnan(job["best"]), sign * job["best"])))
-        if failed := sum(job["status"] == "failed" for job in jobs):
-            folder = config.hydra.sweep.dir
-            if is_sweep(Path(folder)):
-                print(f"{failed} of {len(jobs)} jobs failed; to try again: aectl train resume={folder} sweep.retry=1")
+        from aectl.cli.sweep_table import print_sweep_table
+
+        folder = Path(config.hydra.sweep.dir)
+        found = print_sweep_table(folder, bool(config.trust))
+        if failed := sum(run.status == "failed" for run in found.runs):
+            if is_sweep(folder):
+                again = f"aectl train resume={folder} sweep.retry=1"
+                print(f"{failed} of {len(found.runs)} jobs failed; to try again: {again}")
             raise SystemExit(1)
 
 
@@ -146,24 +143,3 @@ def report_failed_job(error: Exception, number: int, folder: Path) -> float:
     print(f"aectl train: job {number} failed: {reason}", file=sys.stderr)
     write_json(folder / "summary.json", {"status": "failed", "error": reason})
     return math.nan
-
-
-def read_job(summary: Path) -> Job:
-    overrides = yaml.safe_load((summary.parent / ".hydra" / "overrides.yaml").read_text())
-    keys = dict(override.partition("=")[::2] for override in overrides)
-    return {"best": math.nan, **json.loads(summary.read_text()), "overrides": keys, "folder": summary.parent}
-
-
-def print_sweep(jobs: list[Job]) -> None:
-    from aectl.io.tables import make_table, print_table
-
-    keys = list(dict.fromkeys(key for job in jobs for key in job["overrides"]))
-    varied = [key for key in keys if len({job["overrides"].get(key) for job in jobs}) > 1]
-    score = next((job["monitor"] for job in jobs if "monitor" in job), "val/loss")
-    heads = [*varied, score, "seconds", "folder"]
-    table = make_table(f"{len(jobs)} jobs, best first", heads, left=[*varied, "folder"])
-    for job in jobs:
-        score = "failed" if job["status"] == "failed" else f"{job['best']:.4g}"
-        values = [job["overrides"].get(key, "") for key in varied]
-        table.add_row(*values, score, str(job.get("seconds", "")), str(job["folder"]))
-    print_table(table)

@@ -46,7 +46,7 @@ FLAGS_WITH_VALUE = {  # each with the values that it takes; none listed means an
 PATHS = ("input", "output", "reference", "latents", "dataset.root", "dataset.path", "where", "by")
 """The keys whose values may have any signs."""
 KEYS_OF_RUNS = ("resume", "like", "source")  # of `aectl train`, whose values are runs
-LISTS = {"compare": "runs"}
+LISTS = {"compare": "runs", "runs": "words"}
 """The verbs whose arguments without a key are one list, and its key."""
 REPLACEABLE = ("dataset", "task")  # the groups that `aectl eval` may replace; a trained run keeps the others
 

@@ -1,33 +1,35 @@
 """The commands that may follow a training, as they can be pasted."""
 
 import shlex
+from collections.abc import Iterable
 
 from aectl.data.folder.source import Folder
 from aectl.modalities import Images
+from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasLatent
 from aectl.runs.run import Run
-from aectl.training.experiment import Experiment
+from aectl.trackers.base import Tracker
 
 
-def next_commands(run: Run, experiment: Experiment) -> list[str]:
+def next_commands(run: Run, model: Autoencoder, trackers: Iterable[Tracker] = ()) -> list[str]:
     """What measures, applies, samples and shows a run that was trained."""
-    folder, has_latent = shlex.quote(str(run.folder)), isinstance(experiment.model, HasLatent)
+    folder, has_latent = shlex.quote(str(run.folder)), isinstance(model, HasLatent)
     commands = [f"aectl eval {folder}"]
-    draws = has_latent or experiment.model.generative
-    if isinstance(run.modality, Images) and (experiment.task.restores or not draws):
-        masks = " mask=MASKS" if experiment.task.takes_mask else ""
-        commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(experiment))}{masks}")
+    draws = has_latent or model.generative
+    if isinstance(run.modality, Images) and (run.task.restores or not draws):
+        masks = " mask=MASKS" if run.task.takes_mask else ""
+        commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(run))}{masks}")
     if draws:
         commands.append(f"aectl sample {folder}")
     if has_latent:
         commands.append(f"aectl plot-latent {folder}")
     if isinstance(run.modality, Images):
         commands.append(f"aectl explore {folder}")
-    to_view = [tracker.view_command(run.cfg.outputs) for tracker in experiment.trackers]
+    to_view = [tracker.view_command(run.cfg.outputs) for tracker in trackers]
     return [*commands, *filter(None, to_view)]
 
 
-def pictures_of(experiment: Experiment) -> str:
+def pictures_of(run: Run) -> str:
     """The folder that the run was trained on, or a word in its place."""
-    source = experiment.data.source
+    source = run.data.source
     return str(source.root) if isinstance(source, Folder) else "FOLDER"

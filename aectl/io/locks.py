@@ -49,6 +49,21 @@ def try_lock(path: Path) -> Callable[[], object] | None:
     return lock.release
 
 
+def try_run_lock(folder: Path) -> Callable[[], object] | None:
+    """Takes the lock of the run in a folder if it has one, and returns what frees it; None if a process trains it."""
+    path = folder / ".lock"
+    if not path.is_file():
+        return lambda: None
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    except OSError:  # a file system without locks, or a run that others may only read
+        return lambda: None
+    return lock.release
+
+
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Lets one process at a time train the run in a folder; raises a UserError in any other."""

@@ -175,11 +175,16 @@ class TestSweep:
     def test_every_job_has_a_folder_and_the_table_lists_them_best_first(self, aectl: Aectl) -> None:
         result = aectl("train", "model=ae,vae", "model.latent_dim=2,8", "net=mlp", "trainer.max_epochs=2", "-m")
         assert result.status == 0
-        folders = re.findall(r"outputs/sweeps/\S+", result.out.split("best first")[1])
+        table, following = result.out.split("best first")[1].split("next:")
+        folders = re.findall(r"outputs/sweeps/\S+", table)
         assert len(set(folders)) == 4
         assert all(line == line.rstrip() for line in result.out.splitlines())
-        scores = [json.loads((Path(folder) / "summary.json").read_text())["best"] for folder in folders]
-        assert scores == sorted(scores)
+        assert "their losses mean different things (model ae, vae), so they are sorted by val/psnr" in table
+        summaries = [json.loads((Path(folder) / "summary.json").read_text()) for folder in folders]
+        scores = [summary["metrics"]["val/psnr"] for summary in summaries]
+        assert scores == sorted(scores, reverse=True)
+        assert following.split("\n")[1] == f"  aectl eval {folders[0]}"
+        assert following.split("\n")[-2] == f"  aectl compare {Path(folders[0]).parent}"
         assert {Path(folder).name.split("-", 1)[1] for folder in folders} == {
             "reconstruct-ae-digits",
             "reconstruct-vae-digits",

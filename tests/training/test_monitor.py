@@ -61,7 +61,7 @@ def test_a_sweep_by_psnr_lists_the_highest_first(aectl: Aectl) -> None:
     jobs = ("-m", "model.latent_dim=1,8", "monitor=val/psnr", "trainer.max_epochs=1", "hydra.sweep.dir=s")
     out = aectl("train", *SMALL, *jobs).out
     assert "val/psnr" in out
-    shown = [float(line.split("|")[2]) for line in out.splitlines() if line.startswith("|") and "s/" in line]
+    shown = [float(line.split("|")[3]) for line in out.splitlines() if line.startswith("|") and "s/" in line]
     assert shown == sorted(shown, reverse=True)
     assert sorted(json.loads(path.read_text())["best"] for path in Path("s").glob("*/summary.json"))[::-1] == (
         pytest.approx(shown, rel=1e-3)

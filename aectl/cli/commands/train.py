@@ -97,7 +97,7 @@ def main(cfg: DictConfig) -> float:
 def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
     from aectl.training.overfitting import overfitting_line
 
-    lines = "\n".join(f"  {command}" for command in next_commands(run, experiment))
+    lines = "\n".join(f"  {command}" for command in next_commands(run, experiment.model, experiment.trackers))
     ending = f"{loss_lines(run, best, experiment)}{gain_line(run)}{overfitting_line(run.metrics)}"
     return f"{ending}next:\n{lines}"
 

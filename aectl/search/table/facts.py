@@ -15,7 +15,7 @@ from aectl.io.archives import read_text
 from aectl.runs.stored_config import MAX_LENGTH, check_parts, parse_yaml
 from aectl.runs.summary import MAX_BYTES, STATUSES, read_mapping
 from aectl.runs.upgrades import ADDED_GROUPS, upgrade_config
-from aectl.search.table.flat_config import Flat, flatten, plain_value
+from aectl.search.table.flat_config import Flat, Value, flatten, plain_value
 
 METRIC = re.compile(r"[\w+./ -]{1,60}")
 MOST_METRICS = 100
@@ -100,7 +100,16 @@ def failed_job(folder: Path, typed: dict[str, str] | None, summary: dict[str, An
     """A job of a sweep whose config was refused, so that it has none; any other folder is left out."""
     if typed is None or summary.get("status") != "failed":
         raise LeftOutError(FOREIGN)
-    return RunFacts(str(folder), dict(typed), list(typed), "failed", error=error_of(summary))
+    config = {key: parse_value(value) for key, value in typed.items()}
+    return RunFacts(str(folder), config, list(typed), "failed", error=error_of(summary))
+
+
+def parse_value(text: str) -> Value:
+    """A value as it was typed: a number, true, null, or else a text."""
+    try:
+        return plain_value(parse_yaml(text))
+    except ValueError:
+        return text
 
 
 def error_of(summary: dict[str, Any]) -> str:

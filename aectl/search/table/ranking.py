@@ -157,7 +157,8 @@ def found_in(parts: Sequence[Flat], key: str) -> set[Value]:
 
 
 def spelled(values: Sequence[Value]) -> str:
-    """The first of the values, numbers by size."""
-    numbers = sorted(value for value in values if isinstance(value, int | float))
-    texts = [spell(value) for value in (numbers if len(numbers) == len(values) else values)[:MOST_NAMED]]
+    """The first of the values in order."""
+    numbers = [value for value in values if isinstance(value, int | float)]
+    ordered = sorted(numbers) if len(numbers) == len(values) else sorted(values, key=str)
+    texts = [f"{value:g}" if isinstance(value, float) else spell(value) for value in ordered[:MOST_NAMED]]
     return ", ".join(texts) + (", ..." if len(values) > MOST_NAMED else "")
