@@ -46,6 +46,7 @@ ROWS = (
         "every job exists once and is done; no two processes train one at once; the runs end in the same bits",
         (
             "search/test_jobs.py::test_jobs_of_killed_workers_are_taken_up_by_others",
+            "search/test_study.py::test_search_whose_workers_are_killed_has_every_trial_once",
             "cli/test_sweeps.py::test_sweep_whose_worker_is_killed_at_random_ends_in_the_same_bits",
         ),
     ),

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "inference": ("runs", "data", "modalities", "models", "io"),
     "evaluation": ("inference", "runs", "data", "modalities", "plots", "tasks", "models", "io"),
     "training": ("evaluation", "runs", "data", "modalities", "tasks", "models", "trackers", "io"),
-    "search": ("runs", "io"),
+    "search": ("training", "runs", "plots", "io"),
     "explorer": ("inference", "runs", "data", "models", "tasks", "io"),
     "cli": (
         *("explorer", "search", "training", "evaluation", "inference", "runs", "data"),
@@ -48,6 +48,7 @@ ONLY_IN = {
     "scipy": ("evaluation", "inference", "search"),
     "rich": ("training", "evaluation", "io"),
     "filelock": ("io",),
+    "optuna": ("search",),
     "pydantic": ("types", "config", "training", "search"),
 }
 """The rooms and root files that may import a library; the others are free."""

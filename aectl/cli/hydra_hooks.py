@@ -23,7 +23,8 @@ from aectl.errors import UserError, fail
 from aectl.io.atomic import write_json
 from aectl.runs.index import fresh_folder
 from aectl.search.command import earlier_words, is_sweep
-from aectl.search.options import SweepOptions
+from aectl.search.findings import print_findings
+from aectl.search.objectives import objectives_of
 from aectl.search.workers import is_worker
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class TrainHooks(SweepFolder):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         if config.resume is not None:
             fail("aectl train", f"resume={config.resume}: a sweep cannot resume a run; leave out -m and sweep=")
+        from aectl.search.options import SweepOptions
+
         publish(config)
         try:
             check_values(to_plain(config.sweep), get_type_hints(SweepOptions, include_extras=True), "sweep.")
@@ -106,6 +109,8 @@ class TrainHooks(SweepFolder):
 
         folder = Path(config.hydra.sweep.dir)
         found = print_sweep_table(folder, bool(config.trust))
+        if config.sweep.strategy == "optuna":
+            print_findings(folder, objectives_of(config))
         if failed := sum(run.status == "failed" for run in found.runs):
             if is_sweep(folder):
                 again = f"aectl train resume={folder} sweep.retry=1"

@@ -15,6 +15,8 @@ def expand_sweep(arguments: Sequence[str]) -> list[str]:
     folder = Path(given.get("resume") or "").expanduser()
     if given.get("resume") and is_sweep(folder):
         return continued(folder, arguments)
+    if "seeds" in given and given.get("sweep") == "optuna":
+        raise UserError(f"seeds={given['seeds']}: a search has one seed a job; leave out seeds= or sweep=optuna")
     return [*(["--multirun"] if "seeds" in given else []), *(word for each in arguments for word in [spell_out(each)])]
 
 

@@ -15,10 +15,11 @@ from aectl.io.atomic import write_json
 FILE = "sweep.json"
 MAX_BYTES = 10**6
 OF_THE_CALL = re.compile(
-    r"-m$|--multirun$|sweep\.(dir|workers|retry|n_trials|timeout)=|(trust|outputs)="
+    r"-m$|--multirun$|sweep\.(dir|workers|retry|timeout)=|(trust|outputs)="
     r"|hydra\.(sweep\.dir|mode|launcher\.\w+)=|hydra/(launcher|sweeper)="
 )
-"""The words that may differ when a sweep is continued."""
+"""The words that are of one call and not of the sweep."""
+MAY_GROW = "sweep.n_trials"
 SAFE = re.compile(r"[+~]{0,2}(?!hydra\b|resume=|like=|trust=)[A-Za-z]\w*([./@]\w+)*(=(?!.*\$\{).*)?")
 """The words that a stranger's sweep may be continued with: nothing of Hydra's, no interpolation."""
 
@@ -76,7 +77,7 @@ def check_same(folder: Path, stored: Sequence[str], given: Sequence[str]) -> Non
     """Raises a UserError that names the first difference between two commands, whatever their order."""
     old, new = dict(pairs(stored)), dict(pairs(given))
     for key in dict.fromkeys([*new, *old]):
-        if old.get(key) != new.get(key):
+        if key != MAY_GROW and old.get(key) != new.get(key):
             said = f"{key}={new[key]}" if key in new else key
             what = f"was started with {key}={old[key]}" if key in old else "was started without it"
             typo = suggest(key, old.keys() - new.keys()) if key not in old else ""

@@ -42,10 +42,17 @@ def start(folder: Path, words: Sequence[str], strategy: Strategy, subfolder: Sub
         if not is_sweep(folder):
             write_text(folder / "multirun.yaml", OmegaConf.to_yaml(config))
             write_words(folder, words)
+        elif {*read_words(folder)} != {*words}:
+            write_words(folder, [*(word for word in read_words(folder) if word in words), *more(folder, words)])
         for job in missing:
             if not jobs.path(job.number).exists():
                 jobs.write(job)
     return jobs
+
+
+def more(folder: Path, words: Sequence[str]) -> list[str]:
+    """The words that the sweep does not have yet: another number of trials."""
+    return [word for word in words if word not in read_words(folder)]
 
 
 def new_jobs(jobs: Jobs, strategy: Strategy, subfolder: Subfolder) -> list[Job]:

@@ -27,11 +27,11 @@ class Progress:
             if job.status in ENDED and job.number not in self.shown:
                 self.shown.add(job.number)
                 count = f"{len(self.shown)}/{max(self.strategy.total, len(jobs))}"
-                print(f"{count}  job {job.number}  {self.describe(job, jobs)}", file=sys.stderr, flush=True)
+                print(f"{count}  job {job.number}  {self.describe(job)}", file=sys.stderr, flush=True)
 
-    def describe(self, job: Job, jobs: list[Job]) -> str:
+    def describe(self, job: Job) -> str:
         """What is different about the job, and what came of it."""
-        words = " ".join(word for word in job.overrides if any(word not in other.overrides for other in jobs))
+        words = " ".join(word for word in job.overrides if word.partition("=")[0] in self.strategy.varied)
         summary = read_mapping(self.jobs.run_folder(job) / "summary.json")
         if job.status == "failed":
             return f"{words}  failed: {job.reason}"

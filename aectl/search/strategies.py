@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 
 from aectl.errors import UserError
 from aectl.search.jobs import Outcome
+from aectl.search.reporting import Report
 
 
 class Strategy(Protocol):
@@ -16,6 +17,9 @@ class Strategy(Protocol):
 
     total: int
     """How many there will be."""
+
+    varied: list[str]
+    """The keys in which they differ."""
 
     ahead: bool
     """Whether they are known before the first has ended."""
@@ -28,6 +32,9 @@ class Strategy(Protocol):
 
     def accepts(self, number: int, overrides: Sequence[str]) -> bool:
         """Whether a stored job is one of this sweep."""
+
+    def reporter(self, number: int) -> Report | None:
+        """What a training reports its epochs to; None if nobody wants to know."""
 
     def learn(self, number: int, run: Path, outcome: Outcome) -> Outcome:
         """Takes note of how a job has ended; returns that, or why its result is of no use."""
@@ -44,6 +51,7 @@ class Grid:
         values = {override.get_key_element(): list(spellings(override)) for override in overrides}
         self.jobs = [list(job) for job in itertools.product(*values.values())]
         self.total = len(self.jobs)
+        self.varied = [key for key, each in values.items() if len(each) > 1]
         self.ahead = True
 
     def has_more(self, number: int) -> bool:
@@ -54,6 +62,9 @@ class Grid:
 
     def accepts(self, number: int, overrides: Sequence[str]) -> bool:
         return self.propose(number) == list(overrides)
+
+    def reporter(self, number: int) -> Report | None:
+        return None
 
     def learn(self, number: int, run: Path, outcome: Outcome) -> Outcome:
         return outcome

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -15,13 +15,18 @@ from omegaconf import DictConfig
 
 from aectl.config import to_plain
 from aectl.errors import UserError
-from aectl.search.command import is_sweep, read_words, words_of
+from aectl.io.locks import file_lock
+from aectl.search.command import FILE, is_sweep, read_words, words_of
 from aectl.search.folder import check_folder, start
-from aectl.search.jobs import Jobs
+from aectl.search.jobs import Claim, Job, Jobs
 from aectl.search.launching import Launching
-from aectl.search.options import SweepOptions
+from aectl.search.objectives import check_objectives, objectives_of
+from aectl.search.reporting import reporting
 from aectl.search.strategies import Grid, Strategy
 from aectl.search.workers import Pool, follow_parent, is_worker
+
+if TYPE_CHECKING:
+    from aectl.search.options import SweepOptions
 
 POLL = 0.5  # seconds between looks at the jobs of other processes
 
@@ -47,23 +52,43 @@ class Search(Sweeper):
         Raises:
             UserError: the folder has another sweep, or the overrides make no jobs.
         """
+        from aectl.search.options import SweepOptions
+
         options, folder = SweepOptions(**to_plain(self.launching.config.sweep)), self.launching.folder
         words = words_of(sys.argv[1:])
         check_folder(folder, words, arguments)
-        strategy = Grid(self.parse(arguments))
+        strategy = self.strategy(arguments, options)
         jobs = start(folder, words, strategy, self.launching.subfolder, self.launching.config)
         if is_worker():
             follow_parent()
-            work(jobs, strategy, self.launching, patient=False)
+            work(jobs, strategy, self.launching, options.retry, patient=False)
             return
         jobs.allow_retries(options.retry)
         try:
             if options.workers > 1:
                 Pool(jobs, strategy, options.workers, worker_words(folder)).run()
-            work(jobs, strategy, self.launching)
+            work(jobs, strategy, self.launching, options.retry)
         except (KeyboardInterrupt, SystemExit):
             print(f"to continue the sweep: aectl train resume={folder}", file=sys.stderr)
             raise
+
+    def strategy(self, arguments: Sequence[str], options: "SweepOptions") -> Strategy:
+        """What proposes the jobs; raises what Hydra or the strategy does for overrides that make none."""
+        overrides, config = self.parse(arguments), self.launching.config
+        if options.strategy == "grid":
+            return Grid(overrides)
+        objectives = objectives_of(config)
+        check_objectives(objectives, config.monitor)
+        try:
+            from aectl.search.study import OptunaSearch
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"sweep=optuna needs {error.name}, which is not installed: pip install 'aectl[optuna]'"
+            ) from error
+        search = OptunaSearch(overrides, options, objectives, self.launching.folder)
+        for example in () if is_sweep(self.launching.folder) else search.space.examples():
+            self.launching.compose(0, example)
+        return search
 
     def parse(self, arguments: Sequence[str]) -> list[Override]:
         """The overrides of the jobs, the preset's and the user's, in the order in which the sweep was started."""
@@ -77,20 +102,22 @@ class Search(Sweeper):
 
 def worker_words(folder: Path) -> list[str]:
     """The arguments of this program as those of a worker."""
-    own = ("sweep.dir=", "hydra.sweep.dir=", "sweep.workers=", "sweep.retry=")
+    own = ("sweep.dir=", "hydra.sweep.dir=", "sweep.workers=")
     return [*(word for word in sys.argv[1:] if not word.startswith(own)), f"sweep.dir={folder}"]
 
 
-def work(jobs: Jobs, strategy: Strategy, launching: Launching, patient: bool = True) -> None:
+def work(jobs: Jobs, strategy: Strategy, launching: Launching, retries: int, patient: bool = True) -> None:
     """Trains one job after the other until none is left and, if `patient`, those of other processes have ended."""
     waiting: list[int] = []
     while True:
-        claim = jobs.claim()
+        claim = jobs.claim() or new_claim(jobs, strategy, launching, retries)
         if claim is not None:
             with claim.held() as job:
                 if not strategy.accepts(job.number, job.overrides):
                     raise UserError(f"{jobs.path(job.number)}: not a job of this sweep; start it in another folder")
-                claim.end(strategy.learn(job.number, jobs.run_folder(job), launching.run(job)))
+                with reporting(strategy.reporter(job.number)):
+                    outcome = launching.run(job)
+                claim.end(strategy.learn(job.number, jobs.run_folder(job), outcome))
         elif held := jobs.held() if patient else []:
             if not waiting:
                 print(f"waiting for {len(held)} jobs of other processes: {held}", file=sys.stderr)
@@ -98,6 +125,19 @@ def work(jobs: Jobs, strategy: Strategy, launching: Launching, patient: bool = T
             time.sleep(POLL)
         else:
             return
+
+
+def new_claim(jobs: Jobs, strategy: Strategy, launching: Launching, retries: int) -> Claim | None:
+    """A job that the strategy adds; None if it has no more."""
+    if not strategy.has_more(len(jobs.numbers())):
+        return None
+    with file_lock(jobs.folder / FILE, "adds a job to the sweep"):
+        number = len(jobs.numbers())
+        overrides = strategy.propose(number)
+        if overrides is None:
+            return None
+        jobs.write(Job(number, overrides, launching.subfolder(number, overrides), retries=retries))
+        return jobs.claim_number(number)
 
 
 def register() -> None:

@@ -117,7 +117,7 @@ class Pool:
             if self.deaths[number] < MOST_DEATHS:
                 continue
             if number == -1:
-                raise UserError(f"sweep.workers: a worker ended before its first job ({how}); see {log}")
+                raise UserError(f"sweep.workers: a worker ended without a job ({how}): {last_line(log)}; see {log}")
             if claim := self.jobs.claim_number(number):
                 with claim.held():
                     claim.end(
@@ -170,6 +170,10 @@ def visible_gpus() -> list[str]:
     import torch
 
     return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def last_line(log: Path) -> str:
+    return (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
 
 
 @contextmanager

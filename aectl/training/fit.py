@@ -21,6 +21,7 @@ from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.callbacks import build_callback
 from aectl.training.checkpoint_io import DurableIO
 from aectl.training.checkpointing import RunSaver
+from aectl.training.epoch_report import EpochReport, Report
 from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.lr_schedulers import build_schedule
@@ -40,8 +41,10 @@ START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
+def fit(experiment: Experiment, run: Run, resume: bool = False, report: Report | None = None) -> float:
     """Trains the run, from its newest intact checkpoint on if it is resumed, and returns its best score.
+
+    `report` is told the metrics of every epoch, and may end the training.
 
     Raises:
         SystemExit: a signal has asked to stop, and the run is saved; or there is nothing left to train.
@@ -55,7 +58,7 @@ def fit(experiment: Experiment, run: Run, resume: bool = False) -> float:
         point = find_resume_point(run, len(batches)) if resume else None
         clean_up(run.checkpoints)
         report_surprises(experiment, batches)
-        training = Training(experiment, run, batches, signals, point.state if point else START)
+        training = Training(experiment, run, batches, signals, point.state if point else START, report)
         with user_error_if_removed(run):
             training.run_and_report(point)
         if signals.received:
@@ -96,10 +99,17 @@ class Training:
         batches: the training split.
         signals: whether a signal has asked to stop.
         start: the state that the run is resumed from; what it has recorded since then is removed.
+        report: told the metrics of every epoch.
     """
 
     def __init__(
-        self, experiment: Experiment, run: Run, batches: Batches, signals: StopSignals, start: dict[str, Any]
+        self,
+        experiment: Experiment,
+        run: Run,
+        batches: Batches,
+        signals: StopSignals,
+        start: dict[str, Any],
+        report: Report | None = None,
     ) -> None:
         self.experiment = experiment
         self.run = run
@@ -108,6 +118,7 @@ class Training:
         self.saver = RunSaver(run.checkpoints, self.batches, signals, lambda: self.write_summary("done"))
         self.monitor = Monitor.of(run.cfg)
         self.best = BestCheckpoint(run.checkpoints, self.monitor, self.saver)
+        self.report = report
         self.trainer = self.build_trainer(start)
 
     def build_trainer(self, start: dict[str, Any]) -> Trainer:
@@ -127,6 +138,7 @@ class Training:
                 ProgressBar(),
                 *busy_cores(settings, num_players=len(experiment.model.players)),
                 *extra_callbacks(run),
+                *([EpochReport(self.report)] if self.report else []),
                 self.saver,
             ],
             enable_progress_bar=False,

@@ -1,6 +1,7 @@
 """A sweep is a folder that the same command continues."""
 
 import json
+import os
 import random
 import re
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from tests.conftest import QUICK, Aectl, printed_in
 from tests.faults import FACTOR
 from tests.support.kill_and_resume import differences, trained
-from tests.support.processes import together
+from tests.support.processes import forked
 from tests.support.short_runs import SMALL, on_step, press, summary
 
 SWEEP = ("train", "-m", *SMALL, *QUICK, "tracker=none")
@@ -103,8 +104,13 @@ def test_sweep_whose_worker_is_killed_at_random_ends_in_the_same_bits(
 
 def test_two_processes_share_the_jobs_of_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    said = together(printed_in, tmp_path, *SWEEP, "seed=range(5)", "sweep.dir=s", processes=2)
-    assert sorted("".join(map(str, (TITLE.findall(out) for out in said)))) != []
+
+    def sweep(name: str) -> None:
+        Path(name).write_text(printed_in(tmp_path, *SWEEP, "seed=range(5)", "sweep.dir=s"))
+
+    workers = [forked(sweep, name) for name in ("one", "other")]
+    assert [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers] == [0, 0]
+    said = Path("one").read_text(), Path("other").read_text()
     assert sorted(number for out in said for number in TITLE.findall(out)) == ["0", "1", "2", "3", "4"]
     assert all("5 jobs, best first" in out for out in said)
     assert statuses() == ["done"] * 5
@@ -130,6 +136,10 @@ def test_seeds_is_short_for_a_sweep_over_them(aectl: Aectl) -> None:
         (["sweep.dir=s"], "sweep.dir='s': only of several jobs; add -m"),
         (["-m", "seed=1,2", "hydra.sweep.subdir=x"], "hydra.sweep.subdir=x: jobs 0 and 1 would share it"),
         (["-m", "optimizer.lr=interval(1,2)"], "a grid needs single values"),
+        (["-m", "seed=1,2", "sweep.objectives={a: b}"], "sweep.objectives={'a': 'b'}: expected"),
+        (["sweep=optuna", "seed=1,2", "sweep.objectives={val/psn: max}"], "no such key in the summary of a run"),
+        (["sweep=optuna", "model=ae,vea"], "model=vea: no such model"),
+        (["sweep=optuna", "seeds=3"], "seeds=3: a search has one seed a job"),
     ],
 )
 def test_mistake_in_a_sweep_is_one_line_and_writes_nothing(words: list[str], message: str, aectl: Aectl) -> None:
@@ -149,3 +159,33 @@ def test_workers_train_the_jobs_of_a_sweep(aectl: Aectl) -> None:
     said = "".join(path.read_text() for path in Path("s/workers").iterdir())
     assert sorted(TITLE.findall(said)) == ["0", "1", "2"]
     assert "best first" not in said
+
+
+def test_search_has_a_job_for_every_trial_and_a_pareto_front(aectl: Aectl) -> None:
+    pytest.importorskip("optuna")
+    words = ("train", "-m", "sweep=optuna", "model.latent_dim=choice(2,8)", *SMALL, *QUICK, "tracker=none")
+    goal = ("sweep.objectives={val/psnr: max, parameters: min}", "sweep.dir=s")
+    result = aectl(*words, *goal, "sweep.n_trials=2")
+    assert result.status == 0, result.err
+    assert TITLE.findall(result.out) == ["0", "1"]
+    assert "jobs are on the Pareto front" in result.out
+    assert "Pareto front: s/pareto.png\n" in result.out
+    assert Path("s/pareto.png").is_file()
+    assert TITLE.findall(aectl("train", "resume=s", "sweep.n_trials=3").out) == ["2"]
+    assert TITLE.findall(aectl("train", "resume=s").out) == [], "the number of trials is remembered"
+    changed = aectl(*(word.replace("2,8", "2,9") for word in words), *goal)
+    assert (changed.status, changed.err.count("\n")) == (2, 1)
+    assert "model.latent_dim=choice(2,9): the sweep in s was started with model.latent_dim=choice(2,8)" in changed.err
+
+
+def test_hopeless_job_of_a_search_is_pruned(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = pytest.importorskip("aectl.search.study")
+    pruner = study.optuna.pruners.ThresholdPruner
+    monkeypatch.setitem(study.PRUNERS, "median", lambda: pruner(upper=0, n_warmup_steps=1))
+    words = ("sweep=optuna", "seed=1,2", *SMALL, "trainer.max_epochs=4", "tracker=none", "sweep.dir=s")
+    result = aectl("train", "-m", *words, "sweep.n_trials=1")
+    assert result.status == 0, result.err
+    assert "aectl train: pruned after epoch 2: others were better by then\n" in result.err
+    assert json.loads(Path("s/jobs/0.json").read_text())["status"] == "pruned"
+    assert summary(str(next(Path("s").glob("0-*"))))["epochs"] == 2
+    assert "best val/loss " in result.out

@@ -13,7 +13,7 @@ import pytest
 from aectl.errors import UserError
 from aectl.search.jobs import Job, Jobs, Outcome
 from tests.faults import FACTOR
-from tests.support.processes import note, together
+from tests.support.processes import forked, note
 
 DONE = Outcome("done")
 
@@ -56,10 +56,7 @@ def test_jobs_of_killed_workers_are_taken_up_by_others(
     workers: list[int] = []
     for _ in range(kills):
         while len(workers) < 2:
-            if (child := os.fork()) == 0:
-                work(jobs.folder, pause=0.03)
-                os._exit(0)
-            workers.append(child)
+            workers.append(forked(work, jobs.folder, 0.03))
         time.sleep(draws.uniform(0, 0.06))
         killed = workers.pop(draws.randrange(2))
         os.kill(killed, signal.SIGKILL)
@@ -74,7 +71,8 @@ def test_jobs_of_killed_workers_are_taken_up_by_others(
 
 
 def test_no_job_is_worked_on_twice_at_once(jobs: Jobs) -> None:
-    together(work, jobs.folder, 0.01, processes=4)
+    workers = [forked(work, jobs.folder, 0.01) for _ in range(3)]
+    assert [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers] == [0, 0, 0]
     assert {job.status for job in Jobs(jobs.folder).all()} == {"done"}
     assert not (jobs.folder / "shared").exists()
 

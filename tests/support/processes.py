@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ def killed(work: Callable[..., Any], *arguments: Any, when: Callable[[], bool]) 
     assert worker.pid
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
+
+
+def forked(work: Callable[..., Any], *arguments: Any) -> int:
+    """The process, a fork of this one, that works; it exits with 1 if that fails."""
+    if child := os.fork():
+        return child
+    try:
+        work(*arguments)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def note(log: Path, line: str) -> None:

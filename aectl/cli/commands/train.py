@@ -19,6 +19,7 @@ from aectl.runs.code import write_code
 from aectl.runs.run import Run, num_parameters
 from aectl.runs.source import adopt, open_source
 from aectl.runs.stored_config import PARTS
+from aectl.search.reporting import current as report
 from aectl.training.experiment import Experiment
 from aectl.training.preflight import preflight
 from aectl.types import format_shape
@@ -88,7 +89,7 @@ def main(cfg: DictConfig) -> float:
 
     from aectl.training.fit import fit
 
-    best = fit(experiment, run, resume)
+    best = fit(experiment, run, resume, report.get())
     if hydra.mode is not RunMode.MULTIRUN:
         print(closing_lines(run, best, experiment))
     return best
