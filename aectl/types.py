@@ -76,6 +76,9 @@ FractionRange = Annotated[list[PositiveFraction], Len(2, 2), AfterValidator(chec
 PositiveInts = Annotated[list[PositiveInt], Len(1)]
 """One number per layer, of at least one layer."""
 
+Widths = list[PositiveInt]
+"""One number per hidden layer, of which there may be none."""
+
 Levels = Annotated[list[Annotated[int, Strict(), Ge(2)]], Len(1)]
 """The number of values of each dimension, at least two."""
 

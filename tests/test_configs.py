@@ -42,6 +42,8 @@ OF_OLDER_RUNS = {
     ("TrainerConfig", "on_nonfinite"): "stop",
     ("TrainerConfig", "threads"): "auto",
     ("LessonLoss", "reference"): None,
+    ("LessonLoss", "origin"): "lesson",
+    ("LessonConv", "mirrored"): False,
 }
 """Defaults for runs whose config was written before the key existed. No other constructor has a default."""
 

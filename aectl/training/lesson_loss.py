@@ -4,7 +4,7 @@ from typing import cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from aectl.evaluation.lesson_loss import TERM, lesson_units
+from aectl.evaluation.lesson_loss import TERM, Origin, lesson_units
 from aectl.models.ae import AE
 from aectl.training.system import System
 
@@ -22,11 +22,13 @@ class LessonLoss(Callback):
         per_pixel: divide by the elements of the target.
         reference: the number of the lesson's own model on the test split of MNIST, which `train` and `eval` print
             beside that of the run; None if there is none.
+        origin: whose number it is: `lesson` or `keras`, the Keras blog.
     """
 
-    def __init__(self, per_pixel: bool, reference: float | None = None) -> None:
+    def __init__(self, per_pixel: bool, reference: float | None = None, origin: Origin = "lesson") -> None:
         self.per_pixel = per_pixel
         self.reference = reference
+        self.origin = origin
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         system = cast(System, pl_module)
@@ -37,5 +39,5 @@ class LessonLoss(Callback):
 
 
 def own_loss(means: dict[str, float]) -> float:
-    """The loss of the autoencoder, which may be one of several players."""
-    return means["loss"] if "loss" in means else means["autoencoder/loss"]
+    """The loss of the model or, of several players, of the first."""
+    return next(mean for name, mean in means.items() if name == "loss" or name.endswith("/loss"))

@@ -11,10 +11,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from aectl.config import CONFIGS, options
-from aectl.evaluation.lesson_loss import LessonLoss, find_lesson_loss, lesson_units
+from aectl.evaluation.lesson_loss import LessonLoss, find_lesson_loss, lesson_loss, lesson_units
 from aectl.evaluation.loss_terms import LossFormat, explain_negative, format_loss
 from aectl.models.probability.likelihoods import Bernoulli, Gaussian
 from aectl.runs.run import Run
+from aectl.training.lesson_loss import own_loss
 from tests.conftest import BARE, QUICK, Aectl, report_of, run_folder
 from tests.support.toy_models import linear_ae
 
@@ -58,13 +59,26 @@ def test_the_unit_of_the_lesson_leaves_out_the_constant_of_the_nll() -> None:
     assert lesson_units(8.0, Bernoulli(), (1, 4, 4), per_pixel=True) == 0.5
 
 
-def test_every_preset_of_the_lesson_states_the_number_of_the_lesson() -> None:
+def stated_numbers(origin: str) -> dict[str, float | None]:
+    """The number that each preset of an origin states."""
     found = {}
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        for name in (name for name in options("experiment") if name.startswith("lesson/")):
-            found[name] = compose("train", [f"experiment={name}"]).callbacks.lesson.reference
+        for name in (name for name in options("experiment") if name.startswith(f"{origin}/")):
+            node = compose("train", [f"experiment={name}"]).callbacks.lesson
+            assert node.get("origin", "lesson") == origin
+            found[name] = node.reference
+    return found
+
+
+def test_every_preset_of_the_keras_blog_states_the_number_of_the_blog_if_it_has_one() -> None:
+    numbers = {"simple": 0.11, "sparse": 0.10, "deep": 0.097, "conv": 0.094}
+    without = dict.fromkeys(("denoise", "seq2seq", "vae"))
+    assert stated_numbers("keras") == {f"keras/{name}": number for name, number in {**numbers, **without}.items()}
+
+
+def test_every_preset_of_the_lesson_states_the_number_of_the_lesson() -> None:
     convolutional = {"lesson/conv_ae": 0.104, "lesson/denoise": 0.133, "lesson/super_res": 0.103}
-    assert found == {"lesson/aae": 0.0945, **convolutional, "lesson/vae": 35.6}
+    assert stated_numbers("lesson") == {"lesson/aae": 0.0945, **convolutional, "lesson/vae": 35.6}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +95,18 @@ def test_a_run_older_than_the_numbers_has_a_loss_without_one() -> None:
     model = cast(Any, SimpleNamespace(likelihood=Bernoulli(), shape=(1, 4, 4)))
     assert find_lesson_loss(run, model, 8.0) == LessonLoss(0.5, None)
     assert str(LessonLoss(0.5, None)) == "lesson's loss 0.500"
+
+
+@pytest.mark.parametrize(("origin", "name"), [("keras", "Keras blog"), ("lesson", "lesson"), (["x"], "lesson")])
+def test_loss_is_named_after_the_origin_of_its_number(origin: Any, name: str) -> None:
+    callbacks = {"lesson": {"per_pixel": True, "reference": 0.11, "origin": origin}}
+    run = Run(Path("run"), OmegaConf.create({"callbacks": callbacks}), Path("best.ckpt"))
+    assert str(lesson_loss(run, 0.125)) == f"{name}'s loss 0.125 (the {name} on MNIST: 0.110)"
+
+
+def test_loss_of_several_players_is_that_of_the_first() -> None:
+    assert own_loss({"encoder/loss": 2.0, "encoder/kl": 1.0, "decoder/loss": 3.0}) == 2.0
+    assert own_loss({"loss": 2.0, "nll": 1.0}) == 2.0
 
 
 def test_train_and_eval_print_the_loss_of_the_lesson_beside_the_lesson_s(aectl: Aectl) -> None:

@@ -16,6 +16,7 @@ from aectl.models.nets.conv import Conv, PadTo
 from aectl.models.nets.lesson import LessonConv
 from aectl.models.nets.mlp import MLP
 from aectl.models.nets.recurrent import Recurrent
+from aectl.models.probability.likelihoods import Bernoulli
 from aectl.runs.run import Run, instantiate_node, num_parameters
 from aectl.training.preflight import build_optimizers
 from aectl.training.torch_internals import UncapturedAdamW
@@ -45,8 +46,12 @@ def fits(output: torch.Tensor, shape: Shape, net: Net, scale: int = 1) -> bool:
 
 def lesson(experiment: str) -> Run:
     """The run of one of the lesson's experiments, without reading its data."""
+    return preset(f"lesson/{experiment}")
+
+
+def preset(experiment: str) -> Run:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = compose("train", [f"experiment=lesson/{experiment}"])
+        cfg = compose("train", [f"experiment={experiment}"])
     return Run(CONFIGS, completed(cfg), CONFIGS)
 
 
@@ -202,3 +207,47 @@ def test_lesson_tasks_have_the_lesson_s_parameters() -> None:
     denoise, super_res = lesson("denoise").task, lesson("super_res").task
     assert (denoise.mean, denoise.sigma, denoise.clip) == (0.5, 0.3, True)
     assert (super_res.scale, super_res.kernel) == (2, "bilinear")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "parameters", "epochs", "latent"),
+    [
+        # 784 x 32 + 32 and 32 x 784 + 784
+        ("simple", 50_992, 50, (32,)),
+        ("sparse", 50_992, 100, (32,)),
+        # 784 x 128 + 128, 128 x 64 + 64, 64 x 32 + 32, and 32 x 64 + 64, 64 x 128 + 128, 128 x 784 + 784
+        ("deep", 222_384, 100, (32,)),
+        # 3 x 3 kernels, 9 x in x out + out: 1-16, 16-8, 8-8, and 8-8, 8-8, 8-16, 16-1
+        ("conv", 4_385, 50, (8, 4, 4)),
+        # 1-32, 32-32, and 32-32, 32-32, 32-1
+        ("denoise", 28_353, 100, (32, 7, 7)),
+        # an LSTM of 28 to 128, 4 x 128 x (28 + 128 + 2), 128 x 32 + 32, and the start of the decoder, 32 x 256 + 256,
+        # its LSTM of 32 to 128, 4 x 128 x (32 + 128 + 2), 128 x 28 + 28
+        ("seq2seq", 180_028, 50, (32,)),
+        # 784 x 256 + 256, 256 x 4 + 4, and 2 x 256 + 256, 256 x 784 + 784
+        ("vae", 404_244, 50, (2,)),
+    ],
+)
+def test_preset_of_the_keras_blog_has_its_layers(experiment: str, parameters: int, epochs: int, latent: Shape) -> None:
+    run = preset(f"keras/{experiment}")
+    model = run.build()
+    assert isinstance(model, AE)
+    assert num_parameters(model) == parameters
+    assert model.latent_shape == latent
+    assert run.cfg.trainer.max_epochs == epochs
+    assert type(model.likelihood) is Bernoulli
+    assert run.cfg.dataset.name == "MNIST"
+    assert model.reconstruct(torch.rand(2, 1, 28, 28)).shape == (2, 1, 28, 28)
+
+
+def test_noise_of_the_keras_blog_is_normal_around_the_pixels_and_clipped() -> None:
+    task = preset("keras/denoise").task
+    assert (task.mean, task.sigma, task.clip) == (0.0, 0.5, True)
+
+
+def test_mirrored_decoder_has_the_encoder_s_convolutions_in_reverse_and_enlarges() -> None:
+    net = LessonConv([6, 4], mirrored=True)
+    layers = [layer for layer in net.decoder(3, (1, 8, 8), (2, 16, 16)) if isinstance(layer, nn.Conv2d)]
+    assert [(layer.in_channels, layer.out_channels) for layer in layers] == [(3, 3), (3, 4), (4, 6), (6, 2 * 4)]
+    encoder, decoder = halves(net, (1, 8, 8), (2, 16, 16))
+    assert decoder(encoder(torch.rand(5, 1, 8, 8))).shape == (5, 2, 16, 16)

@@ -105,7 +105,7 @@ def closing_lines(run: Run, best: float, experiment: Experiment) -> str:
 
 def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     """The loss of the best epoch with its terms, and in the unit of the lesson for one of its presets."""
-    from aectl.evaluation.lesson_loss import TERM, LessonLoss, reference_loss
+    from aectl.evaluation.lesson_loss import TERM, lesson_loss
     from aectl.evaluation.loss_terms import LossFormat, format_loss, format_players
     from aectl.training.monitor import LOSS, Monitor
     from aectl.training.records import best_row
@@ -123,4 +123,4 @@ def loss_lines(run: Run, best: float, experiment: Experiment) -> str:
     beside = format_players({player: loss for player, loss in opponents.items() if loss is not None}, how)
     beside = beside and f", {beside}"
     said = f"{format_loss(terms, how, name=name, unit='nats')}{beside} · {run.folder}/\n"
-    return said if lesson is None else f"{said}{LessonLoss(lesson, reference_loss(run))}\n"
+    return said if lesson is None else f"{said}{lesson_loss(run, lesson)}\n"

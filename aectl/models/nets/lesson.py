@@ -20,10 +20,12 @@ class LessonConv(Net):
 
     Arguments:
         channels: the number of feature maps of each convolution before the one that gives the latent.
+        mirrored: whether the decoder has as many convolutions as the encoder, all padded, with its widths in reverse;
+            else it is the lesson's, for latents of 4 x 4 cells.
     """
 
-    def __init__(self, channels: PositiveInts) -> None:
-        self.channels = channels
+    def __init__(self, channels: PositiveInts, mirrored: bool = False) -> None:
+        self.channels, self.mirrored = channels, mirrored
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
         check_is_image(shape, "net=lesson_conv", "net=mlp")
@@ -36,6 +38,8 @@ class LessonConv(Net):
         return nn.Sequential(*chain.from_iterable(steps))
 
     def decoder(self, features: int, input_shape: Shape, shape: Shape) -> nn.Module:
+        if self.mirrored:
+            return self._mirror(features, shape[1] // input_shape[1], shape[0])
         first = self.channels[0]
         return nn.Sequential(
             *(nn.Conv2d(features, features, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
@@ -43,3 +47,9 @@ class LessonConv(Net):
             *(nn.Conv2d(features, first, 3), nn.ReLU(), nn.Upsample(size=shape[1:])),
             nn.Conv2d(first, shape[0], 3, padding=1),
         )
+
+    def _mirror(self, features: int, scale: int, channels: int) -> nn.Module:
+        widths = pairwise([features, features, *reversed(self.channels)])
+        steps = ((nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)) for a, b in widths)
+        last = nn.Conv2d(self.channels[0], channels * scale**2, 3, padding=1)
+        return nn.Sequential(*chain.from_iterable(steps), last, nn.PixelShuffle(scale))

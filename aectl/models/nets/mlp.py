@@ -7,19 +7,19 @@ from itertools import pairwise
 from torch import nn
 
 from aectl.models.nets.base import Net
-from aectl.types import PositiveInts, Shape
+from aectl.types import Shape, Widths
 
 
 class MLP(Net):
     """Flattens the data and applies dense layers with ReLU; the decoder has the same widths in reverse.
 
     Arguments:
-        hidden: the widths of the encoder's hidden layers.
+        hidden: the widths of the encoder's hidden layers; without any, encoder and decoder are linear.
     """
 
     flattens = True
 
-    def __init__(self, hidden: PositiveInts) -> None:
+    def __init__(self, hidden: Widths) -> None:
         self.hidden = hidden
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
