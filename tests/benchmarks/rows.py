@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.busy import on_threads
+from tests.benchmarks.explorer import in_page
 from tests.benchmarks.peers import Peer, hand_written, pythae, usual
 from tests.benchmarks.quality import to_quality
 from tests.benchmarks.scale import again, flat, mapped, resident
@@ -50,6 +51,9 @@ ALL: dict[str, Callable[[Path], Row]] = {
     "sweep-workers-sequential": partial(
         with_workers, peer=sequential, against="the sweep in one process", at_least=1.25
     ),
+    "explore-ready": partial(in_page, "ready"),
+    "explore-slider": partial(in_page, "slider"),
+    "explore-pan": partial(in_page, "pan"),
     "scale-memory": resident,
     "scale-epoch": mapped,
     "scale-flat": flat,

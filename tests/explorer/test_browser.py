@@ -154,6 +154,20 @@ def test_a_file_of_ones_own_goes_through_the_model(page: Page, opened: TrainedRu
     page.wait_for("document.getElementById('own-caption').textContent.startsWith('own.txt: not a picture')")
 
 
+def test_a_dropped_file_is_taken_too(page: Page, opened: TrainedRun) -> None:
+    image = opened.data.split("test").x[9].flatten().tolist()
+    page.evaluate(f"""(async values => {{
+        const canvas = new OffscreenCanvas(8, 8), image = new ImageData(8, 8);
+        values.forEach((value, pixel) => image.data.set([value, value, value, 255], 4 * pixel));
+        canvas.getContext("2d").putImageData(image, 0, 0);
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([await canvas.convertToBlob()], "own.png", {{type: "image/png"}}));
+        document.dispatchEvent(new DragEvent("drop", {{dataTransfer: transfer, cancelable: true}}));
+    }})({image})""")
+    page.wait_for("document.getElementById('own-caption').textContent.includes('nearest')")
+    assert pixels(page, "own-input").tolist() == image
+
+
 def test_a_link_restores_the_view(page: Page, page_file: Path) -> None:
     page.evaluate("explorer.map.zoom(2, 100, 100); explorer.map.pin(4)")
     page.wait_for("location.hash.length > 1")

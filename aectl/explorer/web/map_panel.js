@@ -73,7 +73,8 @@ export async function makeMap() {
 /** @param {LatentMap} map @param {number} index */
 function pin(map, index) {
   const z = codeOf(index);
-  change({ z, base: Float32Array.from(z), label: labelOf(index), example: index }, "map");
+  const label = facts.conditional ? labelOf(index) : 0;
+  change({ z, base: Float32Array.from(z), label, example: index }, "map");
   showExample(index);
 }
 

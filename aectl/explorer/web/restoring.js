@@ -1,5 +1,6 @@
 // @ts-check
-// Test examples of a task that restores: input and output side by side, with noise of any strength.
+// Test examples of a task that restores, or of a model without a latent: input and output side by side, with noise of any
+// strength where the task adds some.
 
 import { bitmap, element, facts } from "./data.js";
 import { Latest, restore, runs } from "./model.js";
@@ -7,8 +8,9 @@ import { draw, meanSquaredError, read } from "./pictures.js";
 import { degrade } from "./task.js";
 
 export async function makeRestoring() {
-  element("restore-panel").hidden = !facts.restores;
-  if (!facts.restores) return;
+  const shown = facts.restores || !facts.latent;
+  element("restore-panel").hidden = !shown;
+  if (!shown) return;
   const sheet = await bitmap("shown"), which = element("which"), noise = element("noise");
   const live = facts.noise && (runs("whole") || (runs("encoder") && runs("decoder")));
   which.max = String(facts.shown - 1);
