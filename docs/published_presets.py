@@ -1,0 +1,81 @@
+"""Trains the presets of published models at full length on Fashion-MNIST, and writes their table in docs/results.md.
+
+`make presets` runs it; `python -m docs.published_presets keras/simple lesson/aae` does only these. Presets that were
+measured before are kept.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from aectl.config import CONFIGS
+from aectl.io.atomic import write_json
+from docs.first_impression import aectl, cpu_seconds
+from docs.tables import RESULTS, write_table
+
+FOLDER = RESULTS / "presets"
+FAMILIES = ("keras", "lesson")
+QUICK = ["samples=0", "importance_samples=0"]
+
+
+def presets() -> list[str]:
+    """Every preset of a family, by its name."""
+    paths = (path for family in FAMILIES for path in sorted((CONFIGS / "experiment" / family).glob("*.yaml")))
+    return [f"{path.parent.name}/{path.stem}" for path in paths] + ["cvae_labels"]
+
+
+def measure(preset: str) -> dict[str, Any]:
+    """Trains a preset as it is shipped, but for the data, and evaluates it."""
+    run = FOLDER / preset.replace("/", "-")
+    shutil.rmtree(run, ignore_errors=True)  # or the new run would get another name
+    before = cpu_seconds()
+    convention = ["convention=lesson"] if preset == "lesson/vae" else []
+    aectl("train", f"experiment={preset}", "dataset=fashion_mnist", *convention, f"hydra.run.dir={run}", "tracker=none")
+    cpu = cpu_seconds() - before
+    aectl("eval", str(run), *QUICK)
+    report = json.loads(next(run.glob("eval/*/metrics.json")).read_text())
+    summary = json.loads((run / "summary.json").read_text())
+    return {
+        "preset": preset,
+        "parameters": report["parameters"],
+        "epochs": summary["epochs"],
+        "cpu_seconds": round(cpu, 1),
+        "lesson": report["lesson"],
+        "psnr": report["scores"]["psnr"]["mean"],
+    }
+
+
+def table(found: list[dict[str, Any]]) -> Iterator[str]:
+    yield "| preset | parameters | epochs | CPU, s | loss in its unit | published, on MNIST | PSNR, dB |"
+    yield "|---|---|---|---|---|---|---|"
+    order = presets()
+    for row in sorted(found, key=lambda row: order.index(row["preset"])):
+        unit = row["lesson"] or {}
+        loss, reference = (f"{unit[key]:#.3g}" if unit.get(key) else "" for key in ("loss", "reference"))
+        yield (
+            f"| `{row['preset']}` | {row['parameters']:,} | {row['epochs']} | {row['cpu_seconds']:.0f} | {loss} "
+            f"| {reference} | {row['psnr']:.2f} |"
+        )
+
+
+def main(chosen: list[str]) -> None:
+    found = FOLDER / "found.json"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    rows = json.loads(found.read_text()) if found.exists() else []
+    for preset in chosen or presets():
+        if any(row["preset"] == preset for row in rows):
+            continue
+        try:
+            rows.append(measure(preset))
+        except subprocess.CalledProcessError as error:
+            print(f"{preset}: {error}", file=sys.stderr)
+            continue
+        write_json(found, rows)
+    write_table("presets", "\n".join(table(rows)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
