@@ -18,6 +18,12 @@ UNKNOWN = ": unknown parameter of "
 Advice = tuple[str, Any, str]  # the key that decides how much memory is used, its value, and what to try
 USUAL = ("model=vae", "task=denoise")
 """The choices that are named first where several have a key."""
+LAUNCHERS = {
+    "launcher/joblib": "joblib",
+    "launcher/ray": "ray",
+    **dict.fromkeys(("launcher/submitit_local", "launcher/submitit_slurm"), "submitit"),
+}
+"""What Hydra calls its launchers that are packages of their own, with the extras that install them."""
 MOST_OWNERS = 3
 
 
@@ -49,6 +55,8 @@ def set_by_preset(text: str, arguments: list[str]) -> str:
 def unknown_choice(group: str, choice: str, known: list[str]) -> str:
     if not group:
         return f"--config-name {choice}: no such config; see --info=searchpath"
+    if group == "hydra" and (extra := LAUNCHERS.get(choice)):
+        return f"hydra/{choice.replace('/', '=')}: is not installed: pip install 'aectl[{extra}]'"
     choices = sorted({*known, *options(group)})
     meant = did_you_mean(meant_choice(group, choice, choices))
     return f"{group}={choice}: no such {group}; expected one of {', '.join(choices)}{meant}"

@@ -127,8 +127,10 @@ def run_job(name: str) -> Callable[[DictConfig], Any]:
             with user_error_on_oom(lambda: advice_while_running(to_plain(cfg))):
                 return importlib.import_module(f"aectl.cli.commands.{name}").main(cfg)
         except Exception as error:
+            from aectl.search.launchers import job_number
+
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:
-                return report_failed_job(error, hydra.job.num, Path(hydra.runtime.output_dir))
+                return report_failed_job(error, job_number(), Path(hydra.runtime.output_dir))
             if isinstance(error, UserError):
                 fail(f"aectl {hydra.job.name}", user_message(error), error.status)
             raise

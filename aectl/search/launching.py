@@ -54,7 +54,7 @@ class Launching:
     def run(self, job: Job) -> Outcome:
         """Trains a job, or goes on with it where a killed process left it."""
         run = self.folder / job.folder
-        if read_mapping(run / "summary.json").get("status") == "done":  # the process was killed before it could say so
+        if is_done(run):
             return Outcome("done")
         setup_globals()
         log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
@@ -83,6 +83,11 @@ def resume_if_begun(config: DictConfig, run: Path) -> None:
         with read_write(config.hydra), open_dict(config):
             config.resume = str(run)
             config.hydra.output_subdir = None
+
+
+def is_done(run: Path) -> bool:
+    """Whether a job's training has ended, though its process was killed before it could say so."""
+    return read_mapping(run / "summary.json").get("status") == "done"
 
 
 def outcome_of(run: Path) -> Outcome:

@@ -52,11 +52,13 @@ class Search(Sweeper):
         Raises:
             UserError: the folder has another sweep, or the overrides make no jobs.
         """
+        from aectl.search.launchers import has_launcher, launch
         from aectl.search.options import SweepOptions
 
         options, folder = SweepOptions(**to_plain(self.launching.config.sweep)), self.launching.folder
         words = words_of(sys.argv[1:])
         check_folder(folder, words, arguments)
+        launched = has_launcher(self.launching.config, options)
         strategy = self.strategy(arguments, options)
         jobs = start(folder, words, strategy, self.launching.subfolder, self.launching.config)
         if is_worker():
@@ -65,6 +67,9 @@ class Search(Sweeper):
             return
         jobs.allow_retries(options.retry)
         try:
+            if launched:
+                launch(jobs, self.launching, self.max_batch_size)
+                return
             if options.workers > 1:
                 Pool(jobs, strategy, options.workers, worker_words(folder)).run()
             work(jobs, strategy, self.launching, options.retry)
