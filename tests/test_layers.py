@@ -44,7 +44,7 @@ ONLY_IN = {
     "torchvision": ("data", "tasks"),
     **dict.fromkeys(("tensorboard", "mlflow", "wandb"), ("trackers",)),
     "skimage": ("data", "tasks"),
-    "sklearn": ("data", "tasks", "inference", "evaluation", "explorer"),
+    "sklearn": ("data", "tasks", "inference", "evaluation", "explorer", "search"),
     "scipy": ("evaluation", "inference", "search"),
     "rich": ("training", "evaluation", "io"),
     "filelock": ("io",),

@@ -43,3 +43,8 @@ def test_wheel_carries_the_page_and_the_runtime_that_a_checkout_has(installed: P
     for folder in ("web", "runtime"):
         assert {path.name for path in (theirs / folder).glob("*")} == {path.name for path in (ours / folder).glob("*")}
     assert (theirs / "web" / "page.html").is_file()
+
+
+def test_wheel_carries_the_page_over_runs(installed: Path) -> None:
+    web = Path("aectl", "search", "table", "web")
+    assert {path.name for path in (installed / web).iterdir()} == {path.name for path in (ROOT / web).iterdir()}

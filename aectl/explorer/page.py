@@ -3,14 +3,13 @@
 import base64
 import gzip
 import html
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from aectl.explorer.contents import Contents
 from aectl.explorer.runtime import LICENSE
+from aectl.io.html import as_json
 
 WEB = Path(__file__).parent / "web"
 RELATIVE_IMPORT = re.compile(r'(from\s+)"\./([\w-]+)\.js"')
@@ -29,11 +28,6 @@ def render(contents: Contents) -> str:
     }
     page = (WEB / "page.html").read_text()
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
-
-
-def as_json(value: Any) -> str:
-    """JSON that may stand within a script element: it holds no `<`."""
-    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
 
 
 def as_url(module: Path) -> str:

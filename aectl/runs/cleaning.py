@@ -12,7 +12,7 @@ from aectl.io.locks import try_run_lock
 
 OURS = re.compile(
     r"config\.yaml|\.hydra|\.lock(\.pid)?|train\.log|summary\.json|metrics\.csv|code\.json|checkpoints|eval|samples|latents?"
-    r"|decoded|export|predictions|similar|projector(_config\.pbtxt)?|csv|(mlflow|wandb)(\.id)?|events\.out\.tfevents\..+"
+    r"|decoded|export|predictions|similar|explore|projector(_config\.pbtxt)?|csv|(mlflow|wandb)(\.id)?|events\.out\.tfevents\..+"
     r"|\.[\w.-]+-[0-9a-f]{8}(\.\w+)?"
 )
 """The names of what aectl writes into a run's folder."""

@@ -51,7 +51,7 @@ def test_runs_filter_order_and_columns(aectl: Aectl, outputs: Path) -> None:
         (["gone"], "gone: no such folder; expected a run, or a folder with runs in it"),
         (["where=model=x"], "where=model=x: true of none of the 3 runs in outputs"),
         (["by=x"], "by=x: no run has x; expected a metric, such as val/loss"),
-        (["format=xml"], "format=xml: expected 'table', 'md', 'csv', 'json' or 'latex'"),
+        (["format=xml"], "format=xml: expected 'table', 'md', 'csv', 'json', 'latex' or 'html'"),
         (["top=0"], "top=0: expected a number greater than 0"),
         (["outputs=empty"], "empty: no runs in it with a finished epoch; train some first: aectl train -m"),
         (["output=empty"], "output=empty: "),

@@ -13,6 +13,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aectl.runs.index import fresh_folder
+from aectl.search.table.page import has_plotly
 from tests.conftest import QUICK, Aectl, printed_in, run_folder
 from tests.support.pictures import photo
 from tests.support.processes import together
@@ -175,7 +176,7 @@ class TestSweep:
     def test_every_job_has_a_folder_and_the_table_lists_them_best_first(self, aectl: Aectl) -> None:
         result = aectl("train", "model=ae,vae", "model.latent_dim=2,8", "net=mlp", "trainer.max_epochs=2", "-m")
         assert result.status == 0
-        table, following = result.out.split("best first")[1].split("next:")
+        table, following = re.split("page:|next:", result.out.split("best first")[1])[:: 2 if has_plotly() else 1]
         folders = re.findall(r"outputs/sweeps/\S+", table)
         assert len(set(folders)) == 4
         assert all(line == line.rstrip() for line in result.out.splitlines())
@@ -185,6 +186,8 @@ class TestSweep:
         assert scores == sorted(scores, reverse=True)
         assert following.split("\n")[1] == f"  aectl eval {folders[0]}"
         assert following.split("\n")[-2] == f"  aectl compare {Path(folders[0]).parent}"
+        page = Path(folders[0]).parent / "compare.html"
+        assert page.is_file() == has_plotly() == (f"page: {page}\n" in result.out)
         assert {Path(folder).name.split("-", 1)[1] for folder in folders} == {
             "reconstruct-ae-digits",
             "reconstruct-vae-digits",

@@ -11,7 +11,7 @@ import aectl as package
 from aectl.errors import UserError
 from aectl.explorer import ExploreOptions, contents, explore, fetch_runtime, runtime
 from aectl.explorer.facts import NOT_EVALUATED, evaluation
-from aectl.explorer.page import as_json
+from aectl.io.html import as_json
 from tests.conftest import Aectl
 
 ATTACK = "</script><img src=x onerror=alert(1)>"

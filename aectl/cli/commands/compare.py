@@ -17,6 +17,7 @@ from aectl.search.table.collect import Collected, collect
 from aectl.search.table.facts import RunFacts
 from aectl.search.table.formats import FORMATS
 from aectl.search.table.names import Names
+from aectl.search.table.page import PAGE, render
 from aectl.search.table.printing import print_run_table
 from aectl.search.table.ranking import rank
 from aectl.search.table.run_table import RunTable
@@ -36,7 +37,7 @@ class CompareOptions:
     seeds: bool
     significance: bool
     top: PositiveInt | None
-    format: Literal["table", "md", "csv", "json", "latex"]
+    format: Literal["table", "md", "csv", "json", "latex", "html"]
     output: str | None
 
 
@@ -52,6 +53,9 @@ def main(cfg: DictConfig) -> None:
             print_run_table(table, options.top, options.significance)
         return
     table = table.with_differences() if options.significance else table
+    if options.format == "html":
+        write_page(table, options)
+        return
     text = FORMATS["md" if options.format == "table" else options.format](table)
     if options.output is None:
         print(text, end="")
@@ -60,6 +64,18 @@ def main(cfg: DictConfig) -> None:
         return
     with user_error_on_write(f"output={options.output}"):
         print(f"wrote {write_text(Path(options.output).expanduser(), text)}")
+
+
+def write_page(table: RunTable, options: CompareOptions) -> None:
+    """Writes the table as a page: to `output`, or into the first folder that is no run itself."""
+    first = next(
+        (folder for folder in folders(options) if not (folder / "config.yaml").exists()), Path(options.outputs)
+    )
+    path = Path(options.output).expanduser() if options.output else first / PAGE
+    where = ", ".join(map(str, folders(options)))
+    with user_error_on_write(f"output={path}"):
+        write_text(path, render(table, f"{len(table.runs)} runs of {where}"))
+    print(f"wrote {path}: open it in a browser; it needs no network")
 
 
 def folders(options: CompareOptions) -> list[Path]:

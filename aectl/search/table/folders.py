@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 INSIDE_A_RUN = frozenset(
-    ("checkpoints", "eval", "samples", "latent", "latents", "projector", "decoded", "export", "predictions", "similar")
+    (
+        *("checkpoints", "eval", "samples", "latent", "latents", "projector", "decoded", "export", "predictions"),
+        *("similar", "explore"),
+    )
 )
 """The folders of a run that hold no other runs."""
 MOST_LEVELS = 12

@@ -48,6 +48,7 @@ class Difference:
 class Scored:
     """The scores of test examples, means over the runs of a row."""
 
+    folder: Path  # of the evaluation, of one of the runs
     key: str  # of what was tested, and how
     scores: Mapping[str, np.ndarray]  # (N,) each
 
@@ -75,7 +76,9 @@ def read_row(runs: Sequence[RunFacts]) -> Scored | None:
     if not same:
         return None
     names = [name for name in METRICS if all(name in each.scores for each in same)]
-    return Scored(same[0].key, {name: np.mean([each.scores[name] for each in same], axis=0) for name in names})
+    return Scored(
+        same[0].folder, same[0].key, {name: np.mean([each.scores[name] for each in same], axis=0) for name in names}
+    )
 
 
 def read_scores(folder: Path) -> Scored | None:
@@ -99,7 +102,7 @@ def load_scores(folder: Path, report: dict[str, Any]) -> Scored | None:
     protocol = report["protocol"]
     key = json.dumps([report.get("dataset"), *(protocol.get(name) for name in SAME)], sort_keys=True)
     scores = {name: arrays[name].astype(float) for name in METRICS if is_column(arrays.get(name), protocol.get("n"))}
-    return Scored(key, scores) if scores else None
+    return Scored(folder, key, scores) if scores else None
 
 
 def is_column(array: np.ndarray | None, n: object) -> bool:
