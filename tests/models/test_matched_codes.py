@@ -23,6 +23,7 @@ from aectl.models.prior_ae import PriorAE
 from aectl.models.probability.likelihoods import Bernoulli
 from aectl.models.probability.mmd import imq, mmd
 from aectl.models.probability.sliced_wasserstein import sliced_wasserstein
+from tests.models.test_contract import composed
 
 SHAPE = (1, 8, 8)
 CHANCE = math.log(2)
@@ -182,3 +183,9 @@ def test_a_single_example_has_a_finite_loss() -> None:
     x = torch.rand(1, *SHAPE)
     for build in MATCHED.values():
         assert build().loss(Example(x, x))["loss"].isfinite()
+
+
+@pytest.mark.parametrize("dataset", ["digits", "fashion_mnist", "photos"])
+def test_the_encoder_of_an_aae_takes_smaller_steps_against_the_discriminator_than_to_reconstruct(dataset: str) -> None:
+    optimizer = composed(f"dataset={dataset}", model="aae").optimizer
+    assert optimizer.players.encoder.lr < optimizer.lr
