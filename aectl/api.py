@@ -50,9 +50,9 @@ class TrainedRun(trained_run.TrainedRun):
 
         Arguments:
             path: the file.
-            options: the fields of `aectl.explorer.ExploreOptions`: `n=2000`, `map="units"`, ...
+            options: the fields of `aectl.explorer.explore.ExploreOptions`: `n=2000`, `map="units"`, ...
         """
-        from aectl.explorer import ExploreOptions, explore
+        from aectl.explorer.explore import ExploreOptions, explore
 
         page, _ = explore(self, Path(path).expanduser(), ExploreOptions(**options))
         return page

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from aectl.explorer import ExploreOptions, explore
+from aectl.explorer.explore import ExploreOptions, explore
 from tests.benchmarks.processes import quietly
 from tests.benchmarks.timing import PAIRS, Row, Watch, row
 from tests.benchmarks.verbs import short_run

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import aectl as package
-from aectl.explorer import ExploreOptions, explore, observations
+from aectl.explorer import observations
+from aectl.explorer.explore import ExploreOptions, explore
 from aectl.explorer.runtime import read_runtime
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import image_files

@@ -9,7 +9,8 @@ import pytest
 
 import aectl as package
 from aectl.errors import UserError
-from aectl.explorer import ExploreOptions, contents, explore, fetch_runtime, runtime
+from aectl.explorer import contents, fetch_runtime, runtime
+from aectl.explorer.explore import ExploreOptions, explore
 from aectl.explorer.facts import NOT_EVALUATED, evaluation
 from aectl.io.html import as_json
 from tests.conftest import Aectl

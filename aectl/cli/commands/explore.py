@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aectl.cli.open_run import output_file, run_command
 from aectl.errors import UserError
-from aectl.explorer import ExploreOptions, explore
+from aectl.explorer.explore import ExploreOptions, explore
 from aectl.inference.trained_run import TrainedRun
 from aectl.types import format_bytes
 
