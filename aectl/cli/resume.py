@@ -119,11 +119,12 @@ def targets(plain: Any) -> set[str]:
 
 
 def replace_config(config: DictConfig, stored: DictConfig, folder: Path) -> None:
-    """Replaces all of a config, in place, but what is Hydra's: that is not for a stored config to say."""
+    """Replaces all of a config, in place, but what a stored one has no say in: what Hydra does, and the trust."""
+    kept = ("hydra", "trust")
     with read_write(config), open_dict(config):
-        for key in [key for key in config if key != "hydra"]:
+        for key in [key for key in config if key not in kept]:
             del config[key]
-        for key in [key for key in stored if key != "hydra"]:
+        for key in [key for key in stored if key not in kept]:
             config[key] = stored[key]
         config.resume = str(folder)
 

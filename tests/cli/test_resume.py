@@ -156,6 +156,13 @@ def test_damaged_record_of_the_choices_is_ignored(text: str, done: Aectl) -> Non
     assert "already finished" in done("train", "resume=outputs/run").out
 
 
+def test_run_that_was_killed_before_its_first_checkpoint_starts_over(done: Aectl) -> None:
+    shutil.rmtree("outputs/run/checkpoints")
+    result = done("train", "resume=outputs/run")
+    assert result.status == 0, result.err
+    assert "no checkpoint yet: starting over in the same folder\n" in result.out
+
+
 def test_sweep_cannot_resume(done: Aectl) -> None:
     result = done("train", "-m", "resume=latest", "trainer.max_epochs=3,4")
     assert result.status == 2

@@ -82,6 +82,48 @@ def test_stopped_sweep_says_how_to_continue_and_resumes_the_half_trained_job(
         assert differences(run, Path("s", run.name)) == []
 
 
+def test_job_that_was_killed_before_its_first_checkpoint_starts_over(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "-m", *SMALL, "seed=0", "trainer.max_epochs=1", "tracker=none", "sweep.dir=s")
+    with monkeypatch.context() as patch:
+        on_step(patch, 3, press())
+        aectl(*words)
+    shutil.rmtree(next(Path("s").glob("0-*/checkpoints")))
+    result = aectl(*words)
+    assert (result.status, statuses()) == (0, ["done"]), result.err
+    assert "no checkpoint yet: starting over in the same folder" in result.out
+
+
+def test_half_trained_job_of_an_own_class_is_resumed_by_the_command_that_names_it(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ("model=ae", "model._target_=tests.support.toy_adversary.Adversarial", "seed=0", "trainer.max_epochs=1")
+    with monkeypatch.context() as patch:
+        on_step(patch, 3, press())
+        assert aectl("train", "-m", *SMALL, *own, "tracker=none", "sweep.dir=s").status == 130
+    refused = aectl("train", "resume=s")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert "could run arbitrary code; if you trust whoever wrote it: trust=true" in refused.err
+    result = aectl("train", "-m", *SMALL, *own, "tracker=none", "sweep.dir=s")
+    assert result.status == 0, result.err
+    assert "resuming at epoch 1" in result.out
+
+
+def test_job_is_not_resumed_with_a_class_that_the_command_does_not_name(
+    aectl: Aectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "-m", *SMALL, "seed=0", "trainer.max_epochs=1", "tracker=none", "sweep.dir=s")
+    with monkeypatch.context() as patch:
+        on_step(patch, 3, press())
+        aectl(*words)
+    config = next(Path("s").glob("0-*/config.yaml"))
+    config.write_text(config.read_text().replace("aectl.models.vae.VAE", "tests.support.toy_adversary.Adversarial"))
+    result = aectl(*words)
+    assert result.status == 1
+    assert "job 0 failed: run=s/0-reconstruct-vae-digits: refusing to open its config: " in result.err
+
+
 def test_sweep_whose_worker_is_killed_at_random_ends_in_the_same_bits(
     aectl: Aectl, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
