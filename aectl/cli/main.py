@@ -24,6 +24,7 @@ examples:
   aectl eval latest                                     compare with classical baselines
   aectl train -m model=ae,vae model.latent_dim=2,8,32   train all six combinations
   aectl train dataset=folder dataset.root=photos/ task=denoise
+  aectl compare                                         one table over all runs
   aectl predict latest input=photos/ output=clean/
   tensorboard --logdir outputs
 

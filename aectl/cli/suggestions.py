@@ -18,6 +18,11 @@ VERBS = {
     **dict.fromkeys(("fill", "inpainting", "erase"), "train task=inpaint"),
     **dict.fromkeys(("sharpen", "unblur"), "train task=deblur"),
     **dict.fromkeys(("colour", "color", "colourise", "colorise"), "train task=colorize"),
+    **dict.fromkeys(("table", "leaderboard", "report", "diff"), "compare"),
+    **dict.fromkeys(("ls", "list"), "runs"),
+    **dict.fromkeys(("show", "info"), "runs show"),
+    **dict.fromkeys(("rm", "remove", "delete", "prune", "clean"), "runs clean"),
+    **dict.fromkeys(("pack", "archive"), "runs archive"),
     "sweep": "train -m",
     "embed": "encode",
 }

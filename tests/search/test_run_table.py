@@ -11,8 +11,9 @@ from aectl.search.table.differences import differing_keys
 from aectl.search.table.facts import RunFacts
 from aectl.search.table.flat_config import DERIVED
 from aectl.search.table.names import Names
+from aectl.search.table.printing import fitting, short_heads
 from aectl.search.table.ranking import rank
-from aectl.search.table.run_table import RunTable
+from aectl.search.table.run_table import Column, RunTable
 from aectl.search.table.where import parse_where
 from tests.support.synthetic_runs import AE, VAE, write_run
 
@@ -142,6 +143,32 @@ class TestRanking:
         write_run(tmp_path / "a")
         with pytest.raises(UserError, match=r"by=pnsr: no run has pnsr; did you mean psnr\?; expected a metric"):
             rank(runs_in(tmp_path), "pnsr")
+
+    def test_a_key_without_a_value_is_no_other_task_or_data(self, tmp_path: Path) -> None:
+        write_run(tmp_path / "older", {"net.hidden": [8]})
+        write_run(tmp_path / "newer", {"trainer.limit_val_batches": None})
+        assert table_of(tmp_path).starts == [0]
+
+
+class TestInATerminal:
+    def test_heads_are_short_where_that_is_clear(self) -> None:
+        names = ["name", "model.latent_dim", "optimizer.lr", "recipe.lr", "val/psnr"]
+        heads = short_heads([Column(name, False) for name in names])
+        assert heads == ["name", "latent_dim", "optimizer.lr", "recipe.lr", "val/psnr"]
+
+    @pytest.mark.parametrize(
+        ("width", "shown"),
+        [
+            (99, ["name", "val/psnr", "val/loss", "seconds", "path"]),
+            (55, ["val/psnr", "val/loss", "path"]),
+            (10, ["val/psnr", "path"]),
+        ],
+    )
+    def test_a_narrow_one_has_fewer_columns_but_that_of_the_ranking(self, width: int, shown: list[str]) -> None:
+        names = ["name", "val/psnr", "val/loss", "seconds", "path"]
+        columns = [Column(name, "/" in name) for name in names]
+        found = fitting(columns, names, [["x" * 12] * 5], width, "val/psnr")
+        assert [names[index] for index in found] == shown
 
 
 class TestWhere:

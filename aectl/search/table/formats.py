@@ -48,7 +48,7 @@ def text_of(cell: Cell, column: Column) -> str:
         spec = f"+{spec_of(cell.metric)}"
         return f"{cell.mean:{spec}} ({cell.low:{spec}} to {cell.high:{spec}}){', real' if cell.is_real else ''}"
     if isinstance(cell, float):
-        return f"{cell:g}"
+        return f"{cell:.4g}" if abs(cell) < 1e4 else f"{cell:g}"
     return printable(spell(cell))
 
 

@@ -101,7 +101,7 @@ def is_loss(metric: str) -> bool:
 
 def posed(run: RunFacts) -> Flat:
     """What a run is scored on: its task and its data, wherever the files are."""
-    return {key: value for key, value in run.config.items() if is_posed(key)}
+    return {key: value for key, value in run.config.items() if value is not None and is_posed(key)}
 
 
 @cache
