@@ -23,8 +23,6 @@ from aectl.errors import UserError, fail
 from aectl.io.atomic import write_json
 from aectl.runs.index import fresh_folder
 from aectl.search.command import earlier_words, is_sweep
-from aectl.search.findings import print_findings
-from aectl.search.objectives import objectives_of
 from aectl.search.workers import is_worker
 
 if TYPE_CHECKING:
@@ -110,6 +108,9 @@ class TrainHooks(SweepFolder):
         folder = Path(config.hydra.sweep.dir)
         found = print_sweep_table(folder, bool(config.trust))
         if config.sweep.strategy == "optuna":
+            from aectl.search.findings import print_findings
+            from aectl.search.objectives import objectives_of
+
             print_findings(folder, objectives_of(config))
         if failed := sum(run.status == "failed" for run in found.runs):
             if is_sweep(folder):

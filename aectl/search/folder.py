@@ -37,6 +37,7 @@ def start(folder: Path, words: Sequence[str], strategy: Strategy, subfolder: Sub
     """The jobs in the folder of a sweep, with those added that are known and not there yet."""
     jobs = Jobs(folder)
     missing = new_jobs(jobs, strategy, subfolder) if strategy.ahead else []
+    make_folder(folder)
     with file_lock(folder / FILE, "starts the sweep"):
         check_folder(folder, words, config.hydra.overrides.task)
         if not is_sweep(folder):
@@ -48,6 +49,15 @@ def start(folder: Path, words: Sequence[str], strategy: Strategy, subfolder: Sub
             if not jobs.path(job.number).exists():
                 jobs.write(job)
     return jobs
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"sweep.dir={folder}: {error.strerror}; expected a path of a folder that can be made"
+        ) from error
 
 
 def more(folder: Path, words: Sequence[str]) -> list[str]:

@@ -183,6 +183,8 @@ def test_seeds_is_short_for_a_sweep_over_them(aectl: Aectl) -> None:
         (["sweep=optuna", "seed=1,2", "sweep.objectives={val/psn: max}"], "no such key in the summary of a run"),
         (["sweep=optuna", "model=ae,vea"], "model=vea: no such model"),
         (["-m", "seed=1,2", "hydra/launcher=nowhere"], "launcher/nowhere"),
+        (["-m", "seed=1,2", "sweep.dir=/dev/null"], "sweep.dir=/dev/null: File exists; expected a folder"),
+        (["-m", "seed=1,2", "sweep.dir=/dev/null/x"], "sweep.dir=/dev/null/x: Not a directory; expected a folder"),
         (["sweep=optuna", "seeds=3"], "seeds=3: a search has one seed a job"),
     ],
 )
