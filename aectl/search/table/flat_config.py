@@ -28,9 +28,9 @@ def flatten(config: dict[str, Any]) -> Flat:
     names = config["names"]
     own = {key: value for key, value in config["model"].items() if key not in DERIVED}
     model = {key: value for key, value in own.items() if key not in COPIED or value != config.get(key)}
-    flat: Flat = dict(names)
+    flat: Flat = {str(group): name for group, name in names.items() if KEY.fullmatch(str(group))}
     for key, node in {**config, "model": model}.items():
-        if key not in ELSEWHERE:
+        if key not in ELSEWHERE and KEY.fullmatch(str(key)):
             flat |= dict(leaves(node, str(key), names))
     return {key: flat[key] for key in list(flat)[:MOST_KEYS]}
 

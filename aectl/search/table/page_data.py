@@ -20,6 +20,7 @@ from aectl.search.table.run_table import Cell, Column, RunTable, Spread
 from aectl.search.table.significance import Difference, read_scores
 
 MOST_CURVES, MOST_POINTS = 200, 200
+LONGEST = 4096
 MOST_PICTURED, MOST_PICTURES, SIDE = 50, 8, 128
 """Runs with pictures; the pictures of each, and the longest side they are shown with, in pixels."""
 
@@ -121,8 +122,14 @@ def shown_pictures(folder: Path) -> dict[str, list[str]]:
     return {
         name: [as_url(image) for image in images[:MOST_PICTURES]]
         for name, images in arrays.items()
-        if name.startswith("shown_") and images.dtype == np.uint8 and images.ndim == 4 and images.shape[1] in (1, 3)
+        if name.startswith("shown_") and are_pictures(images)
     }
+
+
+def are_pictures(images: np.ndarray) -> bool:
+    """Whether they are pictures (N, C, H, W) uint8 of a size that a page can show."""
+    shaped = images.dtype == np.uint8 and images.ndim == 4 and images.shape[1] in (1, 3)
+    return shaped and 0 < min(images.shape) <= max(images.shape[2:]) <= LONGEST
 
 
 def as_url(image: np.ndarray) -> str:
