@@ -156,7 +156,7 @@ def neighbourhoods(drawn: np.ndarray, real: np.ndarray) -> dict[str, float]:
     References:
         | Improved Precision and Recall Metric for Assessing Generative Models (Kynkaanniemi et al., 2019), eq. 2
         | https://arxiv.org/abs/1904.06991
-        | Reliable Fidelity and Diversity Metrics for Generative Models (Naeem et al., 2020), eq. 2 and 3
+        | Reliable Fidelity and Diversity Metrics for Generative Models (Naeem et al., 2020), section 3
         | https://arxiv.org/abs/2002.09797
     """
     distances = pairwise_distances(drawn, real)  # (N, M)

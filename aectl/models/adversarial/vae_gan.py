@@ -35,7 +35,7 @@ class VAEGAN(VAE):
     real, the discriminator can only guess: its loss is then $\log 2 = 0.693$ nats.
 
     References:
-        | Autoencoding beyond pixels using a learned similarity metric (Larsen et al., 2016), sections 2.3 and 2.4 and
+        | Autoencoding beyond pixels using a learned similarity metric (Larsen et al., 2016), section 2.3 and
           algorithm 1, with the decoder's loss that does not saturate, and equal shares of real and other images
         | https://arxiv.org/abs/1512.09300
 

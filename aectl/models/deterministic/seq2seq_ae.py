@@ -26,7 +26,7 @@ class Seq2SeqAE(AE):
         | Sequence to Sequence Learning with Neural Networks (Sutskever, Vinyals & Le, 2014), section 2
         | https://arxiv.org/abs/1409.3215
         | Unsupervised Learning of Video Representations using LSTMs (Srivastava, Mansimov & Salakhutdinov, 2015),
-          section 2.2, with the conditioned decoder
+          section 2, the autoencoder with the conditioned decoder
         | https://arxiv.org/abs/1502.04681
         | Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks (Bengio et al., 2015), section 2.4,
           with a constant probability

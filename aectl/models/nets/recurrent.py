@@ -27,10 +27,10 @@ class Recurrent(Net):
 
     References:
         | Unsupervised Learning of Video Representations using LSTMs (Srivastava, Mansimov & Salakhutdinov, 2015),
-          section 2.2, with the unconditioned decoder
+          section 2, the autoencoder with the unconditioned decoder
         | https://arxiv.org/abs/1502.04681
-        | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
-          2, for how the decoder is told the latent
+        | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), for
+          how a decoder is told a latent: as its first state and at every step
         | https://arxiv.org/abs/1803.05428
 
     Arguments:

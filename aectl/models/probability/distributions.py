@@ -42,7 +42,7 @@ class ContinuousBernoulli(Distribution):
 
     References:
         | The continuous Bernoulli: fixing a pervasive error in variational autoencoders (Loaiza-Ganem & Cunningham,
-          2019), eq. 6 and 8
+          2019), the density and its mean
         | https://arxiv.org/abs/1907.06845
     """
 

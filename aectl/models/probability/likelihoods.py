@@ -93,7 +93,7 @@ class Gaussian(LocationScale):
         \quad \mu = \mathrm{sigmoid}(h) \text{ or } h
 
     References:
-        | Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), eq. 5
+        | Simple and Effective VAE Training with Calibrated Decoders (Rybkin et al., 2021), section 3
         | https://arxiv.org/abs/2006.13202
     """
 
@@ -135,7 +135,7 @@ class ContinuousBernoulli(Likelihood):
 
     References:
         | The continuous Bernoulli: fixing a pervasive error in variational autoencoders (Loaiza-Ganem & Cunningham,
-          2019), eq. 6
+          2019)
         | https://arxiv.org/abs/1907.06845
     """
 

@@ -49,7 +49,7 @@ def mmd(x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
     It has no unit. For equal distributions its mean is 0, so that it may be negative. A single point has no pairs: 0.
 
     References:
-        | A Kernel Two-Sample Test (Gretton et al., 2012), eq. 3
+        | A Kernel Two-Sample Test (Gretton et al., 2012), the unbiased estimate
         | https://jmlr.org/papers/v13/gretton12a.html
     """
     n, size = x.shape

@@ -24,7 +24,7 @@ class MSSSIM(Likelihood):
     176 pixels have fewer than five scales: two at 28 pixels; at 8 one, in windows of 7.
 
     References:
-        | Multiscale Structural Similarity for Image Quality Assessment (Wang, Simoncelli & Bovik, 2003), eq. 7
+        | Multiscale Structural Similarity for Image Quality Assessment (Wang, Simoncelli & Bovik, 2003)
         | https://doi.org/10.1109/ACSSC.2003.1292216
         | Learning to Generate Images with Perceptual Similarity Metrics (Snell et al., 2017), section 3
         | https://arxiv.org/abs/1511.06409

@@ -48,7 +48,7 @@ class VonMisesFisher(Distribution):
         C_D(\kappa) = \frac{\kappa^{D/2 - 1}}{(2 \pi)^{D/2} I_{D/2 - 1}(\kappa)}
 
     References:
-        | Hyperspherical Variational Auto-Encoders (Davidson et al., 2018), eq. 1 (density) and algorithm 1 (samples)
+        | Hyperspherical Variational Auto-Encoders (Davidson et al., 2018), section 3, algorithm 1 for samples
         | https://arxiv.org/abs/1804.00891
 
     Arguments:
@@ -104,7 +104,7 @@ def kl_to_uniform(q: VonMisesFisher, _: HypersphericalUniform) -> Tensor:
         + \log \frac{2 \pi^{D/2}}{\Gamma(D/2)}
 
     References:
-        | Hyperspherical Variational Auto-Encoders (Davidson et al., 2018), eq. 4
+        | Hyperspherical Variational Auto-Encoders (Davidson et al., 2018), section 3
         | https://arxiv.org/abs/1804.00891
     """
     kappa = q.kappa.double().squeeze(q.dim)
@@ -162,7 +162,7 @@ class Cosine(torch.autograd.Function):
     References:
         | Simulation of the von Mises Fisher distribution (Wood, 1994), algorithm VM*
         | https://doi.org/10.1080/03610919408813161
-        | Implicit Reparameterization Gradients (Figurnov, Mohamed & Mnih, 2018), eq. 6
+        | Implicit Reparameterization Gradients (Figurnov, Mohamed & Mnih, 2018), section 3
         | https://arxiv.org/abs/1805.08498
     """
 

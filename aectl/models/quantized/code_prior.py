@@ -32,7 +32,7 @@ class CodePrior(Autoencoder):
     References:
         | Neural Discrete Representation Learning (van den Oord, Vinyals & Kavukcuoglu, 2017), section 3.3
         | https://arxiv.org/abs/1711.00937
-        | Taming Transformers for High-Resolution Image Synthesis (Esser, Rombach & Ommer, 2021), eq. 8 and 9
+        | Taming Transformers for High-Resolution Image Synthesis (Esser, Rombach & Ommer, 2021), section 3.2
         | https://arxiv.org/abs/2012.09841
 
     Logs `loss` and `nll`, in nats per example, of its codes, and `bits`, the same in bits per code.

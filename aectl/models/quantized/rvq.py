@@ -25,7 +25,7 @@ class RVQ(Quantized):
     Each quantizer has a codebook of its own. With a single one this is `VQVAE`.
 
     References:
-        | Autoregressive Image Generation using Residual Quantization (Lee et al., 2022), eq. 3, 4 and 7
+        | Autoregressive Image Generation using Residual Quantization (Lee et al., 2022), section 3.1
         | https://arxiv.org/abs/2203.01941
         | SoundStream: An End-to-End Neural Audio Codec (Zeghidour et al., 2021), section III.C
         | https://arxiv.org/abs/2107.03312

@@ -13,10 +13,10 @@ class VQVAE(RVQ):
         \quad z_q(x) = e_k, \quad k = \arg\min_j \| z_e(x) - e_j \|_2
 
     The gradient of the decoder passes straight through to the encoder. The codes follow the encoder by moving averages,
-    which replace the second term of the paper's eq. 3; dead ones start anew from outputs of the encoder.
+    which replace the second term of the paper's loss; dead ones start anew from outputs of the encoder.
 
     References:
-        | Neural Discrete Representation Learning (van den Oord, Vinyals & Kavukcuoglu, 2017), eq. 1 to 3 and
+        | Neural Discrete Representation Learning (van den Oord, Vinyals & Kavukcuoglu, 2017), section 3 and
           appendix A.1
         | https://arxiv.org/abs/1711.00937
 

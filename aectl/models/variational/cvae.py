@@ -20,9 +20,9 @@ class CVAE(VAE):
 
     References:
         | Learning Structured Output Representation using Deep Conditional Generative Models (Sohn, Lee & Yan, 2015),
-          eq. 4, with the class as the condition and a prior without it
+          with the class as the condition and a prior without it
         | https://papers.nips.cc/paper/5775
-        | Semi-Supervised Learning with Deep Generative Models (Kingma et al., 2014), eq. 6, its bound of log p(x, y)
+        | Semi-Supervised Learning with Deep Generative Models (Kingma et al., 2014), its bound of log p(x, y)
           without the constant log p(y)
         | https://arxiv.org/abs/1406.5298
         | Conditional Variational Autoencoders (Dykeman, 2016), which has the label one-hot in encoder and decoder

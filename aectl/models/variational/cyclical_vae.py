@@ -16,8 +16,8 @@ class CyclicalVAE(VAE):
     `VAE`. Validation always uses the full $\beta$.
 
     References:
-        | Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing (Fu et al., 2019), eq. 6 and 7 with
-          R = 0.5
+        | Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing (Fu et al., 2019), a linear rise
+          over half of each cycle
         | https://arxiv.org/abs/1903.10145
 
     Logs `loss`, `nll` and `kl`, in nats per example.

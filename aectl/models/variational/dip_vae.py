@@ -26,7 +26,7 @@ class DIPVAE(VAE):
 
     References:
         | Variational Inference of Disentangled Latent Concepts from Unlabeled Observations (Kumar, Sattigeri &
-          Balakrishnan, 2018), eq. 6 (type i) and 7 (type ii)
+          Balakrishnan, 2018), DIP-VAE-I (type i) and DIP-VAE-II (type ii)
         | https://arxiv.org/abs/1711.00848
 
     Logs `loss`, `nll`, `kl`, in nats per example, `cov_off` and `cov_diag`, squared covariances of the latents.

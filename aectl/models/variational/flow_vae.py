@@ -28,7 +28,7 @@ class FlowVAE(VAE):
     dimensions for the other. The KL has no closed form and is estimated from the latent that is drawn.
 
     References:
-        | Variational Inference with Normalizing Flows (Rezende & Mohamed, 2015), eq. 5 (flows) and 15 (the bound)
+        | Variational Inference with Normalizing Flows (Rezende & Mohamed, 2015), the flow-based bound
         | https://arxiv.org/abs/1505.05770
         | Variational Lossy Autoencoder (Chen et al., 2017), section 3.2, which learns a flow as the prior
         | https://arxiv.org/abs/1611.02731

@@ -28,7 +28,8 @@ class FreeBitsVAE(VAE):
     `VAE`; the loss is never less than its.
 
     References:
-        | Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016), eq. 15, by dimension
+        | Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016), free bits by
+          dimension
         | https://arxiv.org/abs/1606.04934
         | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
           2.1, in total, there without the constant

@@ -20,7 +20,7 @@ class VampVAE(VAE):
     The KL has no closed form and is estimated from the latent that is drawn. A sample comes from a random component.
 
     References:
-        | VAE with a VampPrior (Tomczak & Welling, 2018), eq. 9
+        | VAE with a VampPrior (Tomczak & Welling, 2018)
         | https://arxiv.org/abs/1705.07120
 
     Logs `loss`, `nll` and `kl`, in nats per example.
