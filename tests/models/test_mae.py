@@ -8,6 +8,7 @@ from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.restoring.mae import MAE
 from aectl.types import Shape
+from tests.support.exports import assert_exported_for_any_batch
 from tests.support.toy_models import identity
 
 
@@ -79,3 +80,7 @@ def test_it_learns_to_fill_in_what_it_does_not_see() -> None:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     assert (model.eval().reconstruct(x) - x).abs().mean() < 0.15
+
+
+def test_model_is_exported_for_any_batch() -> None:
+    assert_exported_for_any_batch(mae(), "reconstruct", torch.rand(4, 1, 8, 8))

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from aectl.example import Example
-from aectl.inference.export import Exported
 from aectl.models.nets.conv import Conv
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Gaussian
@@ -17,6 +16,7 @@ from aectl.models.quantized.codebook import DEAD, Codebook
 from aectl.models.quantized.fsq import FSQ
 from aectl.models.quantized.rvq import RVQ
 from aectl.models.quantized.vqvae import VQVAE
+from tests.support.exports import assert_exported_for_any_batch
 
 SHAPE = (1, 8, 8)
 NET = Conv([4], 8, "grid")  # 4 x 4 cells
@@ -60,11 +60,8 @@ def test_codes_say_all_that_the_decoder_sees(model: Quantized) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=["vqvae", "vector", "rvq", "fsq"])
 def test_model_is_exported_for_any_batch(model: Quantized) -> None:
     model = copy.deepcopy(model).eval()
-    for method, input in (("reconstruct", batch().input), ("decode_mean", model.embed(batch().input).detach())):
-        part = Exported(model, method)  # type: ignore[arg-type]
-        with torch.no_grad():
-            program = torch.export.export(part, (input,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
-            torch.testing.assert_close(program.module()(input[:3]), part(input[:3]))
+    assert_exported_for_any_batch(model, "reconstruct", batch().input)
+    assert_exported_for_any_batch(model, "decode_mean", model.embed(batch().input).detach())
 
 
 def test_each_cell_takes_the_nearest_code() -> None:

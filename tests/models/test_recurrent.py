@@ -1,7 +1,6 @@
 """Recurrent nets and the sequence-to-sequence autoencoder: what is read and written in which order, and who is told."""
 
 import copy
-import warnings
 
 import pytest
 import torch
@@ -9,11 +8,11 @@ from torch import Tensor, nn
 
 from aectl.errors import UserError
 from aectl.example import Example
-from aectl.inference.export import Exported
 from aectl.models.deterministic.seq2seq_ae import Seq2SeqAE
 from aectl.models.nets.mlp import MLP
 from aectl.models.nets.recurrent import Cell, Recurrent, StepDecoder, StepEncoder, from_steps, to_steps
 from aectl.models.probability.likelihoods import Bernoulli
+from tests.support.exports import assert_exported_for_any_batch
 
 SHAPE = (2, 5, 4)
 SIZE = 8
@@ -147,10 +146,5 @@ def test_net_that_is_not_recurrent_is_refused() -> None:
         Seq2SeqAE(SHAPE, SHAPE, 3, 1.0, MLP([4]), Bernoulli())
 
 
-def test_exported_decoder_takes_any_number_of_latents() -> None:
-    model, z = seq2seq(1.0).eval(), torch.randn(4, 3)
-    batch = {0: torch.export.Dim.DYNAMIC}
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torch's, about the weights of its recurrent layers
-        program = torch.export.export(Exported(model, "decode_mean"), (z,), dynamic_shapes=(batch,))
-    torch.testing.assert_close(program.module()(z[:2]), model.decode_mean(z[:2]))
+def test_model_is_exported_for_any_batch() -> None:
+    assert_exported_for_any_batch(seq2seq(1.0).eval(), "reconstruct", example().input)

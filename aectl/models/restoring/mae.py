@@ -110,7 +110,7 @@ class MAE(Autoencoder):
 
     def hidden_part(self, visible: Tensor) -> Tensor:
         """1 where the target is hidden and 0 where it is not, (B, 1, H, W), from the indices of the visible patches."""
-        hidden = torch.ones(len(visible), math.prod(self.grid), device=visible.device).scatter(1, visible, 0.0)
+        hidden = torch.ones(visible.shape[0], math.prod(self.grid), device=visible.device).scatter(1, visible, 0.0)
         cells = hidden.unflatten(1, (1, *self.grid))
         return self.crop(F.interpolate(cells, scale_factor=float(self.patch * self.scale)))
 
@@ -128,7 +128,7 @@ class MAE(Autoencoder):
     def reconstruct(self, input: Tensor, cond: Tensor | None = None) -> Tensor:
         total, count = torch.zeros((), device=input.device), torch.zeros((), device=input.device)
         for group in self.groups.split(self.visible):
-            visible = group.expand(len(input), -1)
+            visible = group.expand(input.shape[0], -1)
             hidden = self.hidden_part(visible)
             total = total + hidden * self.likelihood(self.predict(input, visible)).mean
             count = count + hidden
