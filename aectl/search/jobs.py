@@ -84,6 +84,8 @@ class Jobs:
             job = Job(**json.loads(read_text(path, MAX_BYTES)))
             if job.number != number:
                 raise ValueError(f"number {job.number!r}")
+            if not self.run_folder(job).resolve().is_relative_to(self.folder.resolve()):
+                raise ValueError(f"folder {job.folder!r} is a link that leads out of the sweep")
         except (ValueError, TypeError, RecursionError) as error:
             raise UserError(f"{path}: not a job of a sweep ({error}); start the sweep in another folder") from error
         if job.status in ENDED:

@@ -28,6 +28,8 @@ from aectl.search.workers import Pool, follow_parent, is_worker
 if TYPE_CHECKING:
     from aectl.search.options import SweepOptions
 
+KNOWN_TO_JOBS = "sweep.objectives="
+"""Which a job checks before it trains."""
 POLL = 0.5  # seconds between looks at the jobs of other processes
 
 
@@ -99,7 +101,7 @@ class Search(Sweeper):
         """The overrides of the jobs, the preset's and the user's, in the order in which the sweep was started."""
         folder = self.launching.folder
         order = read_words(folder) if is_sweep(folder) else list(arguments)
-        own = [word for word in arguments if not word.lstrip("+~").startswith("sweep.")]
+        own = [word for word in arguments if not word.startswith("sweep.") or word.startswith(KNOWN_TO_JOBS)]
         own.sort(key=lambda word: order.index(word) if word in order else -1)
         words = [*(f"{key}={value}" for key, value in self.params.items()), *own]
         return OverridesParser.create(config_loader=self.launching.context.config_loader).parse_overrides(words)

@@ -1,7 +1,7 @@
 """Checks before training that the metrics which a config goes by are those of the validation."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,14 +18,15 @@ from aectl.training.monitor import LOSS, UnknownMetricError
 from aectl.training.validation_metrics import ReconstructionScores
 
 
-def check_metrics(config: Config, data: Data, task: Task, model: Autoencoder) -> None:
-    """Raises an UnknownMetricError if the validation does not log a metric that chooses the best epoch or a rate.
+def check_metrics(config: Config, data: Data, task: Task, model: Autoencoder, objectives: Sequence[str] = ()) -> None:
+    """Raises an UnknownMetricError if the validation does not log a metric that chooses the best epoch, a rate or a run.
 
     Validates one example with a copy of the model, unless all go by the loss. With a callback of the user's own, which
     may log metrics too, and with a model that fails here, the first validation tells.
     """
     callbacks = to_plain(config.callbacks) if config.get("callbacks") else {}
-    wanted = {key: name for key, name in named_metrics(config, callbacks) if name != LOSS}
+    of_search = [("sweep.objectives", name) for name in objectives if name.startswith("val/")]
+    wanted = [(key, name) for key, name in (*named_metrics(config, callbacks), *of_search) if name != LOSS]
     if not wanted or any(not node["_target_"].startswith("aectl.") for _, node in target_nodes(callbacks)):
         return
     try:
@@ -33,7 +34,7 @@ def check_metrics(config: Config, data: Data, task: Task, model: Autoencoder) ->
     except Exception:  # whatever a model of the user's raises: its training says it with the line of code
         return
     known |= {f"val/{TERM}"} if "lesson" in callbacks else set()
-    for key, name in wanted.items():
+    for key, name in wanted:
         if name not in known:
             raise UnknownMetricError(key, name, known)
 

@@ -4,6 +4,7 @@ import inspect
 import math
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -52,13 +53,14 @@ USUAL_STATE = 2.0
 """What an optimizer that cannot be probed is taken to keep of a parameter, as a multiple of it."""
 
 
-def preflight(config: Config, folder: Path, source: Run | None = None) -> Experiment:
+def preflight(config: Config, folder: Path, source: Run | None = None, objectives: Sequence[str] = ()) -> Experiment:
     """The experiment that a composed config describes.
 
     Arguments:
         config: without Hydra's part.
         folder: where the checkpoints will lie; it need not exist.
         source: the run whose autoencoder a prior is trained on, unless a checkpoint will give it its weights.
+        objectives: of a search, which may be metrics of the validation.
 
     Raises:
         UserError: a value, a shape, a missing file, package or GPU, or too little room on the disk.
@@ -83,7 +85,7 @@ def preflight(config: Config, folder: Path, source: Run | None = None) -> Experi
     model = instantiate_node(config.model)
     check_shared_weights(model, settings)
     rng_state = get_rng_state()
-    check_metrics(config, data, task, model)
+    check_metrics(config, data, task, model, objectives)
     if source:
         model.autoencoder.load_state_dict(weights)
     optimizers = build_optimizers(to_plain(config.optimizer), model)

@@ -224,6 +224,14 @@ def test_search_has_a_job_for_every_trial_and_a_pareto_front(aectl: Aectl) -> No
     assert "model.latent_dim=choice(2,9): the sweep in s was started with model.latent_dim=choice(2,8)" in changed.err
 
 
+def test_objective_that_a_job_does_not_have_fails_it_before_it_trains(aectl: Aectl) -> None:
+    pytest.importorskip("optuna")
+    words = ("sweep=optuna", "seed=1,2", *SMALL, *QUICK, "sweep.n_trials=1", "sweep.dir=s")
+    result = aectl("train", *words, "sweep.objectives={val/psnr_gain: max, seconds: min}")
+    assert (result.status, TITLE.findall(result.out)) == (1, [])
+    assert "job 0 failed: sweep.objectives=val/psnr_gain: no such metric; expected one of " in result.err
+
+
 def test_hopeless_job_of_a_search_is_pruned(aectl: Aectl, monkeypatch: pytest.MonkeyPatch) -> None:
     study = pytest.importorskip("aectl.search.study")
     pruner = study.optuna.pruners.ThresholdPruner

@@ -98,6 +98,14 @@ def test_failed_job_is_tried_again_as_often_as_is_allowed(jobs: Jobs) -> None:
     assert (jobs.read(3).status, jobs.read(3).reason) == ("failed", "no luck")
 
 
+def test_run_whose_folder_leads_out_of_the_sweep_is_refused(
+    jobs: Jobs, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (jobs.folder / "0-run").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(UserError, match="a link that leads out of the sweep"):
+        jobs.claim()
+
+
 @pytest.mark.parametrize("change", [{"status": "over"}, {"folder": "../x"}, {"folder": "/x"}, {"number": 5}, {"a": 1}])
 def test_damaged_job_is_one_line(change: dict[str, object], jobs: Jobs) -> None:
     path = jobs.path(0)

@@ -36,14 +36,14 @@ def prepare(config: DictConfig) -> Experiment:
     cfg.resume = None  # the config of a run does not say how often it was stopped, or who trusted it
     cfg.pop("trust", None)
     cfg.pop("like", None)
-    cfg.pop("sweep", None)
+    objectives = (cfg.pop("sweep", None) or {}).get("objectives") or {}
     if "names" not in cfg:
         cfg.names = named_choices(cfg, hydra.runtime.choices)
     if source and OmegaConf.is_missing(cfg.model, "autoencoder"):
         cfg = adopt(cfg, source, {override.partition("=")[0] for override in hydra.overrides.task})
     folder = hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir
     with user_error_on_oom(lambda: advice_before_training(to_plain(cfg))):
-        return preflight(cfg, Path(folder), source)
+        return preflight(cfg, Path(folder), source, [str(key) for key in objectives])
 
 
 def has_checkpoint(resumed: str | None) -> bool:
