@@ -19,7 +19,7 @@ from aectl.training.validation_metrics import ReconstructionScores
 
 
 def check_metrics(config: Config, data: Data, task: Task, model: Autoencoder, objectives: Sequence[str] = ()) -> None:
-    """Raises an UnknownMetricError if the validation does not log a metric that chooses the best epoch, a rate or a run.
+    """Raises an UnknownMetricError if the validation does not log a metric that decides on epochs, rates or runs.
 
     Validates one example with a copy of the model, unless all go by the loss. With a callback of the user's own, which
     may log metrics too, and with a model that fails here, the first validation tells.
