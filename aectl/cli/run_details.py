@@ -13,10 +13,10 @@ from aectl.cli.resume import stored_choices
 from aectl.config import CONFIGS, options, spell
 from aectl.errors import UserError
 from aectl.runs.summary import describe_training
+from aectl.search.table.cells import printable, spec_of
 from aectl.search.table.differences import CIRCUMSTANCES
 from aectl.search.table.facts import LeftOutError, RunFacts, read_facts, read_plain_config
 from aectl.search.table.flat_config import Flat, Value, flatten
-from aectl.search.table.formats import printable, spec_of
 
 PRESETS = ("experiment", "sweep", "degradation", "architecture")
 """The groups that only set keys of others: a difference from the defaults shows what they set."""

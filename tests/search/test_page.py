@@ -91,7 +91,7 @@ class TestInABrowser:
     def test_it_shows_the_table_with_means_over_seeds(self, page: Page) -> None:
         assert page.evaluate("document.getElementById('status').textContent") == "11 of 11 rows, 10 runs picked"
         assert column(page, 0)[0] == "dim-10-1"
-        assert column(page, head(page, "val/loss"))[0] == "-10.05 ±0.07"
+        assert column(page, head(page, "val/loss"))[0] == "-10.050 ±0.071"
         click(page, "#seeds")
         assert len(column(page, 0)) == 21
         click(page, "#seeds")

@@ -139,6 +139,16 @@ class TestRanking:
         assert "ranked within each" in table.ranking.why
         assert names(table_of(tmp_path, by="-parameters")) == ["0.1-1", "0.1-2", "1.0-1", "1.0-2"]
 
+    def test_the_elbo_compares_all_weights_of_the_kl_under_one_likelihood(self, tmp_path: Path) -> None:
+        for beta in (0.1, 1.0):
+            write_run(tmp_path / str(beta), {"model.beta": beta}, {**VAE, "val/kl": beta})
+        assert "by=val/elbo counts the code too" in table_of(tmp_path).ranking.why
+        table = table_of(tmp_path, by="elbo")
+        assert names(table) == ["0.1", "1.0"] and table.starts == [0] and not table.ranking.why
+        write_run(tmp_path / "other", {"likelihood.learn_scale": False})
+        assert "across likelihoods: ranked within each" in table_of(tmp_path, by="elbo").ranking.why
+        assert "by=val/elbo" not in table_of(tmp_path).ranking.why
+
     def test_unknown_metric_is_refused_with_what_is_meant(self, tmp_path: Path) -> None:
         write_run(tmp_path / "a")
         with pytest.raises(UserError, match=r"by=pnsr: no run has pnsr; did you mean psnr\?; expected a metric"):

@@ -14,8 +14,8 @@ from aectl.errors import UserError
 from aectl.runs.archiving import archive
 from aectl.runs.cleaning import delete, is_running
 from aectl.runs.index import latest_run
+from aectl.search.table.cells import printable
 from aectl.search.table.deletable import find_deletable
-from aectl.search.table.formats import printable
 from aectl.search.table.listing import print_listing
 from aectl.types import format_bytes
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aectl.config import spell
+from aectl.search.table.cells import head_of, printable, rows_of, text_of
 from aectl.search.table.run_table import DIFFERENCE, Cell, Column, Row, RunTable, Spread
 from aectl.search.table.significance import Difference
 
@@ -23,47 +24,6 @@ LATEX = {
 }
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
-DIGITS = {"psnr": ".2f", "ssim": ".3f", "mse": ".4f", "gain": ".2f"}
-
-
-def printable(text: object) -> str:
-    """A text without control characters, line breaks and the signs that turn its direction: those are shown as ?."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
-
-
-def head_of(column: Column) -> str:
-    return {"val/elbo": "val/elbo (beta 1)"}.get(column.name, printable(column.name))
-
-
-def text_of(cell: Cell, column: Column) -> str:
-    """A cell as a person reads it, before it is escaped."""
-    if cell is None:
-        return ""
-    if isinstance(cell, Spread):
-        spec = spec_of(column.name)
-        mean = f"{cell.mean:{spec}}"
-        digits = len(mean.partition("e")[0].partition(".")[2])
-        return mean if cell.deviation is None or column.name == "parameters" else f"{mean} ±{cell.deviation:.{digits}f}"
-    if isinstance(cell, Difference):
-        spec = f"+{spec_of(cell.metric)}"
-        return f"{cell.mean:{spec}} ({cell.low:{spec}} to {cell.high:{spec}}){', real' if cell.is_real else ''}"
-    if isinstance(cell, float):
-        return f"{cell:.4g}" if abs(cell) < 1e4 else f"{cell:g}"
-    return printable(spell(cell))
-
-
-def spec_of(name: str) -> str:
-    """How a number is written: scores with the digits of `aectl eval`, counts in full, all others with four digits."""
-    leaf = name.rpartition("/")[2]
-    if name == "parameters":
-        return ",.0f"
-    if name == "seconds":
-        return ".1f"
-    return next((spec for score, spec in DIGITS.items() if score in leaf), ".4g")
-
-
-def rows_of(table: RunTable) -> list[list[str]]:
-    return [[text_of(table.cell(row, column), column) for column in table.columns] for row in table.rows]
 
 
 def markdown(table: RunTable) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 from aectl.errors import UserError
 from aectl.io.tables import print_line
 from aectl.runs.cleaning import is_running, size_of
+from aectl.search.table.cells import printable
 from aectl.search.table.collect import collect, read_runs
 from aectl.search.table.deletable import began
 from aectl.search.table.facts import UNFINISHED, RunFacts
-from aectl.search.table.formats import printable
 from aectl.search.table.names import Names
 from aectl.search.table.run_table import shown_path
 from aectl.search.table.where import parse_where

@@ -12,9 +12,11 @@ import numpy as np
 from PIL import Image
 
 from aectl.io.npz import load_npz
-from aectl.search.table.facts import RunFacts, read_curves
-from aectl.search.table.formats import finite, head_of, printable, text_of
+from aectl.search.table.cells import head_of, printable, text_of
+from aectl.search.table.facts import RunFacts
+from aectl.search.table.formats import finite
 from aectl.search.table.importance import importance
+from aectl.search.table.metrics import read_curves
 from aectl.search.table.names import value_of
 from aectl.search.table.run_table import Cell, Column, RunTable, Spread
 from aectl.search.table.significance import Difference, read_scores

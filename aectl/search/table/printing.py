@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aectl.io.tables import is_terminal, make_table, print_line, print_table
-from aectl.search.table.formats import head_of, markdown, printable, rows_of
+from aectl.search.table.cells import head_of, printable, rows_of
+from aectl.search.table.formats import markdown
 from aectl.search.table.run_table import Column, RunTable
 
 LEFT_OUT_FIRST = ("name", "seconds", "test/ssim", "val/ssim", "parameters", "val/nll", "val/kl", "val/loss")

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from aectl.config import spell
 from aectl.search.table.differences import values_of
-from aectl.search.table.facts import RunFacts, higher_is_better
+from aectl.search.table.facts import RunFacts
 from aectl.search.table.flat_config import Flat, Value
+from aectl.search.table.metrics import higher_is_better
 from aectl.search.table.names import Names
 
 POSED = re.compile(r"task\._target_|dataset\._target_|(task|dataset)\..+|data\.binarize|trainer\.limit_val_batches")
@@ -22,7 +23,12 @@ LOSS_WEIGHTS = re.compile(
 SCORES = ("val/psnr", "val/mse", "test/psnr", "test/mse", "val/ssim")
 """What compares runs whose losses do not, the first that they have."""
 NO_TERMS = re.compile(r"val/(loss|nll|bits|elbo|psnr\w*|ssim|lesson\w*)")
+COMPARABLE = ("psnr", "ssim", "mse", "psnr_gain", "psnr_hidden", "ms_ssim", "kl")
+"""What means the same for all models."""
+OF_LIKELIHOOD = ("nll", "elbo", "log_likelihood")
+"""What means the same for all models with the same likelihood."""
 MOST_NAMED = 4
+Part = Callable[[RunFacts], Flat]
 
 
 class Ranking(NamedTuple):
@@ -33,43 +39,45 @@ class Ranking(NamedTuple):
         maximize: whether more of it is better.
         why: why it is not the loss, or why not all of them can be compared; empty if nothing needs saying.
         losses_differ: whether their losses have several meanings.
-        by_loss: whether only runs whose losses mean the same are ranked against each other.
-        by_data: whether only runs of the same task on the same data are.
+        apart_by: the parts of their configs that runs have to have in common to be ranked against each other.
     """
 
     metric: str
     maximize: bool
     why: str
     losses_differ: bool
-    by_loss: bool
-    by_data: bool
+    apart_by: Sequence[Part]
 
     def block(self, run: RunFacts) -> tuple[str, ...]:
         """Runs are ranked only against those of the same block."""
-        data = [f"{key}={spell(value)}" for key, value in sorted(posed(run).items())] if self.by_data else []
-        loss = [f"{key}={spell(value)}" for key, value in sorted(loss_meaning(run).items())] if self.by_loss else []
-        return (*data, *loss)
+        parts = (sorted(part_of(run).items()) for part_of in self.apart_by)
+        return tuple(f"{key}={spell(value)}" for part in parts for key, value in part)
 
 
 def rank(runs: Sequence[RunFacts], by: str | None = None) -> Ranking:
     """How to order runs: by what the user wants, or else by what compares them; a UserError for an unknown name."""
     scored = [run for run in runs if run.metrics]
     pairs = {(freeze(posed(run)), freeze(loss_meaning(run))) for run in scored}
-    data, meanings = ({pair[side] for pair in pairs} for side in (0, 1))
+    data = {pair[0] for pair in pairs}
     losses_differ = len(pairs) > len(data)
     if by is not None:
-        return ranked_by(by, runs, len(data) > 1, len(meanings) > 1)
+        return ranked_by(by, runs, losses_differ)
     metric = default_metric(scored, losses_differ)
-    reasons = [
-        *([f"the runs differ in {differing(posed, scored)}, so they are ranked within each"] if len(data) > 1 else []),
-        *(
-            [f"their losses mean different things ({differing(loss_meaning, scored)}), so they are sorted by {metric}"]
-            if losses_differ
-            else []
-        ),
-    ]
+    reasons = []
+    if len(data) > 1:
+        reasons.append(f"the runs differ in {differing(posed, scored)}, so they are ranked within each")
+    if losses_differ:
+        why = f"their losses mean different things ({differing(loss_meaning, scored)}), so they are sorted by {metric}"
+        reasons.append(why + beside_reconstructions(scored))
     maximize = higher_is_better(metric) if losses_differ or not scored else scored[0].maximize
-    return Ranking(metric, maximize, "; ".join(reasons), losses_differ, False, len(data) > 1)
+    return Ranking(metric, maximize, "; ".join(reasons), losses_differ, [posed])
+
+
+def beside_reconstructions(runs: Sequence[RunFacts]) -> str:
+    """What counts more than reconstructions and compares all runs too, after a comma; empty if nothing does."""
+    likelihoods = {freeze(likelihood_of(run)) for run in runs}
+    has_bound = len(likelihoods) == 1 and all("val/elbo" in run.metrics for run in runs)
+    return ", which scores reconstructions alone; by=val/elbo counts the code too" if has_bound else ""
 
 
 def default_metric(runs: Sequence[RunFacts], losses_differ: bool) -> str:
@@ -82,21 +90,32 @@ def default_metric(runs: Sequence[RunFacts], losses_differ: bool) -> str:
     return next((score for score in SCORES if all(score in run.metrics for run in runs)), "val/psnr")
 
 
-def ranked_by(by: str, runs: Sequence[RunFacts], several_data: bool, several_losses: bool) -> Ranking:
+def ranked_by(by: str, runs: Sequence[RunFacts], losses_differ: bool) -> Ranking:
     """The order that a user asks for: `psnr`, `val/loss`, or `-seconds` for the other way round."""
     metric = Names(runs).resolve(by.removeprefix("-"), f"by={by}")
-    measured = "/" in metric
-    by_loss = measured and is_loss(metric) and several_losses
-    several = " and ".join(["tasks or data"] * (measured and several_data) + ["meanings of the loss"] * by_loss)
-    why = f"{metric} does not compare across {several}: ranked within each" if several else ""
-    return Ranking(
-        metric, higher_is_better(metric) != by.startswith("-"), why, several_losses, by_loss, measured and several_data
-    )
+    parts = {words: part_of for words, part_of in comparable_within(metric).items() if differs(part_of, runs)}
+    why = f"{metric} does not compare across {' and '.join(parts)}: ranked within each" if parts else ""
+    return Ranking(metric, higher_is_better(metric) != by.startswith("-"), why, losses_differ, [*parts.values()])
+
+
+def comparable_within(metric: str) -> dict[str, Part]:
+    """What runs have to have in common for a metric to compare them, by its name in words."""
+    leaf = metric.partition("/")[2]
+    if not leaf:
+        return {}
+    within: dict[str, Part] = {"tasks or data": posed}
+    if leaf in OF_LIKELIHOOD:
+        return within | {"likelihoods": likelihood_of}
+    return within if leaf in COMPARABLE else within | {"meanings of the loss": loss_meaning}
+
+
+def differs(part_of: Part, runs: Sequence[RunFacts]) -> bool:
+    return len({freeze(part_of(run)) for run in runs if run.metrics}) > 1
 
 
 def is_loss(metric: str) -> bool:
-    """Whether a metric means the same only where the losses do; scores of outputs mean the same everywhere."""
-    return metric.partition("/")[2] not in ("psnr", "ssim", "mse", "psnr_gain", "psnr_hidden", "ms_ssim")
+    """Whether a metric means the same only where the losses or the likelihoods do."""
+    return metric.partition("/")[2] not in COMPARABLE
 
 
 def posed(run: RunFacts) -> Flat:
@@ -141,7 +160,7 @@ def freeze(flat: Flat) -> frozenset[tuple[str, Value]]:
     return frozenset(flat.items())
 
 
-def differing(part_of: Callable[[RunFacts], Flat], runs: Sequence[RunFacts]) -> str:
+def differing(part_of: Part, runs: Sequence[RunFacts]) -> str:
     """What differs between parts of their configs, in words: `model ae, vae and model.beta 0.1, 1, 10`."""
     parts = [part_of(run) for run in runs]
     keys = [key for key in dict.fromkeys(key for part in parts for key in part) if len(found_in(parts, key)) > 1]

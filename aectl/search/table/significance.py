@@ -11,7 +11,8 @@ import numpy as np
 
 from aectl.io.npz import load_npz
 from aectl.runs.summary import read_mapping
-from aectl.search.table.facts import LeftOutError, RunFacts, eval_reports, is_own_test, read_plain_config
+from aectl.search.table.facts import LeftOutError, RunFacts, read_plain_config
+from aectl.search.table.metrics import eval_reports, is_own_test
 
 METRICS = ("psnr", "mse")
 """What is compared, the first that is finite of every example."""
