@@ -55,9 +55,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"sweep.dir={folder}: {error.strerror}; expected a path of a folder that can be made"
-        ) from error
+        raise UserError(f"sweep.dir={folder}: {error.strerror}; expected a folder that can be made") from error
 
 
 def more(folder: Path, words: Sequence[str]) -> list[str]:
