@@ -67,7 +67,7 @@ first-impression: install ## train and evaluate the defaults of every task that 
 presets: install ## train the presets of the lesson and of the Keras blog on Fashion-MNIST: five hours on two cores
 	$(BIN)/python -m docs.published_presets
 
-zoo: install ## train, measure and draw every model of docs/zoo.md that has no row yet: half an hour on two cores
+zoo: install ## train, measure and draw every model of docs/zoo.md that has no row yet: forty minutes on two cores
 	$(BIN)/python -m docs.zoo
 
 results: install ## train, measure and draw docs/results.md on Fashion-MNIST: an hour on two cores

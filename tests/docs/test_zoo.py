@@ -22,7 +22,7 @@ def facts(frechet: dict[str, float], likelihood: dict[str, Any], **model: Any) -
             "model": {"net": net, "latent_dim": 16, **model},
             "net": net,
             "likelihood": {"_target_": "Gaussian", "scale": 0.1},
-            "names": {"dataset": "fashion_mnist", "net": "mlp", "likelihood": "gaussian"},
+            "names": {"model": "vae", "dataset": "fashion_mnist", "net": "mlp", "likelihood": "gaussian"},
             "budget": {"examples": 1000},
             "data": {"batch_size": 8},
             "optimizer": {"lr": 2e-3},
