@@ -27,7 +27,7 @@ def facts_of(page: Path) -> dict:
 def test_the_command_writes_a_page_that_asks_nobody(aectl: Aectl, trained: dict[str, Path], tmp_path: Path) -> None:
     result = aectl("explore", str(trained["ae"]), f"output={tmp_path}/ae.html", "n=50")
     assert re.fullmatch(
-        r"wrote \S+ae.html \(.*MB\): open it in a browser; it needs no network", result.out.splitlines()[-1]
+        r"wrote \S+ae.html \(.*B\): open it in a browser; it needs no network", result.out.splitlines()[-1]
     )
     page = (tmp_path / "ae.html").read_text()
     assert "default-src 'none'" in page
