@@ -14,6 +14,7 @@ install: .venv/installed ## make .venv and install aectl into it
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@npm install --silent --no-audit --no-fund --prefix .venv typescript@5.9.3 2>/dev/null || echo "no npm: make lint leaves out the types of aectl/explorer/web"
+	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[explore]'
 	@$(BIN)/python -m aectl.explorer.fetch_runtime || echo "the pages of aectl explore will show pictures decoded beforehand"
 	@touch $@
 
