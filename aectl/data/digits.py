@@ -1,8 +1,11 @@
 """Handwritten digits, embedded in scikit-learn: the default data set."""
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
+from torch import Tensor
 
 from aectl.data.source import Source, Split, SplitName, hold_out_indices
 from aectl.modalities.pixels import to_uint8
@@ -28,13 +31,18 @@ class Digits(Source):
         self.shape = (1, size, size)
 
     def split(self, name: SplitName) -> Split:
-        digits = load_digits()
-        x = to_uint8(torch.from_numpy(digits.images) / 16).unsqueeze(1)  # (N, 1, 8, 8)
+        x, y = read_digits()
         if self.size != SIDE:
             large = F.interpolate(x.float(), (self.size, self.size), mode="bicubic", antialias=True)
             x = large.round().clamp(0, 255).to(torch.uint8)
-        y = torch.from_numpy(digits.target).long()
         rest, test = hold_out_indices(len(x), share=0.2)
         train, val = (rest[part] for part in hold_out_indices(len(rest), share=0.1))
         part = {"train": train, "val": val, "test": test}[name]
         return Split(x[part], y[part], [str(digit) for digit in range(10)])
+
+
+@cache
+def read_digits() -> tuple[Tensor, Tensor]:
+    """All images (N, 1, 8, 8) uint8 and their classes (N,), read once, since a sweep needs them often."""
+    digits = load_digits()
+    return to_uint8(torch.from_numpy(digits.images) / 16).unsqueeze(1), torch.from_numpy(digits.target).long()

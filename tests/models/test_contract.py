@@ -27,13 +27,16 @@ COMBINATIONS = list(itertools.product(MODELS, options("task"), options("net")))
 NUM_EXAMPLES = 5
 DATA = {"colorize": ("dataset._target_=tests.support.colour_digits.ColourDigits",)}
 """The data of a task that does not go with the digits."""
+ONLY_TRAINS = ("callbacks", "optimizer", "schedule", "sweep", "tracker", "trainer")
+"""Parts of a config that are left out, as to copy them takes longer than to build a model."""
 
 
 @cache
 def composed(*overrides: str, model: str = "vae") -> DictConfig:
-    """A training config, without what data set and task decide about the model."""
+    """A training config, without what data set and task decide about the model, and without what only trains it."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", [f"model={model}", *overrides])
+        cfg = compose("train", [f"model={model}", *overrides])
+    return OmegaConf.masked_copy(cfg, [key for key in cfg if key not in ONLY_TRAINS])
 
 
 def complete(*overrides: str, model: str = "vae", **swapped: str) -> DictConfig:
