@@ -42,7 +42,7 @@ def collect(
     """Looks at a split, exports the networks, and decodes what a page shows without them.
 
     Raises:
-        UserError: the networks are too large for a page, or the map needs what is not installed.
+        UserError: the networks are too large for a page.
     """
     networks, runtime = export_networks(trained, precision), read_runtime()
     seen = observe(trained, split, n)

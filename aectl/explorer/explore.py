@@ -11,7 +11,7 @@ from aectl.data.source import SplitName
 from aectl.explorer.contents import collect
 from aectl.explorer.networks import Precision
 from aectl.explorer.page import render
-from aectl.explorer.projection import MapKind
+from aectl.explorer.projection import MapKind, check_map
 from aectl.inference.restoration import require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_text
@@ -45,9 +45,10 @@ def explore(trained: TrainedRun, path: Path, options: ExploreOptions | None = No
     """Writes the page of a run, and returns its path and what it lacks, a line each.
 
     Raises:
-        UserError: the run is not on images, or the networks are too large for a page.
+        UserError: the run is not on images, the map needs what is not installed, or the networks are too large.
     """
     require_images(trained)
     options = options or ExploreOptions()
+    check_map(options.map)
     contents = collect(trained, options.split, options.n, options.map, options.precision)
     return write_text(path, render(contents)), contents.missing

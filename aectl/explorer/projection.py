@@ -1,5 +1,6 @@
 """Latents as points of a map, and back from a point to a latent."""
 
+import importlib.util
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -38,12 +39,14 @@ class Projection(NamedTuple):
         return codes[nearest].mean(1)
 
 
-def project(codes: np.ndarray, kind: MapKind | Literal["auto"]) -> Projection:
-    """A map of latents (N, D).
+def check_map(kind: MapKind | Literal["auto"]) -> None:
+    """Raises a UserError if what the map needs is not installed."""
+    if kind == "umap" and not importlib.util.find_spec("umap"):
+        raise UserError("map=umap: umap-learn is not installed; pip install umap-learn, or use map=pca")
 
-    Raises:
-        UserError: umap-learn is not installed.
-    """
+
+def project(codes: np.ndarray, kind: MapKind | Literal["auto"]) -> Projection:
+    """A map of latents (N, D)."""
     dimensions = codes.shape[1]
     if dimensions == 1:
         return on_a_line(codes)
@@ -87,10 +90,8 @@ def by_units(codes: np.ndarray) -> Projection:
 
 
 def by_umap(codes: np.ndarray) -> Projection:
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise UserError("map=umap: umap-learn is not installed; pip install umap-learn, or use map=pca") from error
+    from umap import UMAP
+
     points = np.asarray(UMAP(random_state=0).fit_transform(codes), np.float32)
     caption = f"UMAP of {codes.shape[1]} dimensions: distances between groups mean little"
     return Projection(points, ("UMAP 1", "UMAP 2"), caption, False, None, codes.mean(0).astype(np.float32))
