@@ -27,7 +27,7 @@ COMBINATIONS = list(itertools.product(MODELS, options("task"), options("net")))
 NUM_EXAMPLES = 5
 DATA = {"colorize": ("dataset._target_=tests.support.colour_digits.ColourDigits",)}
 """The data of a task that does not go with the digits."""
-ONLY_TRAINS = ("callbacks", "optimizer", "schedule", "sweep", "tracker", "trainer")
+ONLY_TRAINS = ("callbacks", "schedule", "sweep", "tracker", "trainer")
 """Parts of a config that are left out, as to copy them takes longer than to build a model."""
 
 
