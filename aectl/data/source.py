@@ -27,6 +27,10 @@ class Split(NamedTuple):
     classes: list[str] | None = None
     mapped: mmap | None = None
 
+    def first(self, n: int) -> "Split":
+        """The first `n` examples, or all if there are fewer."""
+        return self._replace(x=self.x[:n], y=None if self.y is None else self.y[:n])
+
 
 class Source(Protocol):
     """A data set: cheap to construct, read when a split is asked for."""

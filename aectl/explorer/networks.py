@@ -1,6 +1,5 @@
 """The networks of a run as ONNX files in memory, their weights in half precision where that shows in no pixel."""
 
-import copy
 import tempfile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -8,11 +7,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from aectl.data.loader import Batches
 from aectl.errors import UserError, shorten
-from aectl.inference.export import NUM_EXAMPLES, Part, exportable_parts, import_onnxruntime, write_part
+from aectl.inference.export import (
+    Part,
+    exportable_parts,
+    import_onnxruntime,
+    largest_difference,
+    onnx_runner,
+    write_part,
+)
 from aectl.inference.trained_run import TrainedRun
-from aectl.models.capabilities import HasLatent, IsConditional
 from aectl.types import format_bytes
 
 Precision = Literal["auto", "fp16", "fp32"]
@@ -63,17 +67,11 @@ def check_size(num_bytes: int, precision: Precision) -> None:
 
 @torch.no_grad()
 def needed_parts(trained: TrainedRun) -> dict[str, Part]:
-    batch = next(iter(Batches(trained.run.data.split("test"), NUM_EXAMPLES, shuffle=False)))
-    example = trained.make_example(batch)
-    model = copy.deepcopy(trained.model).cpu()
-    cond = example.cond if isinstance(model, IsConditional) else None
-    labels = {} if cond is None else {"label": cond.cpu()}
-    parts = exportable_parts(model, example.input.cpu(), labels)
-    if isinstance(model, HasLatent):
-        difference = parts["decoder"].module(*parts["decoder"].inputs.values()) - parts["whole"].module(
-            *parts["whole"].inputs.values()
-        )
-        if float(difference.abs().max()) < SAME:
+    """The parts of a model, without the whole where it is its two halves in a row."""
+    parts = exportable_parts(trained)
+    if "decoder" in parts:
+        decoded, whole = (parts[name].module(*parts[name].inputs.values()) for name in ("decoder", "whole"))
+        if float((decoded - whole).abs().max()) < SAME:
             del parts["whole"]
     return parts
 
@@ -90,12 +88,12 @@ def with_precision(exported: Any, part: Part, precision: Precision) -> tuple[byt
     """The file in the precision asked for, and the largest difference of its output from the checkpoint's."""
     single = exported.SerializeToString()
     if precision == "fp32":
-        return single, difference(single, part)
+        return single, largest_difference(part, onnx_runner(single))
     halve_weights(exported)
     half = exported.SerializeToString()
-    error = difference(half, part)
+    error = largest_difference(part, onnx_runner(half))
     if precision == "auto" and not error < HALF_A_LEVEL * largest(part):
-        return single, difference(single, part)
+        return single, largest_difference(part, onnx_runner(single))
     return half, error
 
 
@@ -103,15 +101,6 @@ def with_precision(exported: Any, part: Part, precision: Precision) -> tuple[byt
 def largest(part: Part) -> float:
     """The largest value of the output, 1 at least: latents are not confined to [0, 1]."""
     return max(1.0, float(part.module(*part.inputs.values()).abs().max()))
-
-
-@torch.no_grad()
-def difference(file: bytes, part: Part) -> float:
-    session = import_onnxruntime().InferenceSession(file, providers=["CPUExecutionProvider"])
-    names = [node.name for node in session.get_inputs()]
-    feeds = {name: x.numpy() for name, x in zip(names, part.inputs.values(), strict=True)}
-    expected = part.module(*part.inputs.values()).numpy()
-    return float(np.abs(session.run(None, feeds)[0] - expected).max())
 
 
 def halve_weights(model: Any) -> None:

@@ -47,7 +47,7 @@ def observe(trained: TrainedRun, split: SplitName, n: int) -> Observations:
     has_latent = isinstance(trained.model, HasLatent)
     if has_latent:
         n = min(n, max(100, MOST_BYTES // (2 * trained.model.latent_size)))
-    part = whole._replace(x=whole.x[:n], y=None if whole.y is None else whole.y[:n])
+    part = whole.first(n)
     codes: list[Tensor] = []
     shown: list[Tensor] = []
     errors, thumbnails = [], []

@@ -55,10 +55,7 @@ def export_parts(trained: "TrainedRun", format: Format, folder: Path) -> Iterato
 
     A file that computes something else on test examples is deleted, and a UserError raised.
     """
-    example = trained.make_example(next(iter(Batches(trained.run.data.split("test"), NUM_EXAMPLES, shuffle=False))))
-    cond = example.cond if isinstance(trained.model, IsConditional) else None
-    labels = {} if cond is None else {"label": cond.cpu()}
-    parts = exportable_parts(copy.deepcopy(trained.model).cpu(), example.input.cpu(), labels)
+    parts = exportable_parts(trained)
     for name, part in parts.items():
         path = write_part(part, format, trained.run.config_text, folder / f"{name}{SUFFIXES[format]}")
         try:
@@ -75,7 +72,12 @@ def export_parts(trained: "TrainedRun", format: Format, folder: Path) -> Iterato
 
 
 @torch.no_grad()
-def exportable_parts(model: Autoencoder, input: Tensor, labels: dict[str, Tensor]) -> dict[str, Part]:
+def exportable_parts(trained: "TrainedRun") -> dict[str, Part]:
+    """The whole model and, where it has a single latent, its two halves, on the CPU, with test examples."""
+    example = trained.make_example(next(iter(Batches(trained.run.data.split("test"), NUM_EXAMPLES, shuffle=False))))
+    model, input = copy.deepcopy(trained.model).cpu(), example.input.cpu()
+    cond = example.cond if isinstance(model, IsConditional) else None
+    labels = {} if cond is None else {"label": cond.cpu()}
     inputs = {"input": input, **labels}
     parts = {"whole": Part(Exported(model, "reconstruct"), inputs, "output", model.any_size)}
     if isinstance(model, HasLatent):
@@ -100,13 +102,18 @@ def write_part(part: Part, format: Format, config: str, path: Path) -> Path:
 def load(format: Format, path: Path) -> Runner:
     """What runs the file, as its user would: tensors in the order of the part's inputs to its output."""
     if format == "onnx":
-        session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        names = [node.name for node in session.get_inputs()]
-        return lambda *inputs: torch.from_numpy(
-            session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})[0]
-        )
+        return onnx_runner(str(path))
     with silence_exporters():
         return torch.jit.load(path) if format == "torchscript" else torch.export.load(path).module()
+
+
+def onnx_runner(file: str | bytes) -> Runner:
+    """What runs an ONNX file, given by its path or its content."""
+    session = import_onnxruntime().InferenceSession(file, providers=["CPUExecutionProvider"])
+    names = [node.name for node in session.get_inputs()]
+    return lambda *inputs: torch.from_numpy(
+        session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})[0]
+    )
 
 
 def save_onnx(part: Part, config: str, path: Path) -> None:

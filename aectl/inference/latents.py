@@ -31,8 +31,7 @@ def encode_split(
 ) -> Latents:
     """The latents of the first `n` examples of a split, each as the task poses it; or what `of` makes of them."""
     code = of or (lambda example: trained.model.embed(example.input, example.cond))
-    whole = trained.run.data.split(split)
-    part = whole._replace(x=whole.x[:n], y=None if whole.y is None else whole.y[:n])
+    part = trained.run.data.split(split).first(n)
     batches = Batches(part, ENCODED_AT_ONCE, shuffle=False)
     codes = [code(trained.make_example(batch, index)).cpu() for index, batch in enumerate(batches)]
     return Latents(torch.cat(codes), part.y, part.classes or [])
