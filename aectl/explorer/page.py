@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aectl.explorer.contents import Contents
 from aectl.explorer.runtime import LICENSE
-from aectl.io.html import as_json
+from aectl.io.html import as_json, fill
 
 WEB = Path(__file__).parent / "web"
 RELATIVE_IMPORT = re.compile(r'(from\s+)"\./([\w-]+)\.js"')
@@ -26,8 +26,7 @@ def render(contents: Contents) -> str:
         "FILES": "\n".join(embedded(contents)),
         "LICENSE": html.escape(LICENSE if contents.packed else ""),
     }
-    page = (WEB / "page.html").read_text()
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
+    return fill(WEB / "page.html", parts)
 
 
 def as_url(module: Path) -> str:

@@ -1,12 +1,11 @@
 """A table over runs as one HTML page that needs no network: to sort, filter and pick runs, with plots by Plotly."""
 
 import html
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
 from aectl.errors import UserError
-from aectl.io.html import as_json
+from aectl.io.html import as_json, fill
 from aectl.search.table.page_data import page_data
 from aectl.search.table.run_table import RunTable
 
@@ -24,7 +23,7 @@ def render(table: RunTable, title: str) -> str:
         "PLOTLY": plotly().replace("</", "<\\/"),
         "SCRIPT": (WEB / "page.js").read_text(),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], (WEB / "page.html").read_text())
+    return fill(WEB / "page.html", parts)
 
 
 def plotly() -> str:
