@@ -1,7 +1,7 @@
 """Everything a page is made of, as plain values and named files."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from aectl.explorer.facts import run_facts
 from aectl.explorer.latent_space import latent_space
 from aectl.explorer.networks import Precision, export_networks
 from aectl.explorer.observations import Observations, observe
-from aectl.explorer.projection import MapKind
+from aectl.explorer.projection import MapChoice
 from aectl.explorer.runtime import read_runtime
 from aectl.explorer.sheets import sheet, to_pictures
 from aectl.inference.trained_run import TrainedRun
@@ -36,9 +36,7 @@ class Contents:
     missing: list[str] = field(default_factory=list)
 
 
-def collect(
-    trained: TrainedRun, split: SplitName, n: int, kind: MapKind | Literal["auto"], precision: Precision
-) -> Contents:
+def collect(trained: TrainedRun, split: SplitName, n: int, kind: MapChoice, precision: Precision) -> Contents:
     """Looks at a split, exports the networks, and decodes what a page shows without them.
 
     Raises:
@@ -54,6 +52,7 @@ def collect(
             "shape": list(trained.model.shape),
             "inputShape": list(trained.model.input_shape),
             "anySize": trained.model.any_size,
+            "columns": COLUMNS,
             "thumbnail": list(seen.thumbnails.shape[1:3]),
             "count": len(seen.errors),
             "total": seen.total,

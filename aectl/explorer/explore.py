@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, get_type_hints
 
 from annotated_types import Ge, Le
 
@@ -11,12 +11,10 @@ from aectl.data.source import SplitName
 from aectl.explorer.contents import collect
 from aectl.explorer.networks import Precision
 from aectl.explorer.page import render
-from aectl.explorer.projection import MapKind, check_map
+from aectl.explorer.projection import MapChoice, check_map
 from aectl.inference.restoration import require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_text
-
-MapChoice = MapKind | Literal["auto"]
 
 
 @dataclass(frozen=True)

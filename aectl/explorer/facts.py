@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aectl.errors import UserError
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.archives import read_text
 from aectl.runs.index import newest_file
@@ -30,7 +29,7 @@ def evaluation(folder: Path) -> dict[str, Any]:
     found = newest_file(folder.glob("eval/*/metrics.json"))
     try:
         report = json.loads(read_text(found, MOST_BYTES)) if found else {}
-    except (OSError, ValueError, UserError):
+    except (OSError, ValueError):
         report = {}
     if not isinstance(report, dict) or not report:
         return {"note": NOT_EVALUATED, "scores": {}, "baselines": {}}

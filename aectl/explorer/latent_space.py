@@ -1,13 +1,13 @@
 """The latent space in a page: the map, the sliders, the classes, and what is drawn from the prior."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch.distributions import Normal
 
 from aectl.explorer.observations import Observations
-from aectl.explorer.projection import MapKind, project
+from aectl.explorer.projection import MapChoice, project
 from aectl.explorer.tiles import make_tiles
 from aectl.inference.sampling import draw_codes
 from aectl.inference.trained_run import TrainedRun
@@ -20,7 +20,7 @@ NUM_DRAWS = 256  # latents from a prior that a page cannot draw from itself
 
 
 def latent_space(
-    trained: TrainedRun, seen: Observations, codes: np.ndarray, kind: MapKind | Literal["auto"]
+    trained: TrainedRun, seen: Observations, codes: np.ndarray, kind: MapChoice
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The facts of the latents (N, D) of a split, and the files that go with them."""
     projection, deviations = project(codes, kind), codes.std(0)

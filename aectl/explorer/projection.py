@@ -8,6 +8,7 @@ import numpy as np
 from aectl.errors import UserError
 
 MapKind = Literal["pca", "units", "umap"]
+MapChoice = MapKind | Literal["auto"]
 NEIGHBOURS = 5  # whose mean latent stands for a point of a map without an inverse of its own
 
 
@@ -39,13 +40,13 @@ class Projection(NamedTuple):
         return codes[nearest].mean(1)
 
 
-def check_map(kind: MapKind | Literal["auto"]) -> None:
+def check_map(kind: MapChoice) -> None:
     """Raises a UserError if what the map needs is not installed."""
     if kind == "umap" and not importlib.util.find_spec("umap"):
         raise UserError("map=umap: umap-learn is not installed; pip install umap-learn, or use map=pca")
 
 
-def project(codes: np.ndarray, kind: MapKind | Literal["auto"]) -> Projection:
+def project(codes: np.ndarray, kind: MapChoice) -> Projection:
     """A map of latents (N, D)."""
     dimensions = codes.shape[1]
     if dimensions == 1:

@@ -4,7 +4,7 @@
 import { context } from "./pictures.js";
 
 const DOT = 3, NEAR = 12; // pixels
-const THUMBNAILS = 500, CLOSER = 2; // the most thumbnails at once, and how much closer than the whole map
+const THUMBNAILS = 500, CLOSER = 2; // thumbnails at most, and the zoom from which they replace the dots
 const STEP = 40, FACTOR = 1.25; // of the keys: pixels, and a step of zoom
 
 export class LatentMap {

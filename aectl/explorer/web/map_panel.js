@@ -8,7 +8,6 @@ import { Latest, decode, runs } from "./model.js";
 import { context, draw, drawCell, save } from "./pictures.js";
 import { change, onChange, state } from "./state.js";
 
-const COLUMNS = 100; // of the sheet of thumbnails
 const PALETTE = ["#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#8c8c8c"];
 const SHADES = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"]; // viridis
 const MOST_SELECTED = 60;
@@ -22,7 +21,7 @@ export let errors;
 
 /** @param {HTMLCanvasElement} canvas @param {number} index */
 export function drawExample(canvas, index) {
-  drawCell(canvas, thumbnails, index, COLUMNS, facts.thumbnail);
+  drawCell(canvas, thumbnails, index, facts.columns, facts.thumbnail);
 }
 
 /** @param {number} index */
@@ -47,7 +46,7 @@ export async function makeMap() {
   map.thumbnails = (pen, index, x, y, side) => {
     const [height, width] = facts.thumbnail, longest = Math.max(height, width);
     const [w, h] = [(side * width) / longest, (side * height) / longest];
-    const [left, top] = [(index % COLUMNS) * width, Math.floor(index / COLUMNS) * height];
+    const [left, top] = [(index % facts.columns) * width, Math.floor(index / facts.columns) * height];
     pen.drawImage(thumbnails, left, top, width, height, x - w / 2, y - h / 2, w, h);
   };
   const grid = await bitmap("grid");
@@ -191,7 +190,7 @@ function showSelection(indices) {
   canvas.width = 20 * width;
   canvas.height = Math.ceil(shown.length / 20) * height;
   shown.forEach((index, place) => {
-    const [left, top] = [(index % COLUMNS) * width, Math.floor(index / COLUMNS) * height];
+    const [left, top] = [(index % facts.columns) * width, Math.floor(index / facts.columns) * height];
     context(canvas).drawImage(thumbnails, left, top, width, height, (place % 20) * width, Math.floor(place / 20) * height, width, height);
   });
   const text = document.createElement("p");
