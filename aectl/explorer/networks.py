@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from aectl.errors import UserError, shorten
+from aectl.errors import UserError
 from aectl.inference.export import (
+    NotExportableError,
     Part,
     exportable_parts,
     import_onnxruntime,
@@ -49,8 +50,8 @@ def export_networks(trained: TrainedRun, precision: Precision) -> Networks:
     for name, part in needed_parts(trained).items():
         try:
             exported = to_onnx(part)
-        except Exception as error:  # an exporter raises many kinds, whatever the operation it does not know
-            return Networks({}, {}, f"the model does not run in this page: it has no ONNX form ({shorten(error, 200)})")
+        except NotExportableError as error:
+            return Networks({}, {}, f"the model does not run in this page: it has no ONNX form ({error.reason})")
         files[name], differences[name] = with_precision(exported, part, precision)
     check_size(sum(map(len, files.values())), precision)
     return Networks(files, differences, "")

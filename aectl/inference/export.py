@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aectl.data.loader import Batches
-from aectl.errors import UserError
+from aectl.errors import UserError, shorten
 from aectl.io.atomic import write_atomic
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasLatent, IsConditional
@@ -25,7 +25,16 @@ SUFFIXES: dict[str, str] = {"onnx": ".onnx", "torchscript": ".pt", "torch_export
 CONFIG = "aectl_config.yaml"
 NUM_EXAMPLES = 16  # test examples that a file is checked on
 LARGEST_DIFFERENCE = 1e-4
+MOST_OF_A_REASON = 200  # characters of what an exporter says
 Runner = Callable[..., Tensor]
+
+
+class NotExportableError(UserError):
+    """A model has an operation that a format does not know."""
+
+    def __init__(self, format: Format, name: str, reason: str) -> None:
+        super().__init__(f"format={format}: {name} has no such form ({reason}); try another format")
+        self.reason = reason
 
 
 class Part(NamedTuple):
@@ -94,9 +103,15 @@ def largest_difference(part: Part, runner: Runner) -> float:
 
 
 def write_part(part: Part, format: Format, config: str, path: Path) -> Path:
+    """Writes a part to a file, whole or not at all; a NotExportableError if it has no such form."""
     savers = {"onnx": save_onnx, "torchscript": save_torchscript, "torch_export": save_torch_export}
     with silence_exporters(), torch.no_grad():
-        return write_atomic(path, lambda aside: savers[format](part, config, aside))
+        try:
+            return write_atomic(path, lambda aside: savers[format](part, config, aside))
+        except (UserError, OSError):
+            raise
+        except Exception as error:  # an exporter raises many kinds, whatever the operation it does not know
+            raise NotExportableError(format, path.stem, shorten(error, MOST_OF_A_REASON)) from error
 
 
 def load(format: Format, path: Path) -> Runner:

@@ -9,6 +9,7 @@ import aectl as package
 from aectl.errors import UserError
 from aectl.explorer import networks
 from aectl.explorer.networks import export_networks
+from aectl.inference import export
 
 pytest.importorskip("onnxscript")
 import onnxruntime
@@ -53,10 +54,10 @@ def test_networks_that_are_too_large_are_refused(trained: dict[str, Path], monke
 
 
 def test_a_model_without_an_onnx_form_is_said(trained: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(part: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("no decomposition for aten.linalg_eig")
 
-    monkeypatch.setattr(networks, "to_onnx", fail)
+    monkeypatch.setattr(export, "save_onnx", fail)
     found = export_networks(package.open(trained["ae"]), "auto")
     assert found.files == {}
     assert "it has no ONNX form (no decomposition for aten.linalg_eig)" in found.problem

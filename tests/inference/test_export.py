@@ -85,3 +85,16 @@ def test_a_missing_onnx_is_reported_with_what_to_install(
     assert result.status == 2
     assert "pip install 'aectl[onnx]'" in result.err
     assert aectl("export", runs["vector"], "format=tflite").status == 2
+
+
+def test_a_model_without_such_a_form_is_one_line_and_leaves_no_file(
+    aectl: Aectl, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("data-dependent\ncontrol flow")
+
+    monkeypatch.setattr(torch.export, "export", refuse)
+    result = aectl("export", runs["vector"], "format=torch_export", f"output={tmp_path / 'files'}")
+    assert result.status == 2
+    assert "format=torch_export: whole has no such form (data-dependent control flow)" in result.err
+    assert not list(tmp_path.rglob("*.pt2"))
