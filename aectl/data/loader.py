@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from aectl.data.binarize import Binarize, binarize_images, sample_binary
-from aectl.data.source import Source, Split, SplitName
+from aectl.data.source import Source, Split, SplitName, vocabularies
 from aectl.errors import UserError
-from aectl.modalities import Modality, modality_for
+from aectl.modalities import Modality, Tokens, modality_for
 from aectl.types import PositiveInt
 
 Batch = dict[str, Tensor]
@@ -34,7 +34,7 @@ class Data:
 
     @property
     def modality(self) -> Modality:
-        return modality_for(self.source.shape)
+        return modality_for(self.source.shape, vocabularies(self.source))
 
     @property
     def num_classes(self) -> int | None:
@@ -71,7 +71,7 @@ class Data:
         if not len(split.x):
             raise UserError(f"dataset: its {name} split is empty; expected at least one example")
         self.modality.check(split.x, "dataset", name)
-        if self.binarize != "none" and split.x.dtype != torch.uint8:
+        if self.binarize != "none" and (split.x.dtype != torch.uint8 or isinstance(self.modality, Tokens)):
             raise UserError(f"data.binarize={self.binarize}: the data are not gray values (uint8); use none")
         return self._splits.setdefault(name, split)
 

@@ -16,7 +16,8 @@ class Split(NamedTuple):
     """One part of a data set.
 
     Arguments:
-        x: the examples, (N, *shape): uint8, where 255 stands for 1, or floating point in [0, 1].
+        x: the examples, (N, *shape): uint8, where 255 stands for 1, or floating point in [0, 1]; of tokens integers
+            (N, T, tracks).
         y: the labels, (N,) int64, if there are any.
         classes: the name of each class, if there are labels.
         mapped: the file that `x` is a view of, if it is not held in memory.
@@ -33,7 +34,11 @@ class Split(NamedTuple):
 
 
 class Source(Protocol):
-    """A data set: cheap to construct, read when a split is asked for."""
+    """A data set: cheap to construct, read when a split is asked for.
+
+    One of tokens has an attribute `vocabularies` too, the number of tokens of each track, and the shape (1, T, V) with
+    V the sum of these: that of its windows as one-hot vectors.
+    """
 
     shape: Shape
 
@@ -43,6 +48,11 @@ class Source(Protocol):
     def split(self, name: SplitName) -> Split:
         """The examples of one split; the splits are disjoint."""
         ...
+
+
+def vocabularies(source: Source) -> tuple[int, ...]:
+    """The number of tokens of each track of a data set of tokens; empty for images and vectors."""
+    return tuple(getattr(source, "vocabularies", ()))
 
 
 def hold_out_indices(n: int, share: float) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,7 @@ class TrainedRun:
 
     @property
     def modality(self) -> Modality:
-        return modality_for(self.model.shape)
+        return self.run.modality
 
     @property
     def picture_shape(self) -> Shape:

@@ -81,8 +81,9 @@ class Modality(ABC):
 
     def columns(self, scores: Collection[str]) -> Mapping[str, Metric]:
         """The metrics of a table of these scores: those of the modality, and that of the hidden part if it is there."""
-        hidden = {HIDDEN: self.metrics["psnr"]._replace(label="PSNR hidden, dB")}
-        return {**self.metrics, **(hidden if HIDDEN in scores else {})}
+        if HIDDEN not in scores:
+            return self.metrics
+        return {**self.metrics, HIDDEN: self.metrics["psnr"]._replace(label="PSNR hidden, dB")}
 
     def preview(self, rows: Sequence[Tensor]) -> Tensor | None:
         """One picture (C, H, W) uint8 with a row for each batch of examples in [0, 1]; None if they have no picture."""

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aectl.config import to_plain
 from aectl.data.loader import Data
+from aectl.data.source import vocabularies
 from aectl.errors import UserError, describe_error, shorten
 from aectl.io.atomic import write_text
 from aectl.modalities import Modality, modality_for
@@ -101,7 +102,7 @@ class Run:
 
     @property
     def modality(self) -> Modality:
-        return modality_for(tuple(self.cfg.model.shape))
+        return modality_for(tuple(self.cfg.model.shape), vocabularies(self.data.source))
 
     def build(self) -> Autoencoder:
         """The model of the config, with new weights."""
@@ -169,6 +170,7 @@ def count_labels(data: Data) -> int | None:
     return None if y is None or bool((y < 0).any()) else data.num_classes
 
 
+VOCABULARIES = "likelihood.vocabularies"
 DERIVED: dict[str, Callable[[Data, Task], Any]] = {  # the keys of a model that are filled in from data set and task
     "shape": lambda data, _: list(data.source.shape),
     "input_shape": lambda data, task: list(task.input_shape(data.source.shape)),
@@ -178,9 +180,18 @@ DERIVED: dict[str, Callable[[Data, Task], Any]] = {  # the keys of a model that 
 }
 
 
+def require_vocabularies(data: Data) -> list[int]:
+    """The number of tokens of each track of a data set; a UserError if it has no tokens."""
+    if found := vocabularies(data.source):
+        return list(found)
+    raise UserError(
+        "likelihood=categorical: takes tokens, but the data set has none; use likelihood=gaussian, or music"
+    )
+
+
 def require_values(cfg: Config) -> None:
     """Raises a UserError for a key without a value that is not filled in."""
-    for key in sorted(OmegaConf.missing_keys(cfg) - {f"model.{key}" for key in DERIVED}):
+    for key in sorted(OmegaConf.missing_keys(cfg) - {f"model.{key}" for key in DERIVED} - {VOCABULARIES}):
         raise UserError(f"{key}: has no default; give it a value: {key}=VALUE")
 
 
@@ -190,6 +201,8 @@ def complete_config(cfg: Config, data: Data, task: Task) -> Config:
     OmegaConf.set_struct(cfg, False)
     for key in [key for key in DERIVED if key in {*cfg.model}]:
         cfg.model[key] = DERIVED[key](data, task)
+    if "vocabularies" in {*cfg.get("likelihood", {})}:
+        cfg.likelihood.vocabularies = require_vocabularies(data)
     OmegaConf.resolve(cfg)
     return cfg
 

@@ -227,6 +227,7 @@ def build_system(experiment: Experiment) -> System:
     return System(
         model=experiment.model,
         task=experiment.task,
+        modality=experiment.data.modality,
         optimizers=experiment.optimizers,
         schedule=build_schedule(to_plain(config.schedule), Monitor.of(config)),
         clip=settings.gradient_clip_val,

@@ -10,7 +10,7 @@ from aectl.errors import notify
 from aectl.evaluation.active_units import unit_variances
 from aectl.evaluation.advice import Circumstances, suggest_improvement
 from aectl.evaluation.loss_terms import NEGATIVE
-from aectl.modalities import Images, modality_for
+from aectl.modalities import Images
 from aectl.models.capabilities import HasBeta, HasKL, HasLatent
 from aectl.rng import seeded_rng
 from aectl.training.dead_weights import Marks, mark, still_marked, trained_weights, without_gradient
@@ -93,7 +93,7 @@ class HealthCheck(Callback):
             found["code"] = posterior_collapse(codes, isinstance(model, HasBeta))
         elif isinstance(model, HasLatent):
             found["code"] = dead_codes(unit_variances(codes))
-        if isinstance(modality_for(example.target.shape[1:]), Images):
+        if isinstance(system.modality, Images):
             found["saturated"] = saturated_outputs(output, example.target)
         found["constant"] = None if any(found.values()) else constant_output(output, example.target)
         return found

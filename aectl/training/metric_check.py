@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from aectl.config import target_nodes, to_plain
-from aectl.data.loader import Batches, Data
+from aectl.data.loader import Data
 from aectl.evaluation.lesson_loss import TERM
-from aectl.modalities import modality_for
 from aectl.models.base import Autoencoder
 from aectl.rng import seeded_rng
 from aectl.runs.run import Config
@@ -30,7 +29,7 @@ def check_metrics(config: Config, data: Data, task: Task, model: Autoencoder, ob
     if not wanted or any(not node["_target_"].startswith("aectl.") for _, node in target_nodes(callbacks)):
         return
     try:
-        known = validated_metrics(data.batches("val"), task, model)
+        known = validated_metrics(data, task, model)
     except Exception:  # whatever a model of the user's raises: its training says it with the line of code
         return
     known |= {f"val/{TERM}"} if "lesson" in callbacks else set()
@@ -48,11 +47,11 @@ def named_metrics(config: Config, callbacks: dict[str, Any]) -> Iterator[tuple[s
 
 
 @torch.no_grad()
-def validated_metrics(batches: Batches, task: Task, model: Autoencoder) -> set[str]:
+def validated_metrics(data: Data, task: Task, model: Autoencoder) -> set[str]:
     """The metrics that a validation of this model on this task logs."""
-    batch = batches.take(torch.zeros(1, dtype=torch.long))
-    batch["x"] = modality_for(batch["x"].shape[1:]).to_model(batch["x"])
+    batch = data.batches("val").take(torch.zeros(1, dtype=torch.long))
+    batch["x"] = data.modality.to_model(batch["x"])
     model = copy.deepcopy(model).eval()
     with seeded_rng(0, torch.device("cpu")):
-        terms, found, _ = ReconstructionScores(task).loss_and_scores(model, task(**batch))
+        terms, found, _ = ReconstructionScores(task, data.modality).loss_and_scores(model, task(**batch))
     return {f"val/{name}" for name in (*terms, *found, *model.epoch_terms())}

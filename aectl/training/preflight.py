@@ -18,10 +18,12 @@ from aectl.config import BadValueError, check, locate, suggest, to_plain
 from aectl.data.augmentation import Augment
 from aectl.data.loader import Data
 from aectl.errors import UserError, shorten
+from aectl.modalities import Tokens
 from aectl.models.base import Autoencoder
 from aectl.rng import get_rng_state, seed_everything
 from aectl.runs.run import Config, Run, complete_config, instantiate_node, require_values
 from aectl.runs.source import load_weights
+from aectl.tasks.base import Task
 from aectl.training.callbacks import check_callbacks
 from aectl.training.data_warnings import warn_of_examples
 from aectl.training.experiment import Experiment
@@ -73,6 +75,7 @@ def preflight(config: Config, folder: Path, source: Run | None = None, objective
     trackers = [instantiate_node(node) for node in config.get("tracker", {}).values()]
     data = instantiate_node(config.data, source=instantiate_node(config.dataset))
     task = instantiate_node(config.task)
+    check_tokens(config, data, task)
     config = complete_config(config, data, task)
     augment = Augment(
         {name: instantiate_node(node) for name, node in config.get("augment", {}).items()}, data.source.shape
@@ -92,6 +95,19 @@ def preflight(config: Config, folder: Path, source: Run | None = None, objective
     check_schedule(config, settings, data, next(iter(optimizers.values()))([*model.parameters()]))
     check_disk_space(folder, checkpoint_bytes(model, next(iter(optimizers.values()))))
     return Experiment(config, data, augment, task, model, optimizers, settings, trackers, rng_state)
+
+
+def check_tokens(config: Config, data: Data, task: Task) -> None:
+    """Raises a UserError for tokens with a likelihood of pixels, or with a task that degrades pixels."""
+    if not isinstance(data.modality, Tokens):
+        return
+    if "vocabularies" not in {*config.likelihood}:
+        raise UserError(
+            f"likelihood._target_={config.likelihood._target_}: takes pixels, but the data are tokens; "
+            "use likelihood=categorical"
+        )
+    if task.restores:
+        raise UserError(f"task={config.names.task}: degrades pixels, but the data are tokens; use task=reconstruct")
 
 
 def resolve_settings(config: Config, settings: TrainerConfig, data: Data) -> TrainerConfig:

@@ -7,10 +7,10 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from aectl.data.loader import Batch, Batches
-from aectl.modalities import Images, modality_for
+from aectl.modalities import Images
 from aectl.rng import seeded_rng
 from aectl.training.system import System
-from aectl.training.tracking import TrackerLogger, logger_of
+from aectl.training.tracking import logger_of
 from aectl.types import PositiveInt
 
 
@@ -36,8 +36,7 @@ class Previews(Callback):
             self._draw(trainer, cast(System, pl_module))
 
     def _draw(self, trainer: Trainer, system: System) -> None:
-        logger = logger_of(trainer)
-        if not logger.trackers:
+        if not logger_of(trainer).trackers:
             return
         self.drawn = trainer.global_step
         step = trainer.global_step // len(trainer.optimizers)  # it counts the steps of every player
@@ -47,15 +46,15 @@ class Previews(Callback):
             example = system.task(**batch)
             output = system.task.keep_known(system.model.reconstruct(example.input, example.cond), example.input)
             rows = [system.task.drawn(example.input), output, example.target]
-            self._log_picture(logger, "input, output, target", rows, step)
+            self._log_picture(system, "input, output, target", rows, step)
             if system.model.generative:
                 samples = system.model.sample(len(example.target), example.cond)
-                self._log_picture(logger, "samples from the prior", list(samples.split(8)), step)
+                self._log_picture(system, "samples from the prior", list(samples.split(8)), step)
 
-    def _log_picture(self, logger: TrackerLogger, name: str, rows: list[Tensor], step: int) -> None:
-        picture = modality_for(rows[-1].shape[1:]).preview(rows)
+    def _log_picture(self, system: System, name: str, rows: list[Tensor], step: int) -> None:
+        picture = system.modality.preview(rows)
         if picture is not None:
-            logger.each(lambda tracker: tracker.log_image(name, picture, step))
+            logger_of(system.trainer).each(lambda tracker: tracker.log_image(name, picture, step))
 
 
 class Projector(Callback):
@@ -79,7 +78,7 @@ class Projector(Callback):
             latents = system.model.embed(example.input, example.cond)
         split = validation_batches(trainer).split
         labels = [split.classes[i] for i in batch["y"].tolist()] if split.classes and "y" in batch else None
-        images = example.target if isinstance(modality_for(example.target.shape[1:]), Images) else None
+        images = example.target if isinstance(system.modality, Images) else None
         logger.each(lambda tracker: tracker.log_embedding(latents, labels, images))
 
 
@@ -93,4 +92,4 @@ def first_examples(trainer: Trainer, system: System, n: int) -> Batch:
     split = validation_batches(trainer)
     batch = split.take(torch.arange(min(n, len(split.split.x))))
     batch = {name: value.to(system.device) for name, value in batch.items()}
-    return {**batch, "x": modality_for(batch["x"].shape[1:]).to_model(batch["x"])}
+    return {**batch, "x": system.modality.to_model(batch["x"])}

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from aectl.evaluation.loss_terms import LossFormat, format_loss, format_players
-from aectl.modalities import modality_for
 from aectl.training.system import System
 
 REFRESH_SECONDS = 0.2
@@ -74,7 +73,7 @@ class ProgressBar(Callback):
         losses = current_losses(pl_module, outputs)
         self.terms = tuple(losses)
         self.examples += len(batch["x"])
-        self.unit = modality_for(batch["x"].shape[1:]).name
+        self.unit = cast(System, pl_module).modality.name
         self.seconds += now - self.last
         self.last = now
         self.completed = trainer.current_epoch * self.batches + batch_idx + 1

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from aectl.data.loader import Batch, Batches
 from aectl.evaluation.loss_terms import CHANCE
 from aectl.example import Example
-from aectl.modalities import modality_for
+from aectl.modalities import Modality
 from aectl.models.base import Autoencoder
 from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
@@ -45,6 +45,7 @@ class System(QuickModule):
     Arguments:
         model: what is trained.
         task: what it is trained to do.
+        modality: what an example is.
         optimizers: for each player of the model, what makes its optimizer from its parameters.
         schedule: the factor on the learning rates at each fraction of the run, or a scheduler of torch's.
         clip: the largest norm of a player's gradient, or none.
@@ -52,7 +53,7 @@ class System(QuickModule):
         compile: let torch compile the loss of batches of this many examples; 0 for none.
         channels_last: keep the channels of images together in memory; what is compiled arranges them itself.
         accumulate: the batches of a step, if there are several players; Lightning knows it if there is one.
-        augment: changes the images of a training batch before the task poses them.
+        augment: changes the examples of a training batch before the task poses them.
 
     Attributes:
         current: the step that is being computed.
@@ -64,6 +65,7 @@ class System(QuickModule):
         self,
         model: Autoencoder,
         task: Task,
+        modality: Modality,
         optimizers: Mapping[str, MakeOptimizer],
         schedule: Schedule,
         clip: float | None,
@@ -77,6 +79,7 @@ class System(QuickModule):
         self.model = model
         self.augment = augment or nn.Identity()
         self.task = task
+        self.modality = modality
         self.make_optimizers = optimizers
         self.schedule = schedule
         self.clip = clip
@@ -87,7 +90,7 @@ class System(QuickModule):
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
         self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
-        self.scores = ReconstructionScores(task)
+        self.scores = ReconstructionScores(task, self.modality)
         self.current: PlayerStep | None = None
         self.derived_terms: list[Callable[[dict[str, float]], dict[str, float]]] = [self._chance_levels]
         self.rates: dict[str, float] = {}
@@ -120,7 +123,7 @@ class System(QuickModule):
             self.model.to(memory_format=torch.channels_last)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        batch = {**batch, "x": modality_for(batch["x"].shape[1:]).to_model(batch["x"])}
+        batch = {**batch, "x": self.modality.to_model(batch["x"])}
         if self.channels_last and batch["x"].ndim == 4:
             batch["x"] = batch["x"].contiguous(memory_format=torch.channels_last)
         return batch

@@ -1,14 +1,14 @@
-"""PSNR and SSIM of reconstructions in validation, and the gain in PSNR over the untouched input."""
+"""Scores of reconstructions in validation: PSNR, SSIM and the gain over the untouched input; those of tokens."""
 
 import torch
 from torch import Tensor
 
 from aectl.example import Example
-from aectl.modalities import HIDDEN, Images, modality_for
+from aectl.modalities import HIDDEN, Images, Modality
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
 
-SCORES = ("psnr", "ssim", "psnr_gain", HIDDEN)
+SCORES = ("psnr", "ssim", "psnr_gain", HIDDEN, "onset_f1", "token_accuracy", "exact")
 MOST_SCORED = 1_000
 FEWEST_SCORED = 32
 SCORED_FRACTION = 0.05
@@ -16,14 +16,15 @@ SCORED_FRACTION = 0.05
 
 
 class ReconstructionScores:
-    """Scores the first batches of every validation: PSNR, and SSIM if the examples are images.
+    """Scores the first batches of every validation: images by PSNR and SSIM, tokens by their own metrics.
 
     Arguments:
         task: poses the examples; images that it degrades are also scored by their gain over the untouched input.
+        modality: what an example is.
     """
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, modality: Modality) -> None:
+        self.task, self.modality = task, modality
         self.start(0)
 
     def start(self, num_trained: float) -> None:
@@ -51,22 +52,24 @@ class ReconstructionScores:
 
     def scores(self, output: Tensor, example: Example) -> dict[str, Tensor]:
         """The mean scores of the outputs of a batch."""
-        found = mean_scores(output, example)
-        if not self.task.restores or not isinstance(modality_for(example.target.shape[1:]), Images):
+        found = mean_scores(self.modality, output, example)
+        if not self.task.restores or not isinstance(self.modality, Images):
             return found
         untouched = self.task.untouched(example.input)
         if untouched.shape != example.target.shape:  # a task of the user's own that does not say how it enlarges
             return found
-        return {**found, "psnr_gain": found["psnr"] - mean_scores(untouched, example, ("psnr",))["psnr"]}
+        return {**found, "psnr_gain": found["psnr"] - mean_scores(self.modality, untouched, example, ("psnr",))["psnr"]}
 
 
 def first_of(example: Example, n: int) -> Example:
     return Example(**{name: part[:n] for name, part in example._asdict().items() if part is not None})
 
 
-def mean_scores(output: Tensor, example: Example, names: tuple[str, ...] = SCORES) -> dict[str, Tensor]:
+def mean_scores(
+    modality: Modality, output: Tensor, example: Example, names: tuple[str, ...] = SCORES
+) -> dict[str, Tensor]:
     """The mean of each of these scores over a batch, in full precision also under autocast."""
     _, target, _, weight, hidden = example
     with torch.autocast(target.device.type, enabled=False):
-        scores = modality_for(target.shape[1:]).score(output, target, weight, hidden, names)
+        scores = modality.score(output, target, weight, hidden, names)
     return {name: values.mean() for name, values in scores.items()}

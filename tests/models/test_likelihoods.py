@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aectl.errors import UserError
 from aectl.models.probability.likelihoods import (
     Bernoulli,
+    Categorical,
     ContinuousBernoulli,
     Gaussian,
     Laplace,
@@ -139,3 +141,39 @@ def test_learned_scale_is_optimal_at_the_mean_error(family: type[LocationScale])
 
 def test_fixed_scale_is_not_trained() -> None:
     assert not any(p.requires_grad for p in Gaussian(scale=0.1, learn_scale=False).parameters())
+
+
+def one_hot_windows(n: int, vocabularies: list[int]) -> Tensor:
+    tracks = [F.one_hot(torch.randint(0, size, (n, 6)), size) for size in vocabularies]
+    return torch.cat(tracks, dim=-1).unsqueeze(1).float()
+
+
+def test_categorical_nll_is_the_cross_entropy_summed_over_steps_and_tracks() -> None:
+    likelihood, x = Categorical([5, 3]), one_hot_windows(4, [5, 3])
+    h = torch.randn(4, *likelihood.param_shape((1, 6, 8)))
+    expected = sum(
+        F.cross_entropy(logits.flatten(0, 2), truth.argmax(-1).flatten(), reduction="none").view(4, 6).sum(1)
+        for logits, truth in zip(h.split([5, 3], -1), x.split([5, 3], -1), strict=True)
+    )
+    torch.testing.assert_close(likelihood.nll(likelihood(h), x), expected)
+    weight = torch.tensor([1.0, 1, 1, 0, 0, 0]).view(1, 1, 6, 1).expand(4, -1, -1, -1)
+    torch.testing.assert_close(
+        likelihood.nll(likelihood(h), x, weight), likelihood.nll(likelihood(h[:, :, :3]), x[:, :, :3])
+    )
+
+
+def test_categorical_mean_and_samples_sum_to_one_in_every_track() -> None:
+    likelihood = Categorical([5, 3])
+    p = likelihood(torch.randn(2000, 1, 1, 8)[:1].expand(2000, 1, 1, 8))
+    for part in (p.mean, p.sample()):
+        for track in part.split([5, 3], -1):
+            torch.testing.assert_close(track.sum(-1), torch.ones(2000, 1, 1))
+    torch.testing.assert_close(p.sample().mean(0), p.mean[0], atol=0.06, rtol=0)
+    torch.testing.assert_close(likelihood(likelihood.inverse(p.mean)).mean, p.mean, atol=1e-4, rtol=0)
+
+
+def test_categorical_takes_tokens_alone() -> None:
+    with pytest.raises(
+        UserError, match=r"likelihood=categorical: takes tokens \(1, steps, 8\), but .* use likelihood="
+    ):
+        Categorical([5, 3]).param_shape((1, 28, 28))

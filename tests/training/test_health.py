@@ -14,6 +14,7 @@ from aectl.data.loader import Batches
 from aectl.data.source import Split
 from aectl.evaluation.active_units import unit_variances
 from aectl.example import Example
+from aectl.modalities import Images
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.models.nets.mlp import MLP
@@ -187,7 +188,9 @@ def trained(
         callbacks=[check],
         default_root_dir=folder,
     ).fit(
-        System(model, task or Reconstruct(), dict.fromkeys(model.players, adam), Constant(), None, 0), batches, batches
+        System(model, task or Reconstruct(), Images(SHAPE), dict.fromkeys(model.players, adam), Constant(), None, 0),
+        batches,
+        batches,
     )
     return check
 

@@ -22,6 +22,7 @@ from aectl.data.loader import Batches
 from aectl.data.source import Split
 from aectl.errors import NonFiniteError
 from aectl.example import Example
+from aectl.modalities import Images
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
 from aectl.tasks.reconstruct import Reconstruct
@@ -182,7 +183,9 @@ def fit(
         callbacks=[NonFiniteGuard(policy, folder, Monitor(), on_device or None), watch],
         **flags,
     )
-    system = System(model, Reconstruct(), dict.fromkeys(model.players, make), Constant(), clip, seed=0)
+    system = System(
+        model, Reconstruct(), Images((1, 1, 1)), dict.fromkeys(model.players, make), Constant(), clip, seed=0
+    )
     try:
         trainer.fit(system, train or batches(), batches())
     except NonFiniteError:

@@ -14,6 +14,7 @@ from aectl.data.augmentation import Negate
 from aectl.data.loader import Batches
 from aectl.data.source import Split
 from aectl.example import Example
+from aectl.modalities import Images
 from aectl.models.base import Autoencoder
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Gaussian
@@ -116,7 +117,7 @@ def system(
     accumulate: int = 1,
 ) -> System:
     optimizers = dict.fromkeys(model.players, sgd(lr))
-    return System(model, task or Reconstruct(), optimizers, schedule, clip, seed, accumulate=accumulate)
+    return System(model, task or Reconstruct(), Images(SHAPE), optimizers, schedule, clip, seed, accumulate=accumulate)
 
 
 def fit(wrapped: System, epochs: int = 1) -> None:

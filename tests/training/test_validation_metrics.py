@@ -8,6 +8,7 @@ import torch
 from aectl.data.loader import Batches
 from aectl.data.source import Split
 from aectl.example import Example
+from aectl.modalities import Images, Modality, Vectors
 from aectl.modalities.image_metrics import psnr, ssim
 from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Bernoulli
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
 ]
 SHAPE = (1, 12, 12)
+IMAGES, VECTORS = Images(SHAPE), Vectors((5,))
 
 
 def vae(shape: tuple[int, ...] = SHAPE) -> VAE:
@@ -40,9 +42,9 @@ def example(n: int, shape: tuple[int, ...] = SHAPE) -> Example:
     return Example(input=x, target=x)
 
 
-def started() -> ReconstructionScores:
+def started(modality: Modality = IMAGES) -> ReconstructionScores:
     """The scores of a validation that has just begun, after an epoch of many examples."""
-    scores = ReconstructionScores(Reconstruct())
+    scores = ReconstructionScores(Reconstruct(), modality)
     scores.start(54_000)
     return scores
 
@@ -57,14 +59,14 @@ def test_scores_are_those_of_the_reconstructions() -> None:
 
 
 def test_vectors_have_a_psnr_alone() -> None:
-    _, scores, _ = started().loss_and_scores(vae((5,)), example(7, (5,)))
+    _, scores, _ = started(VECTORS).loss_and_scores(vae((5,)), example(7, (5,)))
     assert scores.keys() == {"psnr"}
 
 
 def test_restoring_task_has_its_gain_over_the_untouched_input() -> None:
     model, task = vae(), Denoise(0.1, 0.0, clip=False)
     batch = task(example(7).target)
-    scores = ReconstructionScores(task)
+    scores = ReconstructionScores(task, IMAGES)
     scores.start(54_000)
     found = scores.loss_and_scores(model, batch)[1]
     gain = psnr(model.reconstruct(batch.input), batch.target) - psnr(batch.input.clamp(0, 1), batch.target)
@@ -74,7 +76,7 @@ def test_restoring_task_has_its_gain_over_the_untouched_input() -> None:
 def test_super_resolution_gains_over_the_bicubic_enlargement() -> None:
     task = SuperRes(2, "box")
     batch = task(example(7).target)
-    scores = ReconstructionScores(task)
+    scores = ReconstructionScores(task, IMAGES)
     enlarged = torch.from_numpy(Enlarged("bicubic", 2).restore(batch.input.numpy(), {}))
     perfect = scores.scores(batch.target, batch)
     assert float(perfect["psnr_gain"]) == pytest.approx(100 - float(psnr(enlarged, batch.target).mean()), abs=1e-3)
@@ -82,8 +84,9 @@ def test_super_resolution_gains_over_the_bicubic_enlargement() -> None:
 
 
 def test_vectors_and_tasks_that_hide_how_they_change_the_size_have_no_gain() -> None:
-    scores = ReconstructionScores(Denoise(0.1, 0.0, clip=False))
-    assert scores.scores(torch.rand(3, 5), example(3, (5,))).keys() == {"psnr"}
+    task = Denoise(0.1, 0.0, clip=False)
+    vectors, scores = ReconstructionScores(task, VECTORS), ReconstructionScores(task, IMAGES)
+    assert vectors.scores(torch.rand(3, 5), example(3, (5,))).keys() == {"psnr"}
     large = torch.rand(3, 1, 12, 12)
     assert scores.scores(large, Example(torch.rand(3, 1, 6, 6), large)).keys() == {"psnr", "ssim"}
 
@@ -103,7 +106,7 @@ def test_gain_is_logged_if_the_task_restores(task: Task, logged: bool) -> None:
     batches = Batches(Split(torch.rand(64, *SHAPE), None), 32, shuffle=False)
     sgd = {"autoencoder": lambda parameters: torch.optim.SGD(parameters, 0.0)}
     trainer = bare_trainer()
-    trainer.fit(System(vae().train(), task, sgd, lambda _: 1.0, None, seed=0), batches, batches)
+    trainer.fit(System(vae().train(), task, IMAGES, sgd, lambda _: 1.0, None, seed=0), batches, batches)
     assert ("val/psnr_gain" in trainer.callback_metrics) == logged
 
 
@@ -120,7 +123,7 @@ def test_gain_is_logged_if_the_task_restores(task: Task, logged: bool) -> None:
 def test_whole_batches_are_scored_up_to_a_thousand_examples_or_a_twentieth_of_an_epoch(
     trained: int, sizes: list[int], scored: list[int]
 ) -> None:
-    model, scores = vae(), ReconstructionScores(Reconstruct())
+    model, scores = vae(), ReconstructionScores(Reconstruct(), IMAGES)
     for _ in range(2):
         scores.start(trained)
         assert [scores.loss_and_scores(model, example(size))[2] for size in sizes] == scored
@@ -169,7 +172,7 @@ def test_an_epoch_logs_the_mean_over_all_its_scored_examples() -> None:
     train, val = (Batches(Split(part, None), 50, shuffle=False) for part in (x, x[:200]))
     task = Denoise(0.1, 0.0, clip=False)
     sgd = {"autoencoder": lambda parameters: torch.optim.SGD(parameters, 0.0)}
-    system = System(vae().train(), task, sgd, lambda _: 1.0, None, seed=0)
+    system = System(vae().train(), task, IMAGES, sgd, lambda _: 1.0, None, seed=0)
     trainer = bare_trainer()
     trainer.fit(system, train, val)
     expected = []

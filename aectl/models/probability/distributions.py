@@ -66,6 +66,44 @@ class ContinuousBernoulli(Distribution):
         return torch.where(self.near, 0.5 + h / 12 - h**3 / 720, 0.5 + 0.5 / (far / 2).tanh() - 1 / far)
 
 
+class OneHotTracks(Distribution):
+    r"""One-hot vectors (..., V), of which each track has a categorical distribution over its part of the columns.
+
+    .. math:: \log p(x) = \sum_v x_v \log \mathrm{softmax}(h)_v
+
+    `log_prob` keeps the columns apart, so that elements can be weighted; `mean` holds the probabilities.
+
+    Arguments:
+        logits: (..., V).
+        vocabularies: how many of the V columns are each track's, in their order.
+    """
+
+    arg_constraints: ClassVar = {}
+
+    def __init__(self, logits: Tensor, vocabularies: Sequence[int]) -> None:
+        super().__init__(batch_shape=logits.shape, validate_args=False)
+        self.vocabularies = list(vocabularies)
+        self.logits = torch.cat([track.log_softmax(-1) for track in logits.split(self.vocabularies, -1)], -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return value * self.logits
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits.exp()
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        logits = self.logits.expand(self._extended_shape(torch.Size(sample_shape)))
+        return torch.cat([one_hot_sample(track) for track in logits.split(self.vocabularies, -1)], -1)
+
+
+def one_hot_sample(logits: Tensor) -> Tensor:
+    """A one-hot vector drawn from each softmax over the last axis, (..., V) to the same."""
+    drawn = logits.exp().flatten(0, -2).multinomial(1).view(*logits.shape[:-1], 1)
+    return torch.zeros_like(logits).scatter(-1, drawn, 1)
+
+
 def sum_events(values: Tensor, batch_dims: int = 1) -> Tensor:
     """Log-densities or divergences (*batch, ...) summed to one number for each element of the batch, (*batch,).
 

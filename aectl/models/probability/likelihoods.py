@@ -13,12 +13,14 @@ from torch.distributions import Bernoulli as BernoulliDistribution
 from torch.distributions import Distribution
 from torch.distributions import Laplace as LaplaceDistribution
 
+from aectl.errors import UserError
 from aectl.models.probability.distributions import ContinuousBernoulli as ContinuousBernoulliDistribution
-from aectl.models.probability.distributions import normal, sum_events
-from aectl.types import PositiveFloat, Shape
+from aectl.models.probability.distributions import OneHotTracks, normal, sum_events
+from aectl.types import PositiveFloat, PositiveInts, Shape
 
 Link = Literal["sigmoid", "identity"]
 HALF_A_GRAY_LEVEL = 0.5 / 255  # the nearest to black and white that `inverse` goes: the logits of 0 and 1 are infinite
+LEAST_PROBABILITY = 1e-6  # at which `inverse` of a token ends
 
 
 class Likelihood(nn.Module, ABC):
@@ -155,3 +157,38 @@ class ContinuousBernoulli(Likelihood):
         """
         y = 2 * mean.clamp(HALF_A_GRAY_LEVEL, 1 - HALF_A_GRAY_LEVEL) - 1
         return 2 * (3 * y - y / 5 * (6 * y**2 + y**4 - 2 * y**6)) / (1 - y**2)
+
+
+class Categorical(Likelihood):
+    r"""Tokens as one-hot vectors; the nll is the cross-entropy, summed over steps and tracks.
+
+    .. math:: -\log p(x|z) = -\sum_t \sum_k \log \mathrm{softmax}(h_{t, k})_{x_{t, k}}
+
+    A weight (B, 1, T, 1) takes padding out of it.
+
+    Arguments:
+        vocabularies: the number of tokens of each track $k$; together they are the columns of an example.
+
+    Raises:
+        UserError: the data are no tokens.
+    """
+
+    continuous = False
+
+    def __init__(self, vocabularies: PositiveInts) -> None:
+        super().__init__()
+        self.vocabularies = vocabularies
+
+    def param_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 3 or shape[-1] != sum(self.vocabularies):
+            raise UserError(
+                f"likelihood=categorical: takes tokens (1, steps, {sum(self.vocabularies)}), but the data has shape "
+                f"{tuple(shape)}; use likelihood=gaussian"
+            )
+        return shape
+
+    def forward(self, h: Tensor) -> Distribution:
+        return OneHotTracks(h, self.vocabularies)
+
+    def inverse(self, mean: Tensor) -> Tensor:
+        return mean.clamp_min(LEAST_PROBABILITY).log()
