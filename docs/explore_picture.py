@@ -1,18 +1,13 @@
 """Draws docs/images/explore.png: the page of a run in headless Chromium, `python -m docs.explore_picture RUN`."""
 
-import base64
-import io
 import sys
 import tempfile
 from pathlib import Path
-
-from PIL import Image
 
 import aectl
 from tests.support.browser import chromium
 
 TARGET = Path(__file__).parent / "images" / "explore.png"
-READY = "document.documentElement?.dataset.ready === 'true'"
 COLOURS = 64  # of the palette of the file
 STEPS = (
     "explorer.map.pin(3); document.querySelectorAll('#pins button')[0].click()",
@@ -24,12 +19,11 @@ STEPS = (
 def main(run: str) -> None:
     with tempfile.TemporaryDirectory() as folder, chromium(Path(folder) / "profile") as browser:
         page = aectl.open(run).explore(Path(folder) / "index.html")
-        browser.order("Page.navigate", url=page.as_uri())
-        browser.wait_for(READY)
+        browser.load(page)
         for step in STEPS:
             browser.evaluate(step)
-        picture = Image.open(io.BytesIO(base64.b64decode(browser.order("Page.captureScreenshot")["data"])))
-    picture.convert("RGB").quantize(COLOURS).save(TARGET, optimize=True)
+        picture = browser.screenshot()
+    picture.quantize(COLOURS).save(TARGET, optimize=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from tests.benchmarks.timing import PAIRS, Row, row
 from tests.benchmarks.verbs import short_run
 from tests.support.browser import Page, chromium
 
-READY = "document.documentElement?.dataset.ready === 'true'"
 READY_IN = "parseFloat(document.getElementById('status').textContent.match(/[\\d.]+/)[0])"
 SLIDER = """(async () => {
     const times = [], input = document.querySelector('#sliders input');
@@ -49,8 +48,5 @@ def in_page(what: Literal["ready", "slider", "pan"], folder: Path) -> Row:
 
 
 def measured(browser: Page, page: Path, script: str) -> float:
-    browser.order("Page.navigate", url="about:blank")
-    browser.order("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
-    browser.order("Page.navigate", url=page.as_uri())
-    browser.wait_for(READY)
+    browser.load(page)
     return browser.evaluate(script)

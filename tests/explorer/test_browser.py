@@ -24,7 +24,6 @@ pytestmark = [
 ]
 SHIFT = 8
 ATTACK = '<img src=x onerror="window.attacked=true">'
-READY = "document.documentElement?.dataset.ready === 'true'"
 PIXELS = """(canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]
     .filter((_, index) => index % 4 === 0))(document.getElementById(CANVAS))"""
 
@@ -51,10 +50,7 @@ def page(browser: Page, page_file: Path) -> Page:
 
 
 def load(browser: Page, file: Path, fragment: str = "") -> Page:
-    browser.order("Page.navigate", url="about:blank")
-    browser.order("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
-    browser.order("Page.navigate", url=f"{file.as_uri()}{fragment}")
-    browser.wait_for(READY)
+    browser.load(file, fragment)
     return browser
 
 

@@ -58,11 +58,7 @@ def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pag
     file = tmp_path_factory.mktemp("html") / "page.html"
     file.write_text(render(table_of(folder), "runs of a test"))
     with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        browser.order(
-            "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
-        )
-        browser.order("Page.navigate", url=file.as_uri())
-        browser.wait_for("document.documentElement?.dataset.ready === 'true'")
+        browser.load(file)
         yield browser
 
 

@@ -22,6 +22,9 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"),
     *("--window-size=1400,1000", "--remote-debugging-pipe"),
 )
+READY = "document.documentElement?.dataset.ready === 'true'"
+"""Whether a page of ours has drawn everything."""
+OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
 WHAT_IS_SEEN = """(() => {
     const children = (node, kind) => [...(node.shadowRoot ? node.shadowRoot[kind] : []), ...node[kind]];
     const seen = node => node.nodeType !== Node.ELEMENT_NODE || node.checkVisibility();
@@ -97,6 +100,17 @@ class Page:
                 raise TimeoutError(f"still not true after {SECONDS_TO_SHOW:.0f} seconds: {expression}")
             time.sleep(0.05)
 
+    def load(self, file: Path, fragment: str = "") -> None:
+        """Opens a page of ours anew, without a network, and waits until it is drawn."""
+        self.order("Page.navigate", url="about:blank")
+        self.order("Network.emulateNetworkConditions", **OFFLINE)
+        self.order("Page.navigate", url=f"{file.resolve().as_uri()}{fragment}")
+        self.wait_for(READY)
+
+    def screenshot(self) -> Image.Image:
+        png = base64.b64decode(self.order("Page.captureScreenshot")["data"])
+        return Image.open(io.BytesIO(png)).convert("RGB")
+
     def drag(self, *places: tuple[float, float], modifiers: int = 0) -> None:
         """Presses the mouse button at the first place, moves to the others, and lets go at the last."""
         button = {"button": "left", "buttons": 1, "clickCount": 1, "modifiers": modifiers}
@@ -115,8 +129,7 @@ class Page:
             if seen and (ready(seen["texts"], seen["images"]) or time.monotonic() > deadline):
                 break
             time.sleep(0.1)
-        screenshot = Image.open(io.BytesIO(base64.b64decode(self.order("Page.captureScreenshot")["data"])))
-        return seen["texts"], seen["images"], screenshot.convert("RGB")
+        return seen["texts"], seen["images"], self.screenshot()
 
 
 @contextmanager
