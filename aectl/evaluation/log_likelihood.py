@@ -17,7 +17,7 @@ from aectl.io.progress import track
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasKL, HasLogLikelihood
 from aectl.models.probability.likelihoods import Likelihood
-from aectl.models.variational.importance import log_weights
+from aectl.models.variational.importance import log_weights, scored_by
 from aectl.rng import seeded_rng
 
 DECODED_AT_ONCE = 1_000
@@ -85,8 +85,7 @@ def bounds(model: HasKL | HasLogLikelihood, example: Example, samples: int) -> d
         }
     q = model.encode(example.input, example.cond)
     z, latent_terms = model.latent(q, example.cond)
-    p = model.decode(z, example.cond)
-    nll = model.likelihood.nll(p, example.target, example.weight)
+    nll = model.likelihood.nll(scored_by(model, z, example), example.target, example.weight)
     penalties = model.penalties if isinstance(model, Autoencoder) else ()
     of_kl = [term for name, term in latent_terms.items() if name not in penalties]
     kl = sum(of_kl, torch.zeros(len(z), device=z.device))

@@ -12,11 +12,34 @@ from aectl.config import locate
 from aectl.errors import UserError, shorten
 from aectl.runs.run import instantiate_node
 from aectl.training.monitor import Monitor
+from aectl.types import Fraction
 
 Interval = Literal["step", "epoch"]
 Factor = Callable[[float], float]
 """The factor on the learning rates at each fraction of the run."""
-BY_STEP = (OneCycleLR, CyclicLR)
+
+
+class DecayToFloor(LambdaLR):
+    r"""Falls exponentially with the steps towards a floor, whatever the length of the run.
+
+    .. math:: f(t) = (1 - f_{min}) \, r^t + f_{min}
+
+    References:
+        | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
+          4, with $r = 0.9999$ and $f_{min} = 0.01$
+        | https://arxiv.org/abs/1803.05428
+
+    Arguments:
+        optimizer: whose rates it scales.
+        rate: $r$, the factor of a step.
+        floor: $f_{min}$, the least factor.
+    """
+
+    def __init__(self, optimizer: Optimizer, rate: Fraction, floor: Fraction) -> None:
+        super().__init__(optimizer, lambda step: (1 - floor) * rate**step + floor)
+
+
+BY_STEP = (OneCycleLR, CyclicLR, DecayToFloor)
 LENGTHS = ("total_steps", "T_max")
 """The parameters of torch's schedulers that say how long the run is."""
 RATES = ("lr", "initial_lr", "max_lr", "min_lr")
@@ -30,8 +53,8 @@ class TorchSchedule:
     Arguments:
         kind: its class.
         arguments: of its constructor, besides the optimizer.
-        interval: `step` or `epoch`, after which it changes the rate; None: a step for OneCycleLR and CyclicLR, an epoch
-            for the others.
+        interval: `step` or `epoch`, after which it changes the rate; None: a step for those of `BY_STEP`, an epoch for
+            the others.
         monitor: the metric that ReduceLROnPlateau looks at.
     """
 

@@ -61,6 +61,11 @@ class TestSchedulers:
         assert max(one_cycle) == pytest.approx(1.0, abs=0.05)
         assert one_cycle[-1] < 1e-4
 
+    def test_decay_by_the_step_towards_a_floor(self, kind: type[Solo]) -> None:
+        node = {"_target_": "aectl.training.lr_schedulers.DecayToFloor", "rate": 0.5, "floor": 0.01}
+        found = rates(kind(), build_schedule(node, Monitor("val/loss")))
+        assert found == pytest.approx([0.99 * 0.5**step + 0.01 for step in range(EPOCHS * BATCHES)])
+
     def test_reduce_the_rate_on_a_plateau_of_a_metric(self, kind: type[Solo]) -> None:
         falling = {"factor": 0.5, "patience": 0, "threshold": 1e9, "threshold_mode": "abs"}
         assert rates(kind(), schedule_of("ReduceLROnPlateau", **falling))[::BATCHES] == [1.0, 1.0, 0.5, 0.25]

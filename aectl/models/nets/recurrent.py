@@ -108,7 +108,7 @@ class StepDecoder(nn.Module):
 
     def start(self, z: Tensor) -> State:
         """The state before the first step."""
-        return self.first(z).tanh().unflatten(1, self.state_shape).movedim(0, 2).contiguous()
+        return first_state(self.first, z, self.state_shape)
 
     def write(self, z: Tensor, state: State, previous: Tensor | None = None) -> tuple[Tensor, State]:
         """The next steps and the state after them: as many as there are `previous` ones, (B, S, step_size), or all."""
@@ -143,6 +143,11 @@ class StepDecoder(nn.Module):
     def arrange(self, steps: Tensor) -> Tensor:
         """What is written, (B, S, step_size), as (B, *shape)."""
         return from_steps(self.order(steps), self.shape)
+
+
+def first_state(layer: nn.Linear, z: Tensor, shape: Shape) -> State:
+    """The state of this shape, (states, layers, hidden), that cells start from when they are told a latent (B, D)."""
+    return layer(z).tanh().unflatten(1, shape).movedim(0, 2).contiguous()
 
 
 def step_shape(shape: Shape, choice: str) -> tuple[int, int]:

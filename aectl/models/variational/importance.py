@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from aectl.example import Example
+from aectl.models.ae import AE
 from aectl.models.capabilities import HasKL
 from aectl.models.probability.distributions import log_prob
 
@@ -20,10 +21,16 @@ def log_weights(model: HasKL, example: Example, q: Distribution, z: Tensor) -> t
     k, n = z.shape[:2]
     prior = model.prior(n, example.cond)
     log_ratio = log_prob(q, z, 2) - log_prob(prior, z, 2)
-    p = model.decode(z.flatten(0, 1), repeat_batch(example.cond, k))
+    cond, weight = repeat_batch(example.cond, k), repeat_batch(example.weight, k)
     target = example.target.expand(k, *example.target.shape).flatten(0, 1)
-    nll = model.likelihood.nll(p, target, repeat_batch(example.weight, k))
+    p = scored_by(model, z.flatten(0, 1), example._replace(target=target, cond=cond, weight=weight))
+    nll = model.likelihood.nll(p, target, weight)
     return -nll.view(k, n), log_ratio
+
+
+def scored_by(model: HasKL, z: Tensor, example: Example) -> Distribution:
+    """The p(x|z, c) of latents (B, *latent_shape) that a target is scored by."""
+    return model.decode_for(z, example) if isinstance(model, AE) else model.decode(z, example.cond)
 
 
 def repeat_batch(part: Tensor | None, k: int) -> Tensor | None:
