@@ -49,6 +49,8 @@ ONLY_IN = {
     "rich": ("training", "evaluation", "io"),
     "filelock": ("io",),
     "optuna": ("search",),
+    "mido": ("modalities",),
+    "music21": ("data",),
     "pydantic": ("types", "config", "training", "search"),
 }
 """The rooms and root files that may import a library; the others are free."""

@@ -1,4 +1,4 @@
-"""Augmentations: random changes of training images that keep their labels, on the device, before the task degrades.
+"""Augmentations: random changes of training examples that keep their labels, on the device, before the task degrades.
 
 They draw from torch's global random numbers, which a checkpoint holds, so that a resumed run repeats them.
 """
@@ -10,16 +10,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aectl.errors import UserError
+from aectl.modalities import Images, Modality
 from aectl.rng import uniform_per_example
-from aectl.types import FloatRange, Fraction, PositiveFraction, PositiveInt, PositiveRange, Shape
+from aectl.types import FloatRange, Fraction, PositiveFraction, PositiveInt, PositiveRange
 
 
 class Augmentation(nn.Module, ABC):
-    """A random change of images, drawn anew for each image of a batch."""
+    """A random change of training examples, drawn anew for each example of a batch.
+
+    Attributes:
+        takes: the examples that it changes.
+    """
+
+    takes: type[Modality] = Images
+
+    def fit_to(self, modality: Modality) -> None:
+        """Told, once, what the examples are."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] to the same."""
+        """(B, *shape), as a model sees them, to the same."""
 
 
 class Flip(Augmentation):
@@ -186,15 +196,15 @@ class Augment(nn.Sequential):
     """Augmentations one after another.
 
     Raises:
-        UserError: the data are not images.
+        UserError: one of them does not take such examples.
     """
 
-    def __init__(self, augmentations: dict[str, Augmentation], shape: Shape) -> None:
-        if augmentations and len(shape) != 3:
-            raise UserError(
-                f"augment={','.join(augmentations)}: takes images (C, H, W), but the data has shape {tuple(shape)}; "
-                "use augment=none"
-            )
+    def __init__(self, augmentations: dict[str, Augmentation], modality: Modality) -> None:
+        for name, augmentation in augmentations.items():
+            if not isinstance(modality, augmentation.takes):
+                takes = augmentation.takes.name
+                raise UserError(f"augment={name}: takes {takes}, but the data are {modality.name}; use augment=none")
+            augmentation.fit_to(modality)
         super().__init__(*augmentations.values())
 
 

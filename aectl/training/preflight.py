@@ -77,9 +77,7 @@ def preflight(config: Config, folder: Path, source: Run | None = None, objective
     task = instantiate_node(config.task)
     check_tokens(config, data, task)
     config = complete_config(config, data, task)
-    augment = Augment(
-        {name: instantiate_node(node) for name, node in config.get("augment", {}).items()}, data.source.shape
-    )
+    augment = Augment({name: instantiate_node(node) for name, node in config.get("augment", {}).items()}, data.modality)
     data.source.prepare()
     warn_of_examples(data.split("train"))
     settings = resolve_settings(config, settings, data)

@@ -19,6 +19,7 @@ from aectl.data.augmentation import (
     Turn,
 )
 from aectl.errors import UserError
+from aectl.modalities import Images, Vectors
 
 ALL: list[Augmentation] = [
     *(Flip(), Turn(), Shift(2), Crop(0.5), PermuteChannels(0.9), Negate(0.5)),
@@ -149,13 +150,11 @@ def test_saturation_scales_the_difference_to_gray(x: Tensor) -> None:
 
 
 def test_augmentations_are_applied_one_after_another(x: Tensor) -> None:
-    both = Augment({"negate": Negate(0.999999), "gain": Gain([0.5, 0.5])}, (3, 8, 8))
+    both = Augment({"negate": Negate(0.999999), "gain": Gain([0.5, 0.5])}, Images((3, 8, 8)))
     torch.testing.assert_close(both(x), (1 - x) * 0.5)
 
 
 def test_vectors_are_refused_by_name() -> None:
-    with pytest.raises(
-        UserError, match=r"^augment=flip: takes images \(C, H, W\), but the data has shape \(5,\); use augment=none"
-    ):
-        Augment({"flip": Flip()}, (5,))
-    assert len(Augment({}, (5,))) == 0
+    with pytest.raises(UserError, match=r"^augment=flip: takes images, but the data are vectors; use augment=none"):
+        Augment({"flip": Flip()}, Vectors((5,)))
+    assert len(Augment({}, Vectors((5,)))) == 0
