@@ -87,7 +87,7 @@ class MusicNet(Net):
             for size in tracks
         ]
         decoder = MusicDecoder(plan, cores, shape)
-        return cast(MusicDecoder, decoder.apply(open_forget_gates))
+        return decoder.apply(open_forget_gates)
 
 
 @torch.no_grad()
