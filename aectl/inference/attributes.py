@@ -1,6 +1,7 @@
-"""Attributes: classes as directions in the latent space, along which the codes of examples are moved."""
+"""Attributes: classes or measures as directions in the latent space, along which the codes of examples are moved."""
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,6 +9,9 @@ from torch import Tensor
 from aectl.errors import UserError
 from aectl.inference.latents import decode_codes, encode_split
 from aectl.inference.sampling import LATENTS_TO_FIT
+from aectl.modalities import Tokens
+from aectl.modalities.music_attributes import ATTRIBUTES
+from aectl.modalities.vocabulary import MELODY
 
 if TYPE_CHECKING:
     from aectl.inference.trained_run import TrainedRun
@@ -48,3 +52,71 @@ def move_along(trained: "TrainedRun", examples: Tensor, vector: Tensor, strength
     codes = encode_split(trained, "test", int(examples.max()) + 1).codes[examples]  # (N, D)
     moved = codes.unsqueeze(1) + torch.tensor(strengths).view(1, -1, 1) * vector  # (N, S, D)
     return decode_codes(trained, moved.flatten(0, 1), None).unflatten(0, moved.shape[:2])
+
+
+class Measured(NamedTuple):
+    """An attribute of windows whose codes were moved.
+
+    Arguments:
+        values: (N, S), of N windows at S strengths; NaN where a window has nothing to measure.
+        correlation: Pearson's, of strength and attribute over all of them; NaN where the attribute does not change.
+    """
+
+    values: Tensor
+    correlation: float
+
+    @property
+    def mean_and_quartiles(self) -> Tensor:
+        """Over the windows, (3, S)."""
+        quartiles = self.values.nanquantile(torch.tensor([0.25, 0.75]), dim=0)
+        return torch.cat([self.values.nanmean(0, keepdim=True), quartiles])
+
+
+def measure_moved(trained: "TrainedRun", attribute: str, strengths: list[float], n: int) -> dict[str, Measured]:
+    """Every attribute of the first `n` test windows, moved along the vector of one by multiples of it."""
+    vector = measured_vector(trained, attribute)
+    windows = torch.arange(min(n, len(trained.run.data.split("test").x)))
+    moved = melodies_of(trained, attribute).to_stored(move_along(trained, windows, vector, strengths).flatten(0, 1))
+    values = {name: each.compute(moved[..., 0]).view(-1, len(strengths)) for name, each in ATTRIBUTES.items()}
+    strength = torch.tensor(strengths).expand(len(windows), -1)
+    return {name: Measured(of, correlation(strength, of)) for name, of in values.items()}
+
+
+def measured_vector(trained: "TrainedRun", attribute: str) -> Tensor:
+    r"""The mean latent of the training windows with most of an attribute less that of those with least of it, (D,).
+
+    .. math:: a = \mathbb{E}[z | m(x) \geq m_{3/4}] - \mathbb{E}[z | m(x) \leq m_{1/4}]
+
+    References:
+        | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
+          5.4, of the top and the bottom quartile
+        | https://arxiv.org/abs/1803.05428
+
+    Raises:
+        UserError: the windows do not differ in it, or are no melodies.
+    """
+    melodies_of(trained, attribute)
+    tokens = trained.run.data.split("train").first(LATENTS_TO_FIT).x[..., 0]
+    values = ATTRIBUTES[attribute].compute(tokens)
+    least, most = values.nanquantile(torch.tensor([0.25, 0.75])).tolist()
+    if not least < most:
+        raise UserError(
+            f"attribute={attribute}: {least:.3g} in half of the training windows; expected data that differ in it"
+        )
+    codes = encode_split(trained, "train", LATENTS_TO_FIT).codes
+    return codes[values >= most].mean(0) - codes[values <= least].mean(0)
+
+
+def melodies_of(trained: "TrainedRun", attribute: str) -> Tokens:
+    """The modality of a run whose first track is a melody, of which attributes are measured; else a UserError."""
+    modality = trained.modality
+    if not isinstance(modality, Tokens) or modality.vocabularies[0] != MELODY:
+        raise UserError(f"attribute={attribute}: is of melodies, but the data have none; expected a run on melodies")
+    return modality
+
+
+def correlation(x: Tensor, y: Tensor) -> float:
+    """Pearson's, of two tensors of a shape, where neither is NaN."""
+    both = torch.stack([x.flatten(), y.flatten()]).double()
+    both = both[:, both.isfinite().all(0)]
+    return float(both.corrcoef()[0, 1]) if both.shape[1] > 1 else math.nan

@@ -128,6 +128,20 @@ def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[s
     return figure
 
 
+def trends(x: Sequence[float], named: dict[str, np.ndarray], units: Sequence[str], title: str, label: str) -> Figure:
+    """Of each of some measures a panel: (3, S), the mean at S points and the quartiles around it; NaN is left out."""
+    figure = Figure(figsize=(2.6 * len(named), 2.6), layout="constrained")
+    panels = figure.subplots(1, len(named), squeeze=False)[0]
+    for axes, (name, (mean, low, high)), unit in zip(panels, named.items(), units, strict=True):
+        axes.fill_between(x, low, high, alpha=0.2, linewidth=0)
+        axes.plot(x, mean, marker="o", markersize=3)
+        axes.set(title=name, xlabel=label, ylabel=unit)
+        axes.title.set_fontsize(9)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
 def latent_grid(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
     """A grid (C, H, W) uint8 of images decoded at `xs` by `ys`; the second axis points up."""
     figure = Figure(figsize=(6.5, 6.5 * picture.shape[1] / picture.shape[2]))

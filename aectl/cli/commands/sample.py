@@ -10,6 +10,7 @@ from torch import Tensor
 from aectl.cli.attribute_figure import draw_attribute, find_attribute
 from aectl.cli.chosen_examples import CLASS, Named, describe_example, find_example
 from aectl.cli.latent_figures import draw_interpolation, draw_perturbed
+from aectl.cli.music_attribute import draw_measured
 from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.cli.sample_rows import Rows, lay_out
 from aectl.errors import UserError
@@ -19,6 +20,8 @@ from aectl.inference.restoration import require_images
 from aectl.inference.sampling import LATENTS_TO_FIT, SOURCES, Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.npz import save_npz
+from aectl.modalities import Tokens
+from aectl.modalities.music_attributes import ATTRIBUTES
 from aectl.models.capabilities import HasKL, HasLatent
 from aectl.plots import figures
 from aectl.plots.image_grid import GAP, enlarge
@@ -190,11 +193,13 @@ def write_perturbed(trained: TrainedRun, named: Named, paths: Paths, cond: Tenso
 
 
 def write_moved(trained: TrainedRun, named: Named, moves: Moves, n: int, folder: Path) -> Path:
-    """Draws test images whose codes are moved towards a class."""
-    require_images(trained)
+    """Draws test images whose codes are moved towards a class, or what is measured of test melodies that are moved."""
     trained.latent_model()
-    attribute = find_attribute(trained, named)
     strengths = moves.strength if isinstance(moves.strength, list) else [moves.strength]
+    if isinstance(trained.modality, Tokens) and named in ATTRIBUTES:
+        return figures.save_figure(draw_measured(trained, str(named), strengths, n), folder / f"attribute-{named}.png")
+    require_images(trained)
+    attribute = find_attribute(trained, named)
     figure = draw_attribute(trained, attribute, strengths, n)
     side = "" if attribute.away_from is None else f"-{attribute.away_from}"
     return figures.save_figure(figure, folder / f"attribute-{attribute.towards}{side}.png")
