@@ -74,9 +74,10 @@ class Measured(NamedTuple):
 
 def measure_moved(trained: "TrainedRun", attribute: str, strengths: list[float], n: int) -> dict[str, Measured]:
     """Every attribute of the first `n` test windows, moved along the vector of one by multiples of it."""
+    modality = melodies_of(trained, attribute)
     vector = measured_vector(trained, attribute)
     windows = torch.arange(min(n, len(trained.run.data.split("test").x)))
-    moved = melodies_of(trained, attribute).to_stored(move_along(trained, windows, vector, strengths).flatten(0, 1))
+    moved = modality.to_stored(move_along(trained, windows, vector, strengths).flatten(0, 1))
     values = {name: each.compute(moved[..., 0]).view(-1, len(strengths)) for name, each in ATTRIBUTES.items()}
     strength = torch.tensor(strengths).expand(len(windows), -1)
     return {name: Measured(of, correlation(strength, of)) for name, of in values.items()}
@@ -86,6 +87,8 @@ def measured_vector(trained: "TrainedRun", attribute: str) -> Tensor:
     r"""The mean latent of the training windows with most of an attribute less that of those with least of it, (D,).
 
     .. math:: a = \mathbb{E}[z | m(x) \geq m_{3/4}] - \mathbb{E}[z | m(x) \leq m_{1/4}]
+
+    Where both quartiles are the same, those with more of it stand against the others.
 
     References:
         | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
@@ -99,16 +102,20 @@ def measured_vector(trained: "TrainedRun", attribute: str) -> Tensor:
     tokens = trained.run.data.split("train").first(LATENTS_TO_FIT).x[..., 0]
     values = ATTRIBUTES[attribute].compute(tokens)
     least, most = values.nanquantile(torch.tensor([0.25, 0.75])).tolist()
-    if not least < most:
+    with_most = values >= most if most > least else values > least
+    if not with_most.any():
         raise UserError(
-            f"attribute={attribute}: {least:.3g} in half of the training windows; expected data that differ in it"
+            f"attribute={attribute}: no training window has more of it than {least:.3g}, which most have; expected "
+            "data that differ in it"
         )
     codes = encode_split(trained, "train", LATENTS_TO_FIT).codes
-    return codes[values >= most].mean(0) - codes[values <= least].mean(0)
+    return codes[with_most].mean(0) - codes[values <= least].mean(0)
 
 
 def melodies_of(trained: "TrainedRun", attribute: str) -> Tokens:
-    """The modality of a run whose first track is a melody, of which attributes are measured; else a UserError."""
+    """The modality of a run whose first track is a melody, of which an attribute is measured; else a UserError."""
+    if attribute not in ATTRIBUTES:
+        raise UserError(f"attribute={attribute}: is not measured of melodies; expected one of {', '.join(ATTRIBUTES)}")
     modality = trained.modality
     if not isinstance(modality, Tokens) or modality.vocabularies[0] != MELODY:
         raise UserError(f"attribute={attribute}: is of melodies, but the data have none; expected a run on melodies")

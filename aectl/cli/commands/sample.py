@@ -21,7 +21,6 @@ from aectl.inference.sampling import LATENTS_TO_FIT, SOURCES, Sampler, default_s
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.npz import save_npz
 from aectl.modalities import Tokens
-from aectl.modalities.music_attributes import ATTRIBUTES
 from aectl.models.capabilities import HasKL, HasLatent
 from aectl.plots import figures
 from aectl.plots.image_grid import GAP, enlarge
@@ -196,7 +195,7 @@ def write_moved(trained: TrainedRun, named: Named, moves: Moves, n: int, folder:
     """Draws test images whose codes are moved towards a class, or what is measured of test melodies that are moved."""
     trained.latent_model()
     strengths = moves.strength if isinstance(moves.strength, list) else [moves.strength]
-    if isinstance(trained.modality, Tokens) and named in ATTRIBUTES:
+    if isinstance(trained.modality, Tokens):
         return figures.save_figure(draw_measured(trained, str(named), strengths, n), folder / f"attribute-{named}.png")
     require_images(trained)
     attribute = find_attribute(trained, named)
