@@ -19,11 +19,16 @@ from aectl.evaluation.scores import MeanCI, Scores, concatenate_scores, mean_ci,
 from aectl.example import Example
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
+from aectl.modalities import Tokens
+from aectl.modalities.vocabulary import first_onset
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Pairs, State
+from aectl.tasks.baselines.sequences import TrackTokens, sequence_baselines
 
 FIT_VALUES = 2**27  # the most numbers in the training inputs or targets of a fit: half a gigabyte
 BATCH_SIZE = 500
+NATS = "nats"
+"""The name among the scores of the negative log-likelihood of a baseline that has one."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,23 @@ class BaselineRow:
     scores: Scores | None = None  # of each example that it was run on, the first ones of the split
     setting: str = ""  # what it was fitted to, in words
     error: str | None = None  # why it has no scores
+    metric: str = "psnr"  # that the model is compared with it by
 
     @property
     def n(self) -> int:
-        return 0 if self.scores is None else len(self.scores["psnr"])
+        return 0 if self.scores is None else len(self.scores[self.metric])
 
     def margin(self, model: Scores) -> MeanCI | None:
-        """The gain of the model in dB of PSNR, over the examples that both have; None if it has no scores."""
-        return None if self.scores is None else mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
+        """The gain of the model in the metric, over the examples that both have; None if it has no scores."""
+        return None if self.scores is None else mean_ci(model[self.metric][: self.n] - self.scores[self.metric])
 
     def to_dict(self, model: Scores) -> dict[str, Any]:
         if self.scores is None:
             return {"error": self.error}
         scores = {name: asdict(mean) for name, mean in mean_scores(self.scores).items()}
-        margin = mean_ci(model["psnr"][: self.n] - self.scores["psnr"])
-        return {**scores, "n": self.n, "setting": self.setting, "model_leads_by_db": asdict(margin)}
+        margin = mean_ci(model[self.metric][: self.n] - self.scores[self.metric])
+        leads_by = "model_leads_by_db" if self.metric == "psnr" else "model_leads_by"
+        return {**scores, "n": self.n, "setting": self.setting, leads_by: asdict(margin)}
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,14 @@ class BaselineComparison:
             "seed": self.test_run.seed,
             "device": self.test_run.device.type,  # the same seed draws other noise on another kind
         }
-        baselines = self.train_run.run.task.baselines(self.train_run.run.data.source.shape, latent_size)
-        return [self._row(baseline, batches, tested) for baseline in track(baselines, "baselines")]
+        return [self._row(baseline, batches, tested) for baseline in track(self._baselines(latent_size), "baselines")]
+
+    def _baselines(self, latent_size: int) -> list[Baseline]:
+        modality = self.train_run.modality
+        if isinstance(modality, Tokens):
+            tracks = [TrackTokens(size, first_onset(size)) for size in modality.vocabularies]
+            return sequence_baselines(tracks, latent_size)
+        return self.train_run.run.task.baselines(self.train_run.run.data.source.shape, latent_size)
 
     def _row(self, baseline: Baseline, batches: Batches, tested: dict[str, Any]) -> BaselineRow:
         n = min(self.slow_images, len(batches.split.x)) if baseline.slow else len(batches.split.x)
@@ -82,19 +95,20 @@ class BaselineComparison:
             return BaselineRow(baseline, error=one_line(error) or type(error).__name__)
         if not all(np.isfinite(values).all() for values in scores.values()):
             return BaselineRow(baseline, error="its output is not finite")
-        return BaselineRow(baseline, scores, setting)
+        return BaselineRow(baseline, scores, setting, metric=self.test_run.modality.ranked_by)
 
     def fitted(self, baseline: Baseline) -> State:
         """What the baseline learned or was set to on the training and validation splits."""
         return self.cache.get(
-            self._key(baseline), lambda: baseline.fit(lambda: self.train, lambda: self.val, self.psnr)
+            self._key(baseline), lambda: baseline.fit(lambda: self.train, lambda: self.val, self.rank)
         )
 
-    def psnr(self, output: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
-        """The PSNR of each output, (N,), by which settings are chosen."""
+    def rank(self, output: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+        """The score of each output, (N,), by which settings are chosen: of images the PSNR."""
         x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (output, target))
         w = None if weight is None else torch.from_numpy(weight)
-        return self.train_run.modality.metrics["psnr"].compute(x.clamp(0, 1), y, w).numpy()
+        modality = self.train_run.modality
+        return modality.metrics[modality.ranked_by].compute(x.clamp(0, 1), y, w).numpy()
 
     def _key(self, baseline: Baseline) -> dict[str, Any]:
         """Everything that a fit depends on."""
@@ -112,7 +126,9 @@ class BaselineComparison:
         for pairs in posed_pairs(self.test_run, batches, n):
             output = torch.from_numpy(restored(self.test_run.run.task, baseline, state, pairs.input))
             given = {name: torch.from_numpy(part) for name, part in named_parts(pairs).items() if name != "input"}
-            parts.append(score_batch(modality, output, **given))
+            nats = baseline.nats(output.numpy(), pairs.target)
+            scores = score_batch(modality, output, **given)
+            parts.append(scores if nats is None else {**scores, NATS: nats})
         return {name: values[:n] for name, values in concatenate_scores(parts).items()}
 
     @cached_property

@@ -134,5 +134,7 @@ def judge(trained: TrainedRun, scores: Scores, best: BaselineRow) -> Verdict:
     gain, name = best.margin(scores), best.baseline.name
     assert gain is not None
     advice = suggest_improvement(trained.model, circumstances(trained.run, best.baseline))
-    sentence = describe_outcome(gain, f"{best.n:,} {trained.modality.name}", name, advice)
+    metric = trained.modality.metrics[best.metric]
+    unit = metric.unit or f" of {metric.label}"
+    sentence = describe_outcome(gain, f"{best.n:,} {trained.modality.name}", name, advice, metric.digits, unit)
     return Verdict(name, decide_outcome(gain), gain, sentence)

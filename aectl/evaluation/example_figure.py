@@ -7,13 +7,14 @@ from aectl.data.loader import Batches
 from aectl.evaluation.baseline_comparison import restored
 from aectl.evaluation.scores import Scores
 from aectl.inference.trained_run import TrainedRun
-from aectl.modalities import Images
+from aectl.modalities import Images, Tokens
 from aectl.plots import figures
 from aectl.runs.run import Run
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, State
 
 MOST = 20  # columns of each kind, so that the figure fits on a page
+MOST_WINDOWS, WINDOW_INCHES = 2, 1.8  # of each kind; the width of a piano roll
 
 
 def choose_examples(psnr: np.ndarray, each: int) -> dict[str, list[int]]:
@@ -38,6 +39,8 @@ def draw_examples(
 
     Examples are ranked by the gain over the input: by PSNR alone the best ones would be those that are nearly black.
     """
+    if isinstance(trained.modality, Tokens):
+        return draw_windows(trained, batches, scores, each, baseline)
     if not isinstance(trained.modality, Images):
         return None
     psnr, gains = scores["psnr"], gains_over_input(trained, batches, scores["psnr"])
@@ -55,6 +58,23 @@ def draw_examples(
         errors[f"error, {method.name}"] = error_map(of_baseline, target)
     over = "the input" if task.restores else "a flat image"
     return figures.image_rows(named, f"{describe(trained.run)}: PSNR and its gain over {over}", heads, errors)
+
+
+def draw_windows(
+    trained: TrainedRun, batches: Batches, scores: Scores, each: int, baseline: tuple[Baseline, State] | None
+) -> figures.Figure:
+    """A column for each window of tokens, ranked by the F1 of its onsets: target, output and the best baseline."""
+    f1 = scores[trained.modality.ranked_by]
+    columns = [(kind, index) for kind, group in choose_examples(f1, min(each, MOST_WINDOWS)).items() for index in group]
+    input, output, target = gather_examples(trained, batches, [index for _, index in columns])
+    named = {"target": target, "output": output}
+    if baseline:
+        method, state = baseline
+        named[method.name] = restored(trained.run.task, method, state, input)
+    drawn = trained.modality.draw([torch.from_numpy(rows) for rows in named.values()])
+    heads = [f"{kind}, F1 {f1[index]:.2f}" for kind, index in columns]
+    pictures = {name: rolls.numpy() for name, rolls in zip(named, drawn, strict=True)}
+    return figures.image_rows(pictures, f"{describe(trained.run)}: F1 of onsets", heads, inches=WINDOW_INCHES)
 
 
 def describe(run: Run) -> str:

@@ -34,7 +34,8 @@ class LogLikelihood:
     log_likelihood: MeanCI  # log p(x) by importance sampling
     samples: int  # the importance samples of each example
     n: int  # the examples
-    bits_per_dim: MeanCI | None  # -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density
+    bits_per_dim: MeanCI | None  # -log2 p(x) per dimension, of one of 256 gray levels if the likelihood is a density;
+    # of tokens per step
     note: str  # a warning if the numbers are no likelihood, else empty
 
     @property
@@ -61,7 +62,7 @@ def estimate(
         binary &= bool(((example.target == 0) | (example.target == 1)).all())
     values = {name: torch.cat(parts).cpu().double().numpy() for name, parts in columns.items()}
     elbo = values.pop("elbo") if "elbo" in values else -values["nll"] - values["kl"]
-    bits = -values["log_likelihood"] / (math.prod(trained.model.shape) * math.log(2))
+    bits = -values["log_likelihood"] / (trained.modality.num_values * math.log(2))
     likelihood = getattr(model, "likelihood", None)
     continuous = likelihood.continuous if isinstance(likelihood, Likelihood) else None
     return LogLikelihood(

@@ -10,6 +10,7 @@ from aectl.data.loader import Batches
 from aectl.data.source import SplitName
 from aectl.evaluation.cache import fingerprint
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities import Tokens
 
 LIBRARIES = ("numpy", "pillow", "scikit-image", "scikit-learn", "torch")
 VAL_IMAGES = 200  # validation examples that a filter's setting is chosen on
@@ -31,6 +32,8 @@ def describe_protocol(
     run, n, examples = trained.run, len(batches.split.x), trained.modality.name
     left_out = () if examples == "images" else ("ssim", "ms_ssim")
     left_out = (*left_out, *(() if run.task.takes_mask else ("psnr_hidden",)))
+    if isinstance(trained.modality, Tokens):
+        left_out = (*left_out, "range", "psnr", "settings")
     return {
         "split": split,
         "n": n,

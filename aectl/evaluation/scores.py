@@ -54,7 +54,7 @@ def score_model(
         UserError: outputs are not finite, or a metric does not give a number for each example.
     """
     totals: dict[str, float] = {}
-    parts = []
+    parts, finite = [], True
     trained.model.epoch_terms()  # forgets what the training left
     for index, batch in enumerate(track(batches, "the model")):
         example = trained.make_example(batch, index)
@@ -63,15 +63,16 @@ def score_model(
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
         output = trained.run.task.keep_known(output, example.input)
+        finite &= bool(output.isfinite().all())
         scores = score_batch(trained.modality, output, example.target, example.weight, example.hidden)
         parts.append({**scores, **own_scores(own or {}, output.clamp(0, 1), example.target)})
     scores = concatenate_scores(parts)
-    if not np.isfinite(scores["mse"]).all():
+    if not finite:
         raise UserError(
             f"run={trained.run.folder}: its outputs are not finite, the training went wrong; "
             "train again with a smaller optimizer.lr, or trainer.gradient_clip_val=1"
         )
-    means = {name: total / len(scores["mse"]) for name, total in totals.items()}
+    means = {name: total / len(batches.split.x) for name, total in totals.items()}
     return means | {name: float(term) for name, term in trained.model.epoch_terms().items()}, scores
 
 

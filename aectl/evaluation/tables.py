@@ -1,16 +1,19 @@
 """Prints reports: in full, or short enough for a screen. The only module of evaluation that formats."""
 
+import math
+
 from rich.table import Table
 
-from aectl.evaluation.baseline_comparison import BaselineRow
+from aectl.evaluation.baseline_comparison import NATS, BaselineRow
 from aectl.evaluation.cross_table import CrossTable
 from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.loss_terms import explain_negative, format_loss
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality
-from aectl.evaluation.scores import MeanCI, mean_scores
+from aectl.evaluation.scores import MeanCI, mean_ci, mean_scores
 from aectl.io.tables import is_terminal, make_table, print_line, print_table
+from aectl.modalities import Modality
 
 COLOURS = {"beats": "green", "ties": "yellow", "loses": "red"}
 SAMPLE_ROWS = {
@@ -38,9 +41,10 @@ def print_report(report: Report, full: bool = False) -> None:
         elif isinstance(section, Embeddings):
             print_embeddings(section, full)
         elif isinstance(section, LogLikelihood):
-            print_likelihood(section, report.modality.name, full)
+            print_likelihood(section, report.modality, full)
         elif section:
             print_samples(section, report.modality.name, full)
+    print_baseline_nats(report)
     own = {name: value for name, value in report.scores.items() if name not in report.columns}
     if own:
         print_line("metrics: " + ", ".join(f"{name} {format_ci(value, 4)}" for name, value in own.items()))
@@ -75,7 +79,9 @@ def format_ci(value: MeanCI, digits: int, sign: str = "") -> str:
 def comparison_table(report: Report) -> Table:
     settings = ["setting"] if any(row.setting or row.error for row in report.baselines) else []
     labels = [metric.label for metric in report.columns.values()]
-    n, heads = f"{report.protocol['n']:,}", ["", *labels, "gain over baseline, dB", report.modality.name, *settings]
+    ranked = report.columns[report.modality.ranked_by]
+    gain = f"gain over baseline,{ranked.unit}" if ranked.unit else f"gain in {ranked.label}"
+    n, heads = f"{report.protocol['n']:,}", ["", *labels, gain, report.modality.name, *settings]
     made = make_table(f"{report.task} · {report.dataset}, n = {n}, seed {report.protocol['seed']}", heads, settings)
     cells = [f"{report.model} (this run)", *score_cells(report, report.scores), "", n]
     made.add_row(*cells, style="bold", end_section=is_terminal())
@@ -90,7 +96,9 @@ def baseline_cells(report: Report, row: BaselineRow) -> list[str]:
         return [row.baseline.name, *["-"] * (len(report.columns) + 2), f"not available: {row.error}"]
     best = report.verdict is not None and report.verdict.best_baseline == row.baseline.name
     name = f"{row.baseline.name} (best baseline)" if best else row.baseline.name
-    return [name, *score_cells(report, mean_scores(row.scores)), format_ci(margin, 2, "+"), f"{row.n:,}", row.setting]
+    digits = report.columns[row.metric].digits
+    cells = score_cells(report, mean_scores(row.scores))
+    return [name, *cells, format_ci(margin, digits, "+"), f"{row.n:,}", row.setting]
 
 
 def score_cells(report: Report, scores: dict[str, MeanCI]) -> list[str]:
@@ -109,9 +117,20 @@ def print_embeddings(found: Embeddings, full: bool) -> None:
     print_line(active if full else f"latents: {scored}{active}")
 
 
-def print_likelihood(found: LogLikelihood, examples: str, full: bool) -> None:
+def print_baseline_nats(report: Report) -> None:
+    """The likelihood of the baselines that have one, in the units of the model's."""
+    for row in report.baselines:
+        if row.scores and NATS in row.scores:
+            nats = mean_ci(row.scores[NATS])
+            bits = nats.mean / math.log(2) / report.modality.num_values
+            of = f"{bits:.4f} bits per {report.modality.value}, {row.n:,} {report.modality.name}"
+            print_line(f"likelihood of {row.baseline.name}: log p(x) {format_ci(nats.negative(), 2)} nats, {of}")
+
+
+def print_likelihood(found: LogLikelihood, modality: Modality, full: bool) -> None:
+    examples = modality.name
     if not full:
-        bits = [f"{format_ci(found.bits_per_dim, 4)} bits per dimension"] if found.bits_per_dim else []
+        bits = [f"{format_ci(found.bits_per_dim, 4)} bits per {modality.value}"] if found.bits_per_dim else []
         bounds = [f"log p(x) {format_ci(found.log_likelihood, 2)} nats", f"ELBO {format_ci(found.elbo, 2)}"]
         line = ", ".join([*bounds, *bits, f"{found.n:,} {examples}"])
         print_line(f"likelihood: {line}" + (f". {found.note}" if found.note else ""))
@@ -123,7 +142,7 @@ def print_likelihood(found: LogLikelihood, examples: str, full: bool) -> None:
         made.add_row("KL from the prior", format_ci(found.kl, 2), f"{found.kl_bits:.2f}")
     made.add_row(f"log p(x), {found.samples} importance samples", format_ci(found.log_likelihood, 2), "")
     if found.bits_per_dim:
-        made.add_row("bits per dimension", "", format_ci(found.bits_per_dim, 4))
+        made.add_row(f"bits per {modality.value}", "", format_ci(found.bits_per_dim, 4))
     print_table(made)
     if found.note:
         print_line(found.note)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from aectl.data.source import vocabularies
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.inference import latents, restoration, sampling
@@ -51,7 +52,7 @@ class TrainedRun:
 
     @property
     def modality(self) -> Modality:
-        return self.run.modality
+        return modality_for(self.model.shape, vocabularies(self.run.data.source))
 
     @property
     def picture_shape(self) -> Shape:

@@ -1,5 +1,6 @@
 """The interface of a modality."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from aectl.errors import UserError
 from aectl.modalities import pixels
+from aectl.plots.image_grid import comparison_grid
 from aectl.types import Shape
 
 HIDDEN = "psnr_hidden"
@@ -24,6 +26,7 @@ class Metric(NamedTuple):
     compute: Callable[..., Tensor]  # outputs and targets (B, *shape) in [0, 1], and weights or none, to scores (B,)
     label: str  # heads its column in a table
     digits: int  # decimals in a table
+    unit: str = ""  # of a difference
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,23 @@ class Modality(ABC):
 
     shape: Shape  # of one example
     name: ClassVar[str]  # examples in the plural, as in `images/s`
+    has_pictures: ClassVar[bool] = False  # whether examples can be drawn
+    value: ClassVar[str] = "dimension"  # what bits are counted by
 
     @property
     @abstractmethod
     def metrics(self) -> Mapping[str, Metric]:
         """The metrics by name; the first one ranks examples and models."""
+
+    @property
+    def num_values(self) -> int:
+        """How many values an example has, by which its bits are divided."""
+        return math.prod(self.shape)
+
+    @property
+    def ranked_by(self) -> str:
+        """The name of the metric that ranks examples and models."""
+        return next(iter(self.metrics))
 
     def check(self, x: Tensor, where: str, name: str) -> None:
         """Checks the values of the split `name`; a UserError that starts with the config key `where` for others."""
@@ -85,9 +100,13 @@ class Modality(ABC):
             return self.metrics
         return {**self.metrics, HIDDEN: self.metrics["psnr"]._replace(label="PSNR hidden, dB")}
 
+    def draw(self, batches: Sequence[Tensor]) -> list[Tensor]:
+        """Pictures (B, 1 or 3, h, w) in [0, 1] of batches of examples that are shown together, if they have any."""
+        return list(batches)
+
     def preview(self, rows: Sequence[Tensor]) -> Tensor | None:
         """One picture (C, H, W) uint8 with a row for each batch of examples in [0, 1]; None if they have no picture."""
-        return None
+        return comparison_grid([pixels.to_uint8(row) for row in self.draw(rows)]) if self.has_pictures else None
 
     def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
         """Examples in any usual form as (N, *shape) float32 in [0, 1]; a UserError for another shape or range.

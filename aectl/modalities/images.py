@@ -1,6 +1,6 @@
 """Images of one or three channels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,8 @@ from torch import Tensor
 from aectl.modalities import image_files
 from aectl.modalities.base import Metric, Modality
 from aectl.modalities.image_metrics import MS_SSIM_SIDE, ms_ssim, mse, psnr, ssim
-from aectl.plots.image_grid import comparison_grid
 
-METRICS = {"psnr": Metric(psnr, "PSNR, dB", 2), "ssim": Metric(ssim, "SSIM", 3), "mse": Metric(mse, "MSE", 4)}
+METRICS = {"psnr": Metric(psnr, "PSNR, dB", 2, " dB"), "ssim": Metric(ssim, "SSIM", 3), "mse": Metric(mse, "MSE", 4)}
 MS_SSIM = {"ms_ssim": Metric(ms_ssim, "MS-SSIM", 3)}
 
 
@@ -21,13 +20,11 @@ class Images(Modality):
     """Images (C, H, W)."""
 
     name = "images"
+    has_pictures = True
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
         return METRICS if min(self.shape[1:]) < MS_SSIM_SIDE else {**METRICS, **MS_SSIM}
-
-    def preview(self, rows: Sequence[Tensor]) -> Tensor:
-        return comparison_grid([self.to_uint8(row) for row in rows])
 
     def to_tensor(self, x: Any) -> Tensor:
         """PIL images, and arrays (H, W), (C, H, W), (H, W, C) or (N, C, H, W)."""

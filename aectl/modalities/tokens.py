@@ -1,16 +1,23 @@
 """Sequences of tokens, such as melodies: every step of a track is one of the tokens of its vocabulary."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from aectl.errors import UserError
 from aectl.modalities.base import Metric, Modality
+from aectl.modalities.midi_files import UnusableError, read_midi
+from aectl.modalities.midi_parts import to_parts
+from aectl.modalities.rolls import draw_roll, pitch_span
 from aectl.modalities.token_metrics import exact, onset_f1, token_accuracy
+from aectl.modalities.vocabulary import STEPS_PER_BAR
 from aectl.types import Shape
 
 
@@ -28,6 +35,8 @@ class Tokens(Modality):
 
     vocabularies: tuple[int, ...] = ()
     name = "windows"
+    has_pictures = True
+    value = "step"
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or self.shape[0] != 1 or self.shape[2] != sum(self.vocabularies):
@@ -59,6 +68,11 @@ class Tokens(Modality):
         return weight.expand(len(weight), *self.shape).squeeze(1)[..., first]
 
     @property
+    def num_values(self) -> int:
+        """The steps of a window: those of several tracks at once count once."""
+        return self.shape[1]
+
+    @property
     def stored_shape(self) -> Shape:
         """The shape of a window of tokens, (T, tracks)."""
         return (self.shape[1], len(self.vocabularies))
@@ -87,3 +101,35 @@ class Tokens(Modality):
         """The likeliest tokens of a model's output (B, 1, T, V), as they are stored: (B, T, tracks)."""
         best = [track.argmax(-1) for track in x.squeeze(1).split(self.vocabularies, dim=-1)]
         return torch.stack(best, dim=-1).to(torch.uint8 if max(self.vocabularies) <= 256 else torch.int16)
+
+    def draw(self, batches: Sequence[Tensor]) -> list[Tensor]:
+        """Piano rolls of the likeliest tokens, all of the same range of pitches."""
+        windows = [self.to_stored(batch).cpu().numpy() for batch in batches]
+        span = pitch_span([window for batch in windows for window in batch], self.vocabularies)
+        rolls = [np.stack([draw_roll(window, self.vocabularies, span) for window in batch]) for batch in windows]
+        return [torch.from_numpy(roll).float() / 255 for roll in rolls]
+
+    def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
+        """Tokens (N, T, tracks), or (T, tracks) of one window, or what a model puts out, as (N, 1, T, V).
+
+        Raises:
+            UserError: another shape, or tokens out of range.
+        """
+        if isinstance(x, list):
+            return torch.cat([self.to_batch(example) for example in x])
+        batch = torch.as_tensor(x)
+        if batch.is_floating_point():
+            return super().to_batch(batch)
+        batch = batch[None] if batch.ndim == 2 else batch
+        self.check(batch, "x", "only")
+        return self.to_model(batch)
+
+    def read_file(self, path: Path) -> np.ndarray:
+        """The windows of a MIDI file, one after the other, voice after voice, (N, T, tracks)."""
+        parts = to_parts(read_midi(path), self.vocabularies, "all", path)
+        steps = self.shape[1]
+        windows = [part[start : start + steps] for part in parts for start in range(0, len(part) - steps + 1, steps)]
+        if not windows:
+            bars = max(map(len, parts)) // STEPS_PER_BAR
+            raise UnusableError(f"{path}: {bars} bars; expected {steps // STEPS_PER_BAR} or more")
+        return np.stack(windows)

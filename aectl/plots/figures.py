@@ -63,7 +63,8 @@ def image_rows(
     everything = {**named, **errors}
     columns = max(len(images) for images in everything.values())
     label_inches = 0.09 * max(map(len, everything)) + 0.1
-    figure = Figure(figsize=(inches * columns + label_inches, inches * len(everything)))
+    height = inches * min(1, named_aspect(named))
+    figure = Figure(figsize=(inches * columns + label_inches, height * len(everything)))
     spacing = {"wspace": 0.05, "hspace": 0.05}
     grid = figure.subplots(len(everything), columns, squeeze=False, gridspec_kw=spacing)
     for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
@@ -81,6 +82,12 @@ def image_rows(
     top = figure.subplotpars.top + (0.1 + 0.13 * lines) / figure.get_figheight()
     figure.suptitle(title, fontsize=10, y=top, va="bottom")
     return figure
+
+
+def named_aspect(named: dict[str, np.ndarray]) -> float:
+    """The height of the pictures of the last row, in units of their width."""
+    *_, last = named.values()
+    return last.shape[-2] / last.shape[-1]
 
 
 def scatter(

@@ -8,8 +8,7 @@ import torch
 
 from aectl.data.music.pieces import Piece
 from aectl.data.music.windows import Windows
-from aectl.modalities.notes import to_notes
-from aectl.modalities.vocabulary import MELODY, STEPS_PER_BAR, is_onset
+from aectl.modalities.vocabulary import FIRST_PITCH, LOWEST_PITCH, MELODY, STEPS_PER_BAR, is_onset
 
 Label = Literal["key", "piece", "density", "none"]
 PROFILES = {
@@ -23,6 +22,9 @@ References:
 """
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = [f"{tonic} {mode}" for mode in PROFILES for tonic in TONICS]
+ROLLED = np.array([np.roll(profile, tonic) for profile in PROFILES.values() for tonic in range(12)])
+NORMALIZED = (ROLLED - ROLLED.mean(1, keepdims=True)) / ROLLED.std(1, keepdims=True)
+"""The profile of each key, of mean 0 and deviation 1: to correlate with, but for a factor."""
 DENSITIES = 8
 """The classes of note density: so many notes a bar, and the last one for more."""
 
@@ -53,9 +55,16 @@ def estimate_key(piece: Piece, vocabularies: tuple[int, ...]) -> int:
     lasting = np.zeros(12)
     for part in piece.parts:
         for track, vocabulary in enumerate(vocabularies):
-            for note in to_notes(part[:, track], vocabulary) if vocabulary == MELODY else []:
-                lasting[note.pitch % 12] += note.end - note.start
+            if vocabulary == MELODY:
+                np.add.at(lasting, *sounding(part[:, track]))
     if not lasting.std():
         return 0
-    keys = [np.roll(profile, tonic) for profile in PROFILES.values() for tonic in range(12)]
-    return int(np.argmax([np.corrcoef(lasting, key)[0, 1] for key in keys]))
+    return int(np.argmax(NORMALIZED @ (lasting - lasting.mean())))
+
+
+def sounding(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pitch class of each note of a track (T,), and the steps that it lasts."""
+    events = np.flatnonzero(tokens)
+    lasts = np.diff(events, append=len(tokens))
+    notes = tokens[events] >= FIRST_PITCH
+    return (tokens[events][notes].astype(int) - FIRST_PITCH + LOWEST_PITCH) % 12, lasts[notes]

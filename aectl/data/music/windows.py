@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from aectl.data.folder.splitting import SPLITS, split_files
 from aectl.data.music.pieces import Piece
 from aectl.data.source import SplitName
-from aectl.modalities.vocabulary import FIRST_PITCH, MELODY, STEPS_PER_BAR, is_onset
+from aectl.modalities.vocabulary import FIRST_PITCH, MELODY, STEPS_PER_BAR, first_onset
 
 
 class Windows(NamedTuple):
@@ -25,15 +24,14 @@ class Windows(NamedTuple):
 
 def cut(piece: Piece, bars: int, vocabularies: tuple[int, ...]) -> np.ndarray:
     """The windows of a piece that differ, in order, one from every bar on, (N, T, tracks), without those of no note."""
-    steps = bars * STEPS_PER_BAR
-    starts = [(part, start) for part in piece.parts for start in range(0, len(part) - steps + 1, STEPS_PER_BAR)]
-    windows = (part[start : start + steps] for part, start in starts)
-    found = {window.tobytes(): window for window in windows if has_notes(window, vocabularies)}
+    steps, first = bars * STEPS_PER_BAR, [first_onset(size) for size in vocabularies]
+    found: dict[bytes, np.ndarray] = {}
+    for part in piece.parts:
+        for start in range(0, len(part) - steps + 1, STEPS_PER_BAR):
+            window = part[start : start + steps]
+            if (window >= first).any():
+                found.setdefault(window.tobytes(), window)
     return np.stack(list(found.values())) if found else np.empty((0, steps, len(vocabularies)), np.uint8)
-
-
-def has_notes(window: np.ndarray, vocabularies: tuple[int, ...]) -> bool:
-    return bool(is_onset(torch.from_numpy(window), vocabularies).any())
 
 
 def cut_all(pieces: Sequence[Piece], chosen: Sequence[int], bars: int, vocabularies: tuple[int, ...]) -> Windows:

@@ -43,6 +43,10 @@ class Baseline(ABC):
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
         """(N, *input_shape) to (N, *shape)."""
 
+    def nats(self, output: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+        """The negative log-likelihood of targets (N, *shape) under what it made of them, (N,); None: it has none."""
+        return None
+
     def attributes(self) -> dict[str, Any]:
         named = {name: getattr(self, name) for name in dir(self) if not name.startswith("_")}
         return {name: value for name, value in named.items() if not callable(value)}
