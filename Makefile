@@ -1,4 +1,4 @@
-.PHONY: help install demo test test-lowest lint format bench faults tables first-impression presets zoo results photos show-photos measure clean
+.PHONY: help install demo test test-lowest lint format bench faults tables first-impression presets sweeps codes zoo results photos show-photos measure clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -68,11 +68,17 @@ first-impression: install ## train and evaluate the defaults of every task that 
 presets: install ## train the presets of the lesson and of the Keras blog on Fashion-MNIST: five hours on two cores
 	$(BIN)/python -m docs.published_presets
 
+sweeps: install ## run the grid and the search of docs/sweeps.md with one worker and with two: twelve minutes on two cores
+	$(BIN)/python -m docs.sweep_example
+
+codes: install ## train a VQ-VAE on clothes and a prior over its codes, and draw its samples: ten minutes on two cores
+	$(BIN)/python -m docs.code_samples
+
 zoo: install ## train, measure and draw every model of docs/zoo.md that has no row yet: forty minutes on two cores
 	$(BIN)/python -m docs.zoo
 
 results: install ## train, measure and draw docs/results.md on Fashion-MNIST: an hour on two cores
-	rm -rf $(filter-out %/zoo %/presets %/first_impression,$(wildcard $(RESULTS)/*))
+	rm -rf $(filter-out %/zoo %/presets %/sweeps %/codes %/first_impression,$(wildcard $(RESULTS)/*))
 	for k in 2 8 16 32 64; do $(TRAIN)/ae-$$k experiment=reconstruct model.latent_dim=$$k || exit; done
 	$(TRAIN)/ae-32-digits experiment=reconstruct dataset=digits_28
 	for name in vae latent_2d denoise_light denoise bottleneck super_res super_res_x4; do \
@@ -95,7 +101,7 @@ show-photos: install
 	$(BIN)/python -m docs.photos show
 
 measure: install
-	for run in $(filter-out denoise photos_% held_out zoo presets first_impression,$(notdir $(wildcard $(RESULTS)/*))); do $(BIN)/aectl eval $(RESULTS)/$$run || exit; done
+	for run in $(filter-out denoise photos_% held_out zoo presets sweeps codes first_impression,$(notdir $(wildcard $(RESULTS)/*))); do $(BIN)/aectl eval $(RESULTS)/$$run || exit; done
 	$(BIN)/aectl eval -m $(RESULTS)/denoise task=denoise task.sigma=0.2,0.3,0.5
 	$(BIN)/aectl eval $(RESULTS)/ae-32 $(RESULTS)/ae-32-digits dataset=fashion_mnist,digits_28
 	$(BIN)/aectl sample $(RESULTS)/vae
