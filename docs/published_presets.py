@@ -18,6 +18,8 @@ from docs.tables import RESULTS, write_table
 
 FOLDER = RESULTS / "presets"
 FAMILIES = ("keras", "lesson")
+UNIT = ("loss", "reference")
+"""What is kept of a loss: in the unit of the publication, or in nats where there is none."""
 QUICK = ["samples=0", "importance_samples=0"]
 
 
@@ -43,7 +45,7 @@ def measure(preset: str) -> dict[str, Any]:
         "parameters": report["parameters"],
         "epochs": summary["epochs"],
         "cpu_seconds": round(cpu, 1),
-        "lesson": report["lesson"],
+        "lesson": report.get("lesson") or {"loss": report["terms"]["loss"]},
         "psnr": report["scores"]["psnr"]["mean"],
     }
 
@@ -53,8 +55,7 @@ def table(found: list[dict[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     order = presets()
     for row in sorted(found, key=lambda row: order.index(row["preset"])):
-        unit = row["lesson"] or {}
-        loss, reference = (f"{unit[key]:#.3g}" if unit.get(key) else "" for key in ("loss", "reference"))
+        loss, reference = (f"{row['lesson'][key]:#.3g}" if row["lesson"].get(key) else "" for key in UNIT)
         yield (
             f"| `{row['preset']}` | {row['parameters']:,} | {row['epochs']} | {row['cpu_seconds']:.0f} | {loss} "
             f"| {reference} | {row['psnr']:.2f} |"
