@@ -73,6 +73,15 @@ class HasLogLikelihood(Protocol):
 
 
 @runtime_checkable
+class HasTeacherForcing(Protocol):
+    """A model that writes step by step, each told the one before it: `reconstruct` tells what it has written itself."""
+
+    def teacher_forced(self, example: Example) -> Tensor:
+        """The same, but told the true step before each, (B, *shape)."""
+        ...
+
+
+@runtime_checkable
 class HasBeta(Protocol):
     """A model whose loss weights the KL by `beta`."""
 

@@ -12,6 +12,7 @@ from torch.distributions import Normal
 
 from aectl.errors import UserError
 from aectl.example import Example
+from aectl.models.capabilities import HasTeacherForcing
 from aectl.models.nets.music import DRUM_TOKENS, DrumsAsBits, MusicDecoder
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Bernoulli, Categorical
@@ -88,6 +89,14 @@ def test_told_all_tokens_or_its_own_the_decoder_writes_the_same_in_blocks_and_st
     assert torch.equal(model.draw(freely, 0.0), own)
     torch.testing.assert_close(freely, model.decoder(z, own))
     assert torch.equal(model.decode_mean(z), own)
+
+
+def test_teacher_forcing_is_told_the_true_tokens_and_gives_what_the_nll_scores() -> None:
+    model, x = music_vae().eval(), windows(6)
+    assert isinstance(model, HasTeacherForcing)
+    probabilities = model.teacher_forced(Example(x, x))
+    nll = model.likelihood.nll(model.decode_for(model.embed(x), Example(x, x)), x)
+    torch.testing.assert_close(-(probabilities * x).sum(-1).log().sum((1, 2)), nll)
 
 
 def test_a_step_that_is_not_forced_is_told_a_token_drawn_from_the_one_before() -> None:

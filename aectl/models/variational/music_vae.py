@@ -12,7 +12,7 @@ from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.base import at_least_float32
 from aectl.models.nets.music import MusicDecoder, MusicNet
-from aectl.models.probability.distributions import Dirac
+from aectl.models.probability.distributions import Dirac, location
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Categorical, Likelihood
 from aectl.models.vae import VAE
@@ -134,6 +134,11 @@ class MusicVAE(VAE):
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
         """The likeliest tokens one after the other, a point mass: of an example, `decode_for` says p(x|z)."""
         return Dirac(self.decoder.improvise(z, partial(self.draw, temperature=0.0)))
+
+    def teacher_forced(self, example: Example) -> Tensor:
+        """The probabilities of the tokens of a reconstruction that is told the true ones before each, (B, *shape)."""
+        z = location(self.encode(example.input, example.cond))
+        return self.distribution(self.decoder(z, example.target)).mean
 
     def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         """Windows (n, *shape), one-hot: z from the prior, tokens from p(x|z) with logits divided by `temperature`."""
