@@ -58,6 +58,10 @@ class BaselineRow:
         return {**scores, "n": self.n, "setting": self.setting, leads_by: asdict(margin)}
 
 
+def tracks_of(modality: Tokens) -> list[TrackTokens]:
+    return [TrackTokens(size, first_onset(size)) for size in modality.vocabularies]
+
+
 @dataclass(frozen=True)
 class BaselineComparison:
     """The baselines of a task, on a data set."""
@@ -80,8 +84,7 @@ class BaselineComparison:
     def _baselines(self, latent_size: int) -> list[Baseline]:
         modality = self.train_run.modality
         if isinstance(modality, Tokens):
-            tracks = [TrackTokens(size, first_onset(size)) for size in modality.vocabularies]
-            return sequence_baselines(tracks, latent_size)
+            return sequence_baselines(tracks_of(modality), latent_size)
         return self.train_run.run.task.baselines(self.train_run.run.data.source.shape, latent_size)
 
     def _row(self, baseline: Baseline, batches: Batches, tested: dict[str, Any]) -> BaselineRow:

@@ -18,7 +18,7 @@ from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import Report
 from aectl.evaluation.sample_quality import check_samplers
 from aectl.evaluation.scores import OwnMetrics, Scores, score_model
-from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, samples_section
+from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, music_section, samples_section
 from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
 from aectl.inference.sampling import Sampler
@@ -103,6 +103,7 @@ def evaluate(
         samples = sections.attempt(
             "samples", lambda: samples_section(trained, options.split, options.samples, options.samplers)
         )
+    music = sections.attempt("music", lambda: music_section(trained, comparison, batches, options.samples))
     run = trained.run
     return Report(
         run=str(run.folder),
@@ -124,6 +125,7 @@ def evaluate(
         embeddings=embeddings,
         likelihood=likelihood,
         samples=samples,
+        music=music,
         figures={"pictures": figure} if figure else {},
         shown=shown,
         failed=sections.failed,

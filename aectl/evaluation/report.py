@@ -9,6 +9,7 @@ from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.lesson_loss import LessonLoss
 from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.loss_terms import LossFormat
+from aectl.evaluation.music import MusicQuality
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, Scores, mean_scores
 from aectl.evaluation.shared_figure import Shown
@@ -61,9 +62,11 @@ class Report:
         embeddings: what the latents are worth as features.
         likelihood: the ELBO and log p(x).
         samples: how samples compare with held-out examples.
+        music: what a model of music writes, as music.
         figures: by name.
         shown: examples that every run on this split shows, for a figure of several runs.
-        failed: the sections that raised an error, by name: `baselines`, `pictures`, `latents`, `likelihood`, `samples`.
+        failed: the sections that raised an error, by name: `baselines`, `pictures`, `latents`, `likelihood`, `samples`,
+            `music`.
     """
 
     run: str
@@ -85,6 +88,7 @@ class Report:
     embeddings: Embeddings | NotApplicable | None
     likelihood: LogLikelihood | NotApplicable | None
     samples: SampleQuality | NotApplicable | None
+    music: MusicQuality | None
     figures: dict[str, Figure]
     shown: Shown | None
     failed: dict[str, Failure]
@@ -99,7 +103,7 @@ class Report:
         return self.modality.columns(self.example_scores)
 
     def to_dict(self) -> dict[str, Any]:
-        sections = {"embeddings": self.embeddings, "likelihood": self.likelihood, "samples": self.samples}
+        sections = {name: getattr(self, name) for name in ("embeddings", "likelihood", "samples", "music")}
         return {
             **{name: getattr(self, name) for name in PLAIN_FIELDS},
             "terms": self.terms,

@@ -8,13 +8,16 @@ from typing import TypeVar
 from aectl.data.loader import Batches
 from aectl.data.source import SplitName
 from aectl.errors import describe_error
+from aectl.evaluation.baseline_comparison import BaselineComparison
 from aectl.evaluation.cache import Cache
 from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood, estimate
+from aectl.evaluation.music import MusicQuality, score_music
 from aectl.evaluation.report import Failure, NotApplicable
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities import Tokens
 from aectl.models.capabilities import HasKL, HasLatent, HasLogLikelihood, code_length
 from aectl.models.probability.likelihoods import Likelihood
 
@@ -62,6 +65,14 @@ def likelihood_section(trained: TrainedRun, batches: Batches, samples: int, n: i
     if not model.is_bound:
         return NotApplicable(f"not available: the loss of {name} is no bound on log p(x)")
     return estimate(trained, model, batches, samples, n)
+
+
+def music_section(
+    trained: TrainedRun, comparison: BaselineComparison, batches: Batches, samples: int
+) -> MusicQuality | None:
+    """Of tokens, what the model writes as music."""
+    modality = trained.modality
+    return score_music(trained, modality, comparison, batches, samples) if isinstance(modality, Tokens) else None
 
 
 def samples_section(

@@ -9,6 +9,7 @@ from aectl.evaluation.cross_table import CrossTable
 from aectl.evaluation.embeddings import Embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood
 from aectl.evaluation.loss_terms import explain_negative, format_loss
+from aectl.evaluation.music import WALK_STEPS, MusicQuality
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, mean_ci, mean_scores
@@ -45,6 +46,8 @@ def print_report(report: Report, full: bool = False) -> None:
         elif section:
             print_samples(section, report.modality.name, full)
     print_baseline_nats(report)
+    if report.music:
+        print_music(report.music, report)
     own = {name: value for name, value in report.scores.items() if name not in report.columns}
     if own:
         print_line("metrics: " + ", ".join(f"{name} {format_ci(value, 4)}" for name, value in own.items()))
@@ -125,6 +128,29 @@ def print_baseline_nats(report: Report) -> None:
             bits = nats.mean / math.log(2) / report.modality.num_values
             of = f"{bits:.4f} bits per {report.modality.value}, {row.n:,} {report.modality.name}"
             print_line(f"likelihood of {row.baseline.name}: log p(x) {format_ci(nats.negative(), 2)} nats, {of}")
+
+
+def print_music(found: MusicQuality, report: Report) -> None:
+    """What a model of music writes, a line for each kind."""
+    if found.forced:
+        columns = report.columns.items()
+        scores = [f"{metric.label} {format_ci(found.forced[name], metric.digits)}" for name, metric in columns]
+        print_line(
+            f"told the true tokens before each, reconstructions have {', '.join(scores)}; the table's are its own"
+        )
+    if drawn := found.samples:
+        more = f"{drawn.nats.mean / found.real_nats.mean - 1:+.0%}"
+        classes = "" if drawn.pitch_overlap is None else f"pitch classes overlap {drawn.pitch_overlap:.3f}, "
+        print_line(
+            f"{drawn.n:,} samples as music: n-gram cost {format_ci(drawn.nats, 1)} nats, {more} of held-out windows' "
+            f"{found.real_nats.mean:.1f}; {classes}{drawn.copies:.1%} are training windows"
+        )
+    if walks := found.walks:
+        differ = ", ".join(f"{share:.2f}" for share in walks.to_first[:: WALK_STEPS // 5])
+        print_line(
+            f"walks between windows: n-gram cost {walks.cost.mean():.1f} nats, of mixed ones "
+            f"{walks.mixed_cost.mean():.1f}; share of tokens that differ from the first: {differ}"
+        )
 
 
 def print_likelihood(found: LogLikelihood, modality: Modality, full: bool) -> None:

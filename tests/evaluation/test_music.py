@@ -1,0 +1,53 @@
+"""What is measured of models of music."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from aectl.data.loader import Batches
+from aectl.evaluation.baseline_comparison import BaselineComparison
+from aectl.evaluation.cache import Cache
+from aectl.evaluation.music import histogram_overlap, ngram_cost, pitch_classes, score_music
+from aectl.modalities import Tokens
+from aectl.modalities.vocabulary import DRUMS, FIRST_PITCH, LOWEST_PITCH, MELODY
+from aectl.models.probability.likelihoods import Categorical
+from aectl.models.variational.music_vae import MusicVAE
+from tests.support.toy_models import opened
+
+MIDDLE_C = FIRST_PITCH + 60 - LOWEST_PITCH
+
+
+def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = (1, 32, MELODY)
+    sizes = (1.0, 0.0, 0.0, 0.0, 4, 1, 4, 1, 1, 4, 1, False)
+    model = MusicVAE(shape, shape, 3, *sizes, likelihood=Categorical([MELODY])).eval()
+    trained = opened(model, "tests.support.toy_melodies.ToyMelodies")
+    comparison = BaselineComparison(trained, trained, Cache(tmp_path), 100)
+    modality = trained.modality
+    assert isinstance(modality, Tokens)
+    batches = Batches(trained.run.data.split("test"), 50, shuffle=False)
+    found = score_music(trained, modality, comparison, batches, 20)
+    assert found.forced.keys() == modality.metrics.keys()
+    cost = ngram_cost(modality, comparison)
+    assert found.real_nats.mean == pytest.approx(cost(batches.split.x).mean().item())
+    assert found.samples
+    assert found.samples.n == 20
+    assert found.samples.copies == 0
+    assert found.samples.nats.mean > 2 * found.real_nats.mean  # it writes anything
+    assert found.walks
+    assert found.to_dict()["walks"]["to_first"][0] > 0.5
+    assert score_music(trained, modality, comparison, batches, 0).samples is None
+
+
+def test_pitch_classes_are_counted_in_melodies_alone() -> None:
+    window = torch.tensor([[MIDDLE_C, 3], [0, 4], [1, 5], [MIDDLE_C + 12, 6], [MIDDLE_C + 9, 0]])[None]
+    expected = [2, *[0] * 8, 1, 0, 0]
+    assert pitch_classes(window, (MELODY, DRUMS)).tolist() == expected
+
+
+def test_overlap_of_histograms() -> None:
+    assert histogram_overlap(torch.tensor([2, 6]), torch.tensor([1, 3])) == pytest.approx(1)
+    assert histogram_overlap(torch.tensor([1, 3]), torch.tensor([1, 0])) == pytest.approx(0.25)
+    assert histogram_overlap(torch.tensor([0, 0]), torch.tensor([1, 0])) == 0
