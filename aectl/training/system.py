@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -178,7 +179,11 @@ class System(QuickModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        if self.clip is not None:
+        if self.clip is None:
+            return
+        if self.trainer.precision == "bf16-mixed":  # scales no gradients, yet Lightning clips none of a fused optimizer
+            clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], self.clip)
+        else:
             self.clip_gradients(optimizer, self.clip, "norm")
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

@@ -198,6 +198,16 @@ def test_clipping_limits_the_gradient_norm_of_each_player(kind: type[Solo], clip
         assert distance(before, after, part) == pytest.approx(0.1 * clip, rel=1e-2)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_clipping_goes_with_bfloat16_and_a_fused_optimizer(fused: bool) -> None:
+    model = Solo()
+    wrapped = system(model, clip=0.5)
+    wrapped.make_optimizers = {"autoencoder": lambda parameters: SGD(parameters, lr=0.1, fused=fused)}
+    bare_trainer(precision="bf16-mixed").fit(wrapped, batches(), batches())
+    for (_, before), (_, after) in pairwise(model.turns):
+        assert distance(before, after, "net") == pytest.approx(0.1 * 0.5, rel=1e-2)
+
+
 @pytest.mark.parametrize("kind", [Solo, Duel])
 def test_small_gradient_is_not_clipped(kind: type[Solo]) -> None:
     ends = []
