@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 from aectl.cli.chosen_examples import class_number, describe_example
-from aectl.cli.latent_figures import INCHES, target_of
+from aectl.cli.latent_figures import INCHES, draw_rows, target_of
 from aectl.errors import UserError
 from aectl.inference.attributes import attribute_vector, move_along, of_others
 from aectl.inference.trained_run import TrainedRun
@@ -49,7 +49,7 @@ def draw_attribute(trained: TrainedRun, attribute: Attribute, strengths: list[fl
     chosen = starting_examples(trained, attribute, min(n, MOST_ROWS))
     outputs = move_along(trained, torch.tensor(chosen), attribute_vector(trained, *attribute), strengths).clamp(0, 1)
     rows = {
-        describe_example(trained, index): torch.cat([target_of(trained, index), row]).numpy()
+        describe_example(trained, index): torch.cat([target_of(trained, index), row])
         for index, row in zip(chosen, outputs, strict=True)
     }
     classes = trained.run.data.split("test").classes or []
@@ -59,7 +59,10 @@ def draw_attribute(trained: TrainedRun, attribute: Attribute, strengths: list[fl
         f"from the mean of {start} to that of class {classes[attribute.towards]}"
     )
     return figures.image_rows(
-        rows, title, ["the image", *(f"{strength:+g}" if strength else "0" for strength in strengths)], inches=INCHES
+        draw_rows(trained, rows),
+        title,
+        [f"the {trained.modality.name[:-1]}", *(f"{strength:+g}" if strength else "0" for strength in strengths)],
+        inches=INCHES,
     )
 
 

@@ -18,12 +18,13 @@ def draw_interpolation(trained: TrainedRun, ends: tuple[int, int], steps: int, c
     """Outputs between the codes of two test images, on a straight line and along the arc, between the images."""
     straight, arc = interpolate(trained, ends, steps, cond).clamp(0, 1).split(steps)
     first, last = (target_of(trained, index) for index in ends)
-    rows = {"straight line": straight, "arc (slerp)": arc}
+    rows = [torch.cat([first, row, last]) for row in (straight, arc)]
     named = [describe_example(trained, index).replace(", ", "\n") for index in ends]
     heads = [named[0], *(f"{position:.2g}" for position in torch.linspace(0, 1, steps).tolist()), named[1]]
     return figures.image_rows(
-        {name: torch.cat([first, row, last]).numpy() for name, row in rows.items()},
-        f"{trained.run.title}: interpolation between the codes of two test images, seed {trained.seed}",
+        draw_rows(trained, dict(zip(("straight line", "arc (slerp)"), rows, strict=True))),
+        f"{trained.run.title}: interpolation between the codes of two test {trained.modality.name}, "
+        f"seed {trained.seed}",
         heads,
         inches=INCHES,
     )
@@ -34,7 +35,7 @@ def draw_perturbed(trained: TrainedRun, index: int, most: int, steps: int, cond:
     latents = encode_split(trained, "test", max(ENCODED, index + 1))
     rows = traversal_rows(trained, latents, most, steps, cond, latents.codes[index])
     title = f"{trained.run.title}: the code of {describe_example(trained, index)}, one dimension changed at a time"
-    shown = {**rows, "the image": target_of(trained, index).numpy()}
+    shown = draw_rows(trained, {**rows, f"the {trained.modality.name[:-1]}": target_of(trained, index)})
     return figures.image_rows(shown, title + count_shown(rows, latents), offsets(steps, "code"), inches=INCHES)
 
 
@@ -44,16 +45,23 @@ def draw_traversals(
     """Outputs for the mean of the latents with one dimension changed at a time; the note ends the title."""
     rows = traversal_rows(trained, latents, most, steps, cond)
     title = f"{trained.run.title}: one dimension at a time, {REACH} sd to each side of the mean"
-    return figures.image_rows(rows, title + count_shown(rows, latents) + note, offsets(steps, "mean"))
+    shown = draw_rows(trained, rows)
+    return figures.image_rows(shown, title + count_shown(rows, latents) + note, offsets(steps, "mean"))
+
+
+def draw_rows(trained: TrainedRun, rows: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Rows of examples as pictures, (N, C, h, w), drawn alike."""
+    pictures = trained.modality.draw([*rows.values()])
+    return {name: row.numpy() for name, row in zip(rows, pictures, strict=True)}
 
 
 def traversal_rows(
     trained: TrainedRun, latents: Latents, most: int, steps: int, cond: Tensor | None, center: Tensor | None = None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Tensor]:
     """The outputs along each of the most active dimensions, named with its value at the center and its deviation."""
     values = latents.codes.mean(0) if center is None else center
     return {
-        f"$z_{{{dimension + 1}}}$ = {values[dimension]:.2f}   sd {deviation:.2f}": outputs.numpy()
+        f"$z_{{{dimension + 1}}}$ = {values[dimension]:.2f}   sd {deviation:.2f}": outputs
         for dimension, deviation, outputs in traverse(trained, latents, most, steps, cond, center)
     }
 
@@ -63,7 +71,7 @@ def offsets(steps: int, center: str) -> list[str]:
     return [f"{offset:+.2g} sd" if abs(offset) > 1e-6 else center for offset in torch.linspace(-REACH, REACH, steps)]
 
 
-def count_shown(rows: dict[str, np.ndarray], latents: Latents) -> str:
+def count_shown(rows: dict[str, Tensor], latents: Latents) -> str:
     """How many of the dimensions are shown, where these are not all."""
     units = latents.codes.shape[1]
     return ", most active first" + (f", {len(rows)} of {units:,} shown" if len(rows) < units else "")

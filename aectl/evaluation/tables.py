@@ -43,9 +43,9 @@ def print_report(report: Report, full: bool = False) -> None:
             print_embeddings(section, full)
         elif isinstance(section, LogLikelihood):
             print_likelihood(section, report.modality, full)
+            print_baseline_nats(report)
         elif section:
             print_samples(section, report.modality.name, full)
-    print_baseline_nats(report)
     if report.music:
         print_music(report.music, report)
     own = {name: value for name, value in report.scores.items() if name not in report.columns}

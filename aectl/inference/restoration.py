@@ -32,6 +32,12 @@ def require_images(trained: "TrainedRun") -> None:
         )
 
 
+def require_pictures(trained: "TrainedRun") -> None:
+    """Raises a UserError for a run whose examples cannot be drawn."""
+    if not trained.modality.has_pictures:
+        require_images(trained)
+
+
 def restore(
     trained: "TrainedRun",
     picture: np.ndarray,

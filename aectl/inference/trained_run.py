@@ -157,7 +157,8 @@ class TrainedRun:
         return as_cond(self.model, labels, n, self.device)
 
     def _inputs(self, x: Any, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
-        batch = modality_for(self.model.input_shape).to_batch(x, self.model.any_size)
+        modality = modality_for(self.model.input_shape, vocabularies(self.run.data.source))
+        batch = modality.to_batch(x, self.model.any_size)
         return batch.to(self.device), self.as_cond(labels, len(batch))
 
 

@@ -39,6 +39,7 @@ class Modality(ABC):
     shape: Shape  # of one example
     name: ClassVar[str]  # examples in the plural, as in `images/s`
     has_pictures: ClassVar[bool] = False  # whether examples can be drawn
+    suffix: ClassVar[str] = ".npz"  # of the file of an example; .npz: all examples go into one
     value: ClassVar[str] = "dimension"  # what bits are counted by
 
     @property
@@ -107,6 +108,14 @@ class Modality(ABC):
     def preview(self, rows: Sequence[Tensor]) -> Tensor | None:
         """One picture (C, H, W) uint8 with a row for each batch of examples in [0, 1]; None if they have no picture."""
         return comparison_grid([pixels.to_uint8(row) for row in self.draw(rows)]) if self.has_pictures else None
+
+    def to_arrays(self, outputs: Tensor) -> np.ndarray:
+        """Outputs (N, *shape) on the CPU as they are kept in a file of arrays."""
+        return outputs.numpy()
+
+    def write_file(self, output: Tensor, path: Path) -> Path:
+        """Writes one output (*shape) into a file of its own."""
+        raise UserError(f"{path}: {self.name} have no files of their own; expected a run on images or music")
 
     def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
         """Examples in any usual form as (N, *shape) float32 in [0, 1]; a UserError for another shape or range.

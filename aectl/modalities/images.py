@@ -11,6 +11,7 @@ from torch import Tensor
 from aectl.modalities import image_files
 from aectl.modalities.base import Metric, Modality
 from aectl.modalities.image_metrics import MS_SSIM_SIDE, ms_ssim, mse, psnr, ssim
+from aectl.plots.image_grid import save_png
 
 METRICS = {"psnr": Metric(psnr, "PSNR, dB", 2, " dB"), "ssim": Metric(ssim, "SSIM", 3), "mse": Metric(mse, "MSE", 4)}
 MS_SSIM = {"ms_ssim": Metric(ms_ssim, "MS-SSIM", 3)}
@@ -21,10 +22,14 @@ class Images(Modality):
 
     name = "images"
     has_pictures = True
+    suffix = ".png"
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
         return METRICS if min(self.shape[1:]) < MS_SSIM_SIDE else {**METRICS, **MS_SSIM}
+
+    def write_file(self, output: Tensor, path: Path) -> Path:
+        return save_png(self.to_uint8(output), path)
 
     def to_tensor(self, x: Any) -> Tensor:
         """PIL images, and arrays (H, W), (C, H, W), (H, W, C) or (N, C, H, W)."""

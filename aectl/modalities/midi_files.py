@@ -15,7 +15,7 @@ from aectl.modalities.vocabulary import DRUMS, STEPS_PER_BAR
 if TYPE_CHECKING:
     from mido import MidiFile, MidiTrack
 
-SUFFIXES = (".mid", ".midi")
+SUFFIX, *_ = SUFFIXES = (".mid", ".midi")
 STEPS_PER_QUARTER = STEPS_PER_BAR // 4
 MAX_BYTES = 4_000_000  # of a file; an opera has fewer
 MAX_TRACKS = 128

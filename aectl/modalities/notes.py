@@ -77,10 +77,9 @@ def to_notes(tokens: np.ndarray, vocabulary: int) -> list[Note]:
 
 def melody_notes(tokens: np.ndarray) -> list[Note]:
     events = [(step, int(token)) for step, token in enumerate(tokens) if token != NO_EVENT]
-    ends = [step for step, _ in events[1:]] + [len(tokens)]
     return [
         Note(step, end, token - FIRST_PITCH + LOWEST_PITCH)
-        for (step, token), end in zip(events, ends, strict=True)
+        for (step, token), (end, _) in pairwise([*events, (len(tokens), NO_EVENT)])
         if token >= FIRST_PITCH
     ]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from aectl.errors import UserError
 from aectl.modalities.base import Metric, Modality
-from aectl.modalities.midi_files import UnusableError, read_midi
+from aectl.modalities.midi_files import UnusableError, read_midi, write_midi
 from aectl.modalities.midi_parts import to_parts
 from aectl.modalities.rolls import draw_roll, pitch_span
 from aectl.modalities.token_metrics import exact, onset_f1, token_accuracy
@@ -36,6 +36,7 @@ class Tokens(Modality):
     vocabularies: tuple[int, ...] = ()
     name = "windows"
     has_pictures = True
+    suffix = ".mid"
     value = "step"
 
     def __post_init__(self) -> None:
@@ -108,6 +109,17 @@ class Tokens(Modality):
         span = pitch_span([window for batch in windows for window in batch], self.vocabularies)
         rolls = [np.stack([draw_roll(window, self.vocabularies, span) for window in batch]) for batch in windows]
         return [torch.from_numpy(roll).float() / 255 for roll in rolls]
+
+    def to_arrays(self, outputs: Tensor) -> np.ndarray:
+        """The likeliest tokens, (N, T, tracks)."""
+        return self.to_stored(outputs).numpy()
+
+    def write_file(self, output: Tensor, path: Path) -> Path:
+        return self.write_windows(output[None], path)
+
+    def write_windows(self, outputs: Tensor, path: Path) -> Path:
+        """Writes windows (N, 1, T, V), one after the other, into one MIDI file."""
+        return write_midi(self.to_arrays(outputs).reshape(-1, len(self.vocabularies)), self.vocabularies, path)
 
     def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
         """Tokens (N, T, tracks), or (T, tracks) of one window, or what a model puts out, as (N, 1, T, V).

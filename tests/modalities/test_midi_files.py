@@ -38,6 +38,7 @@ def test_a_rest_is_written_as_one() -> None:
     tokens = melody_tokens(notes, 16)
     assert tokens.tolist() == [pitch(60), 0, 0, NOTE_OFF, 0, 0, 0, 0, pitch(62), *[NO_EVENT] * 7]
     assert melody_notes(tokens) == notes
+    assert melody_notes(np.zeros(16, np.uint8)) == []
 
 
 def test_top_line_is_the_highest_of_the_notes_that_start_at_once_until_the_next_starts() -> None:

@@ -1,4 +1,4 @@
-"""`aectl decode`: latents back into pictures, or into vectors."""
+"""`aectl decode`: latents back into pictures, music or vectors."""
 
 import itertools
 import math
@@ -17,7 +17,8 @@ from aectl.io import latent_tables
 from aectl.io.latent_tables import LatentTable
 from aectl.io.npz import save_npz
 from aectl.io.progress import track
-from aectl.modalities import Images
+from aectl.modalities import Modality, Tokens
+from aectl.modalities.pixels import to_uint8
 from aectl.models.capabilities import IsConditional
 from aectl.plots import image_grid
 from aectl.types import NonNegativeInt
@@ -30,7 +31,7 @@ GRID = 100  # the most pictures in the grid of all
 def main(
     trained: TrainedRun, latents: str | None, label: NonNegativeInt | None, output: str | None, overwrite: bool
 ) -> None:
-    """Writes a PNG for each latent, under its name, and one of the first hundred together.
+    """Writes a PNG or a MIDI file for each latent, under its name, and a picture of the first hundred together.
 
     Vectors have no picture: they go into one .npz file.
     """
@@ -44,26 +45,27 @@ def main(
             "expected latents of this run"
         )
     folder = output_folder(trained.run, output, "decoded")
-    pictures = isinstance(trained.modality, Images)
-    paths = picture_paths(table, folder, latents) if pictures else [folder / f"{trained.modality.name}.npz"]
+    modality = trained.modality
+    single = modality.suffix != ".npz"
+    paths = file_paths(table, folder, latents, modality.suffix) if single else [folder / f"{modality.name}.npz"]
     if not overwrite and (existing := next((path for path in paths if path.exists()), None)):
         raise UserError(f"output={folder}: {existing} exists; overwrite=true writes it again")
     outputs = trained.decode(table.codes, choose_labels(trained, table, label, latents))
-    if pictures:
-        write_pictures(trained.modality.to_uint8(outputs), paths, folder)
+    if single:
+        write_files(modality, outputs, paths, folder)
         return
-    print_written(save_npz(paths[0], {"names": np.array(table.names), trained.modality.name: outputs.numpy()}))
+    print_written(save_npz(paths[0], {"names": np.array(table.names), modality.name: outputs.numpy()}))
 
 
-def picture_paths(table: LatentTable, folder: Path, latents: str) -> list[Path]:
-    """Where each picture goes, by its name without a suffix; equal names are numbered, `a.png`, `a-2.png`."""
+def file_paths(table: LatentTable, folder: Path, latents: str, suffix: str) -> list[Path]:
+    """Where each example goes, by its name without a suffix; equal names are numbered, `a.png`, `a-2.png`."""
     paths = {folder / ALL: ""}
     numbers: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(2))
     for name in table.names:
         stem = str(Path(name).with_suffix("")) if Path(name).name else "unnamed"
-        path = folder / f"{stem}.png"
+        path = folder / f"{stem}{suffix}"
         while path in paths:
-            path = folder / f"{stem}-{next(numbers[stem])}.png"
+            path = folder / f"{stem}-{next(numbers[stem])}{suffix}"
         if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"latents={latents}: the name {name} leads out of the output folder; expected plain names")
         paths[path] = name
@@ -76,8 +78,10 @@ def choose_labels(trained: TrainedRun, table: LatentTable, label: int | None, la
     return class_numbers(table.labels, trained.run.data.split("test").classes or [], f"latents={latents}")
 
 
-def write_pictures(images: Tensor, paths: list[Path], folder: Path) -> None:
-    for image, path in zip(track(images, "decode"), paths, strict=True):
-        image_grid.save_png(image, path)
-    grid = image_grid.tile_images(images[:GRID], columns=math.ceil(math.sqrt(min(GRID, len(images)))))
-    print_written(f"{len(images)} pictures to {folder}/", image_grid.save_png(grid, folder / ALL, zoom=2))
+def write_files(modality: Modality, outputs: Tensor, paths: list[Path], folder: Path) -> None:
+    for output, path in zip(track(outputs, "decode"), paths, strict=True):
+        modality.write_file(output, path)
+    pictures = to_uint8(modality.draw([outputs[:GRID]])[0])
+    grid = image_grid.tile_images(pictures, columns=math.ceil(math.sqrt(len(pictures))))
+    zoom = 1 if isinstance(modality, Tokens) else 2
+    print_written(f"{len(outputs)} {modality.name} to {folder}/", image_grid.save_png(grid, folder / ALL, zoom=zoom))

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from aectl.cli.midi_input import encode_midi
 from aectl.cli.open_run import input_files, output_file, print_written, run_command
 from aectl.data.source import SplitName
 from aectl.errors import UserError
@@ -11,6 +12,7 @@ from aectl.inference.restoration import require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io import latent_tables
 from aectl.io.latent_tables import LatentTable
+from aectl.modalities import Tokens
 from aectl.modalities.image_files import UnreadableError
 from aectl.types import NonNegativeInt, format_shape
 
@@ -35,7 +37,9 @@ def encode_whole_split(trained: TrainedRun, split: SplitName) -> LatentTable:
 
 
 def encode_files(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
-    """The latents of pictures as they are, scaled and cropped to the size of the model's input."""
+    """The latents of pictures as they are, scaled and cropped to the model's input; of music those of its windows."""
+    if isinstance(trained.modality, Tokens):
+        return encode_midi(trained, input, label)
     require_images(trained)
     root, files = input_files(input)
     _, codes = encode_pictures(trained, files, label, raise_with_advice)

@@ -13,6 +13,7 @@ from aectl.evaluation import EvalOptions, Report, evaluate, tables
 from aectl.evaluation.example_file import write_examples
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_json
+from aectl.modalities import Tokens
 from aectl.plots import figures
 from aectl.runs.run import Run
 from aectl.trackers import tensorboard
@@ -50,6 +51,8 @@ def replaced(run: Run, binarize: Binarize | None, **given: dict[str, Any] | None
     choices = HydraConfig.get().runtime.choices
     data = {"data": {**to_plain(run.cfg.data), "binarize": binarize}} if binarize else {}
     other = run.replaced(**chosen, **data, names={group: choices[group] for group in chosen})
+    if other.task.restores and isinstance(run.modality, Tokens):
+        raise UserError(f"task={choices['task']}: degrades pixels, but the run is on tokens; use task=reconstruct")
     shape = tuple(other.data.source.shape)
     shapes = {
         "output": (shape, run.cfg.model.shape),

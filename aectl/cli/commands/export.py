@@ -4,7 +4,7 @@ from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.inference.export import Format, Part, export_parts
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_json
-from aectl.modalities import Images
+from aectl.modalities import Images, Tokens
 from aectl.types import format_shape
 
 AXES = {1: "values", 3: "channels, height, width"}
@@ -26,8 +26,9 @@ def main(trained: TrainedRun, format: Format, output: str | None) -> None:
 def describe(part: Part, trained: TrainedRun) -> dict[str, str]:
     model, modality = trained.model, trained.modality
     uint8 = ", which is uint8 / 255" if isinstance(modality, Images) else ""
+    axes = "1, steps, tokens of all tracks" if isinstance(modality, Tokens) else AXES[len(modality.shape)]
     kinds = {
-        "data": f"float32 {modality.name} (batch, {AXES[len(modality.shape)]}) in [0, 1]{uint8}",
+        "data": f"float32 {modality.name} (batch, {axes}) in [0, 1]{uint8}",
         "latent": "float32 latents",
         "label": "int64 classes",
     }

@@ -1,12 +1,18 @@
 """`aectl plot-latent`: pictures of a run's latent space."""
 
+from dataclasses import replace
+
 from aectl.cli.latent_figures import draw_traversals
 from aectl.cli.open_run import output_folder, print_written, run_command
+from aectl.config import to_plain
+from aectl.data.music.labels import Label
+from aectl.data.music.source import Music
 from aectl.data.source import SplitName
+from aectl.errors import UserError
 from aectl.inference.latent_space import Plane, decode_plane, principal_components
 from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
-from aectl.modalities import Images
+from aectl.modalities.pixels import to_uint8
 from aectl.models.capabilities import IsConditional, has_normal_prior
 from aectl.plots import figures
 from aectl.plots.image_grid import tile_images
@@ -22,6 +28,7 @@ def main(
     split: SplitName,
     n: PositiveInt,
     label: NonNegativeInt | None,
+    colour: Label | None,
     grid: PositiveInt,
     traversals: PositiveInt,
     steps: PositiveInt,
@@ -33,9 +40,9 @@ def main(
         print("decoding as class 0; label=NUMBER chooses another")
         label = 0
     cond = trained.as_cond(label, 1)
-    latents = encode_split(trained, split, n)
+    latents = encode_split(coloured_by(trained, colour), split, n)
     folder = output_folder(trained.run, output, "latent")
-    pictures = isinstance(trained.modality, Images)
+    pictures = trained.modality.has_pictures
     plane = decode_plane(trained, latents, grid, cond) if pictures and latents.codes.shape[1] == 2 else None
     figure = scatter(latents, trained.run, split, plane)
     print_written(figures.save_figure(figure, folder / f"scatter-{split}.png"))
@@ -46,6 +53,18 @@ def main(
     elif pictures:
         figure = draw_traversals(trained, latents, traversals, steps, cond, as_class(label))
         print(f"      {figures.save_figure(figure, folder / 'traversals.png')}")
+
+
+def coloured_by(trained: TrainedRun, colour: Label | None) -> TrainedRun:
+    """The run with other classes of its windows of music."""
+    if colour is None:
+        return trained
+    if not isinstance(trained.run.data.source, Music):
+        raise UserError(
+            f"colour={colour}: is of windows of music, but the run is on {trained.modality.name}; leave it out"
+        )
+    node = {**to_plain(trained.run.cfg.dataset), "label": colour}
+    return replace(trained, run=trained.run.replaced(dataset=node))
 
 
 def scatter(latents: Latents, run: Run, split: str, plane: Plane | None) -> figures.Figure:
@@ -81,7 +100,7 @@ def warn_of_far_latents(latents: Latents, plane: Plane, split: str) -> None:
 
 
 def draw_plane(trained: TrainedRun, plane: Plane, label: int | None) -> figures.Figure:
-    picture = tile_images(trained.modality.to_uint8(plane.outputs), columns=len(plane.xs), gap=1)
+    picture = tile_images(to_uint8(trained.modality.draw([plane.outputs])[0]), columns=len(plane.xs), gap=1)
     no_prior = "" if trained.model.generative else " (the model has no prior)"
     of = "prior" if has_normal_prior(trained.model) else f"latents{no_prior}"
     title = f"{trained.run.title}: decoded points at the quantiles of the {of}{as_class(label)}"

@@ -10,16 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aectl.cli.midi_input import predict_midi
 from aectl.cli.open_run import input_files, output_folder, run_command
 from aectl.cli.prediction_files import Job, plan_jobs
 from aectl.cli.prediction_summary import Tally, print_summary
 from aectl.cli.restoration_gain import warn_without_gain
 from aectl.cli.write_errors import check_writable
+from aectl.errors import UserError
 from aectl.inference.denoising import Strength
 from aectl.inference.restoration import draw_input, predict, require_images, require_mask
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import Progress
-from aectl.modalities import modality_for, pixels
+from aectl.modalities import Tokens, modality_for, pixels
 from aectl.modalities.image_files import UnreadableError
 from aectl.modalities.picture_writer import write_picture
 from aectl.modalities.pictures import read_picture
@@ -45,6 +47,10 @@ def main(
     reference: str | None,
 ) -> None:
     """Writes what the model makes of each picture; exit status 1 if one, or a reference, could not be read."""
+    if isinstance(trained.modality, Tokens):
+        refuse_keys(format=format, tile=tile, mask=mask, reference=reference, compare=compare or None)
+        predict_midi(trained, input, label, output_folder(trained.run, output, "predictions"), overwrite)
+        return
     require_images(trained)
     require_mask(trained, mask is not None)
     work = Work(trained, trained.as_cond(label, 1), tile, strength, compare)
@@ -61,6 +67,13 @@ def main(
     print_summary(tally, len(jobs), len(todo), folder, trained.run.task.noise, strength)
     if tally.failed or tally.uncompared:
         raise SystemExit(1)
+
+
+def refuse_keys(**given: object) -> None:
+    """Raises a UserError for a key of pictures that is given to a run on music."""
+    for key, value in given.items():
+        if value is not None:
+            raise UserError(f"{key}={value}: is a key of pictures, but this run takes MIDI files; leave it out")
 
 
 @dataclass(frozen=True)

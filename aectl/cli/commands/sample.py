@@ -11,12 +11,13 @@ from aectl.cli.attribute_figure import draw_attribute, find_attribute
 from aectl.cli.chosen_examples import CLASS, Named, describe_example, find_example
 from aectl.cli.latent_figures import draw_interpolation, draw_perturbed
 from aectl.cli.music_attribute import draw_measured
+from aectl.cli.music_files import check_audio, write_music, write_walk
 from aectl.cli.open_run import output_folder, print_written, run_command
 from aectl.cli.sample_rows import Rows, lay_out
 from aectl.errors import UserError
 from aectl.inference.latent_space import choose_ends
 from aectl.inference.latents import encode_split
-from aectl.inference.restoration import require_images
+from aectl.inference.restoration import require_images, require_pictures
 from aectl.inference.sampling import LATENTS_TO_FIT, SOURCES, Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.npz import save_npz
@@ -39,6 +40,7 @@ class Draws:
     temperature: NonNegativeFloat
     sampler: Literal["auto"] | Sampler
     components: PositiveInt
+    audio: bool
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Drawn(NamedTuple):
 @run_command
 def main(trained: TrainedRun, draws: Draws, paths: Paths, moves: Moves, output: str | None) -> Drawn | None:
     """Writes samples as an array and a grid, and an interpolation; or only the paths and moves that are asked for."""
+    check_audio(trained, draws.audio)
     folder = output_folder(trained.run, output, "samples")
     chosen = [named for named in (paths.perturb, paths.from_, paths.to) if named is not None]
     if moves.attribute is not None:
@@ -79,12 +82,12 @@ def main(trained: TrainedRun, draws: Draws, paths: Paths, moves: Moves, output: 
             return None
     if not chosen:
         return write_samples(trained, draws, paths, folder)
-    require_images(trained)
+    require_pictures(trained)
     cond = trained.as_cond(draws.label, 1)
     if paths.perturb is not None:
         print_written(write_perturbed(trained, paths.perturb, paths, cond, folder))
     if len(chosen) > 1 or paths.perturb is None:
-        print_written(write_interpolation(trained, paths, cond, folder))
+        print_written(write_interpolation(trained, paths, cond, folder, draws.audio))
     return None
 
 
@@ -96,8 +99,10 @@ def write_samples(trained: TrainedRun, draws: Draws, paths: Paths, folder: Path)
     stem = f"{sampler}-seed-{trained.seed}-n-{rows.n}"
     stem += "" if draws.temperature == 1 else f"-temperature-{draws.temperature}"
     stem += "" if draws.label is None else f"-label-{draws.label}"
-    arrays = save_npz(folder / f"{stem}.npz", {trained.modality.name: outputs.numpy()})
-    written = f"{arrays}: {tuple(outputs.shape)}, float32 in [0, 1]"
+    values = trained.modality.to_arrays(outputs)
+    arrays = save_npz(folder / f"{stem}.npz", {trained.modality.name: values})
+    of = "tokens" if values.dtype.kind in "ui" else "in [0, 1]"
+    written = f"{arrays}: {values.shape}, {values.dtype} {of}"
     picture = draw_grid(trained, outputs, rows.columns)
     if picture is None:
         print_written(f"{written}; {trained.modality.name} have no picture")
@@ -105,8 +110,10 @@ def write_samples(trained: TrainedRun, draws: Draws, paths: Paths, folder: Path)
     drawn = Drawn(picture, title_of(trained, draws, sampler, rows), str(trained.run.folder))
     figure = figures.panels({drawn.title: picture}, rows.names)
     print_written(figures.save_figure(figure, folder / f"{stem}.png", tight=False), written)
+    if isinstance(trained.modality, Tokens):
+        print(f"      {write_music(trained.modality, outputs, folder / stem, draws.audio)}")
     if isinstance(trained.model, HasLatent) and paths.steps > 1 and not rows.names:
-        print(f"      {write_interpolation(trained, paths, trained.as_cond(draws.label, 1), folder)}")
+        print(f"      {write_interpolation(trained, paths, trained.as_cond(draws.label, 1), folder, draws.audio)}")
     return drawn
 
 
@@ -159,7 +166,7 @@ def draw_grid(trained: TrainedRun, examples: Tensor, columns: int) -> np.ndarray
     return enlarge(inner, (zoom * inner.shape[2], zoom * inner.shape[3]))[0].numpy()
 
 
-def write_interpolation(trained: TrainedRun, paths: Paths, cond: Tensor | None, folder: Path) -> Path:
+def write_interpolation(trained: TrainedRun, paths: Paths, cond: Tensor | None, folder: Path, audio: bool) -> Path:
     """Draws codes between two test images: those that `from` and `to` name, else ones that the seed chooses."""
     if paths.steps < 2:
         raise UserError(f"steps={paths.steps}: an interpolation has two ends; expected 2 or more")
@@ -172,6 +179,9 @@ def write_interpolation(trained: TrainedRun, paths: Paths, cond: Tensor | None, 
         print(
             f"from {describe_example(trained, first)}, to {describe_example(trained, last)}{by_class(trained, paths)}"
         )
+    if isinstance(trained.modality, Tokens):
+        path = folder / f"interpolation-{name}.mid"
+        print(f"      {write_walk(trained, (first, last), paths.steps, cond, path, audio)}")
     figure = draw_interpolation(trained, (first, last), paths.steps, cond)
     return figures.save_figure(figure, folder / f"interpolation-{name}.png")
 

@@ -1,0 +1,83 @@
+"""The verbs that take files, for a run on music: MIDI files in, their windows encoded or rebuilt."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from aectl.cli.open_run import print_written
+from aectl.errors import UserError
+from aectl.evaluation.scores import score_batch
+from aectl.inference.trained_run import TrainedRun
+from aectl.io.latent_tables import LatentTable
+from aectl.io.progress import track
+from aectl.modalities import Tokens
+from aectl.modalities.midi_files import SUFFIXES, UnusableError
+
+
+def midi_files(input: str | None) -> tuple[Path, list[Path]]:
+    """The MIDI files that the key `input` names, and the folder that their names are relative to."""
+    if input is None:
+        raise UserError("input: no music to work on; give input=FILE or input=FOLDER with MIDI files")
+    path = Path(input).expanduser()
+    if path.is_file():
+        return path.parent, [path]
+    if not path.is_dir():
+        raise UserError(f"input={input}: no such file or folder; give a MIDI file or a folder of them")
+    found = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
+    if not found:
+        raise UserError(f"input={input}: no MIDI files in it; expected {', '.join(SUFFIXES)}")
+    return path, found
+
+
+def windows_of(trained: TrainedRun, files: list[Path], skipped: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
+    """The windows (N, T, tracks) of each file; one that cannot be used is reported and added to `skipped`."""
+    for path in track(files, "MIDI files"):
+        try:
+            yield path, trained.modality.read_file(path)
+        except UnusableError as error:
+            skipped.append(path)
+            print(error, file=sys.stderr)
+
+
+def encode_midi(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
+    """The latents of the windows of MIDI files, one after the other; a UserError if none can be used."""
+    root, files = midi_files(input)
+    names, codes = [], []
+    for path, windows in windows_of(trained, files, []):
+        name = path.relative_to(root).with_suffix("")
+        names += [f"{name}-{index:03}" for index in range(len(windows))]
+        codes.append(trained.encode(torch.from_numpy(windows), label))
+    if not codes:
+        raise UserError(f"input={input}: none of its {len(files)} files can be used")
+    return LatentTable(names, torch.cat(codes).numpy())
+
+
+def predict_midi(trained: TrainedRun, input: str | None, label: int | None, folder: Path, overwrite: bool) -> None:
+    """Writes each file as the run rebuilds its windows, one after the other; exit status 1 if one cannot be used."""
+    modality = trained.modality
+    assert isinstance(modality, Tokens)
+    root, files = midi_files(input)
+    skipped: list[Path] = []
+    scores: list[np.ndarray] = []
+    written = 0
+    for path, windows in windows_of(trained, files, skipped):
+        target = (folder / path.relative_to(root)).with_suffix(SUFFIXES[0])
+        if target.resolve() == path.resolve():
+            raise UserError(f"output={folder}: would overwrite the input {path}; give another folder")
+        if target.exists() and not overwrite:
+            continue
+        truth = torch.from_numpy(windows)
+        output = trained.reconstruct(truth, label)
+        modality.write_windows(output, target)
+        scores.append(score_batch(modality, output, modality.to_model(truth))[modality.ranked_by])
+        written += 1
+    kept = len(files) - written - len(skipped)
+    notes = [f"{kept} exist already; overwrite=true writes them again"] * bool(kept)
+    notes += [f"{len(skipped)} could not be used"] * bool(skipped)
+    of = f", onset F1 {np.concatenate(scores).mean():.3f} against the input" if scores else ""
+    print_written("; ".join([f"{written} MIDI files to {folder}/{of}", *notes]))
+    if skipped:
+        raise SystemExit(1)
