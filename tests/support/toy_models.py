@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 from torch import nn
 
+from aectl.data.loader import Data
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.ae import AE
 from aectl.models.base import Autoencoder
@@ -67,10 +68,10 @@ def opened(
     return TrainedRun(Run(Path(), OmegaConf.create(cfg), Path()), model, torch.device("cpu"), seed)
 
 
-def completed(cfg: DictConfig) -> DictConfig:
-    """A composed config with what data set and task decide about the model."""
+def completed(cfg: DictConfig, data: Data | None = None) -> DictConfig:
+    """A composed config with what data set and task decide about the model; `data` are those of the config, if read."""
     run = Run(Path(), cfg, Path())
-    config = complete_config(cfg, run.data, run.task)
+    config = complete_config(cfg, data or run.data, run.task)
     if "autoencoder" in {*config.model}:
         config.model.autoencoder = vqvae_node(config)
     return config
