@@ -16,7 +16,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli.error_messages import advice_while_running, error_message, user_error_on_oom
-from aectl.cli.hydra_internals import Callback, fatal, publish, set_run_folder, set_sweep_folder
+from aectl.cli.hydra_internals import (
+    Callback,
+    fatal,
+    leave_records_to_main,
+    publish,
+    set_run_folder,
+    set_sweep_folder,
+)
 from aectl.cli.resume import restore_config
 from aectl.config import check_values, to_plain
 from aectl.errors import UserError, fail
@@ -63,17 +70,24 @@ class TrainHooks(SweepFolder):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Checks the whole config before anything is written, then makes the folder of the run."""
         from aectl.cli.commands.train import prepare
+        from aectl.training.place import is_helper
+        from aectl.training.processes import quiet
 
         publish(config)
         if alone := next((word for word in config.hydra.overrides.task if word.startswith("sweep.")), None):
             fail("aectl train", f"{alone}: only of several jobs; add -m, and several values of a key")
         try:
             resumed = restore_config(config) if config.resume is not None else None
-            TrainHooks.prepared = prepare(config)
-            folder = resumed or fresh_folder(Path(config.hydra.run.dir))
+            helper = is_helper(config.trainer.get("devices"), config.trainer.get("num_nodes"))
+            with quiet(helper):
+                TrainHooks.prepared = prepare(config)
+            folder = Path() if helper else resumed or fresh_folder(Path(config.hydra.run.dir))
         except UserError as error:
             fail("aectl train", user_message(error))
-        set_run_folder(config, folder, resumed=resumed is not None)
+        if helper:
+            leave_records_to_main(config)
+        else:
+            set_run_folder(config, folder, resumed=resumed is not None)
 
     @classmethod
     def take_prepared(cls) -> "Experiment":
@@ -91,6 +105,7 @@ class TrainHooks(SweepFolder):
         publish(config)
         try:
             check_values(to_plain(config.sweep), get_type_hints(SweepOptions, include_extras=True), "sweep.")
+            check_single(config)
         except UserError as error:
             fail("aectl train", user_message(error))
         super().on_multirun_start(config, **kwargs)
@@ -117,6 +132,16 @@ class TrainHooks(SweepFolder):
                 again = f"aectl train resume={folder} sweep.retry=1"
                 print(f"{failed} of {len(found.runs)} jobs failed; to try again: {again}")
             raise SystemExit(1)
+
+
+def check_single(config: DictConfig) -> None:
+    """Raises a UserError if a job of a sweep asks for several processes."""
+    for key in ("devices", "num_nodes"):
+        if (value := config.trainer.get(key)) != 1:
+            raise UserError(
+                f"trainer.{key}={value}: a job of a sweep is one process; expected 1; to train several jobs at once: "
+                "sweep.workers=2"
+            )
 
 
 def run_job(name: str) -> Callable[[DictConfig], Any]:

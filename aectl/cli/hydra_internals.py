@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback  # experimental since 1.1; the only way to be called before a job
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from aectl.cli.model_catalogue import format_models
@@ -91,6 +91,14 @@ def set_run_folder(config: DictConfig, folder: Path, resumed: bool) -> None:
         config.hydra.run.dir = str(folder)
         if resumed:
             config.hydra.output_subdir = None
+
+
+def leave_records_to_main(config: DictConfig) -> None:
+    """Makes a job write neither files nor a log, since another process of the same training does."""
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.run.dir = "."
+        config.hydra.output_subdir = None
+        config.hydra.job_logging = {"version": 1, "root": {"level": "ERROR"}, "disable_existing_loggers": False}
 
 
 def set_sweep_folder(config: DictConfig, folder: Path) -> None:

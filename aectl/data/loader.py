@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from aectl.data.binarize import Binarize, binarize_images, sample_binary
+from aectl.data.sharding import Share
 from aectl.data.source import Source, Split, SplitName, vocabularies
 from aectl.errors import UserError
 from aectl.modalities import Modality, Tokens, modality_for
@@ -23,7 +24,7 @@ class Data:
     """A data set and how it is batched.
 
     Arguments:
-        batch_size: examples a batch; the last batch of an epoch may be smaller.
+        batch_size: examples a batch, however many processes share it; the last batch of an epoch may be smaller.
         binarize: `none`; `threshold`: white above half; `fixed`: each pixel drawn once, its gray value the probability
             of white; `dynamic`: drawn anew in every training epoch, once for validation and test.
     """
@@ -82,12 +83,16 @@ class Batches:
     Arguments:
         shuffle: whether the order changes each epoch.
         draw: whether black and white pixels are drawn from the gray ones each epoch.
+
+    Attributes:
+        process, processes: which process of how many this is; of every batch each gets its share.
     """
 
     def __init__(self, split: Split, batch_size: int, shuffle: bool, draw: bool = False) -> None:
         self.split, self.batch_size = split, batch_size
         self.shuffle, self.draw = shuffle, draw
         self.pinned = False
+        self.process, self.processes = 0, 1
 
     def __len__(self) -> int:
         return math.ceil(len(self.split.x) / self.batch_size)
@@ -96,8 +101,10 @@ class Batches:
         n = len(self.split.x)
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
         resident = 0
-        for indices in order.to(self.split.x.device).split(self.batch_size):  # one copy an epoch
-            batch = self.take(indices)
+        for index, indices in enumerate(order.to(self.split.x.device).split(self.batch_size)):  # one copy an epoch
+            share = self.share(index)
+            with share.draws():
+                batch = self.take(indices[share.rows])
             resident += batch["x"].nbytes
             if self.split.mapped and resident > MAX_RESIDENT_BYTES:
                 release_pages(self.split.mapped)
@@ -114,6 +121,16 @@ class Batches:
             else:
                 self.pinned = True
         return self
+
+    def among(self, process: int, processes: int) -> "Batches":
+        """Of every batch only the share of one process of several; all must draw the same order."""
+        self.process, self.processes = process, processes
+        return self
+
+    def share(self, index: int) -> Share:
+        """The share of this process in a batch of the epoch."""
+        total = min(self.batch_size, len(self.split.x) - index * self.batch_size)
+        return Share.of(total, self.process, self.processes)
 
     def take(self, indices: Tensor) -> Batch:
         indices = indices.to(self.split.x.device)

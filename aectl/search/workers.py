@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-import aectl
 from aectl.errors import UserError
+from aectl.io.own_process import python_path, train_command, when_orphaned
 from aectl.search.jobs import Jobs, Outcome
 from aectl.search.progress import Progress
 from aectl.search.strategies import Strategy
@@ -33,14 +32,7 @@ def is_worker() -> bool:
 
 def follow_parent() -> None:
     """Stops this worker in the usual orderly way when the process that has started it is gone."""
-    parent = int(os.environ[PARENT])
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
+    when_orphaned(int(os.environ[PARENT]), lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
 class Pool:
@@ -141,20 +133,16 @@ class Pool:
 
 
 def start_worker(words: Sequence[str], variables: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """`aectl train` in a process of its own, which imports this very package and nothing of the current folder."""
-    command = [sys.executable, "-P", "-m", "aectl", "train", *words]
+    """`aectl train` in a process and a session of its own."""
     return subprocess.Popen(
-        command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        train_command(words), env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
 
 
 def environment(place: int, count: int) -> dict[str, str]:
     """The variables of one worker of several: its share of the cores, and a GPU by turns where there are any."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    package = str(Path(aectl.__file__).parents[1])
-    found = {"OMP_NUM_THREADS": str(max(1, cores // count)), **os.environ, PARENT: str(os.getpid())}
-    if package not in found.get("PYTHONPATH", "").split(os.pathsep) and "site-packages" not in package:
-        found["PYTHONPATH"] = os.pathsep.join(filter(None, [found.get("PYTHONPATH"), package]))
+    found = {"OMP_NUM_THREADS": str(max(1, cores // count)), **os.environ, PARENT: str(os.getpid()), **python_path()}
     if gpus := visible_gpus():
         found["CUDA_VISIBLE_DEVICES"] = gpus[place % len(gpus)]
     return found

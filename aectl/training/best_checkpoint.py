@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aectl.errors import NonFiniteError, notify
 from aectl.io.atomic import link_or_move
+from aectl.training import processes
 from aectl.training.checkpoint_io import BEST, BEST_WHOLE
 from aectl.training.checkpointing import RunSaver
 from aectl.training.finite import format_causes
@@ -53,7 +54,7 @@ class BestCheckpoint(Checkpoint):
         if not score.isfinite():
             self.refuse(trainer)
         elif best is None or self.monitor.is_better(float(score), float(best)):
-            if self.saver.partial_epoch and best is not None:
+            if self.saver.partial_epoch and best is not None and processes.is_main():
                 link_or_move(self.path, self.path.with_name(BEST_WHOLE))
             self.best_model_score = score.cpu()
             trainer.save_checkpoint(self.path)

@@ -10,7 +10,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from aectl.rng import get_rng_state
-from aectl.training import lightning_internals
+from aectl.training import lightning_internals, processes
 from aectl.training.checkpoint_io import LAST, RESUME_STATE
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.lr_schedulers import reapply
@@ -82,9 +82,10 @@ class RunSaver(Checkpoint):
         return time.monotonic() - self.started
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.has_trained and (self.signals.received or time.monotonic() - self.saved > self.pause):
+        stop = self.signals.agreed()
+        if self.has_trained and processes.any_of(bool(stop) or time.monotonic() - self.saved > self.pause):
             self.save(trainer)
-        if self.has_trained and self.signals.received:
+        if self.has_trained and stop:
             raise TrainingStopped
         self.has_trained = True
         if not self.batches.resume_state:
@@ -95,24 +96,25 @@ class RunSaver(Checkpoint):
     ) -> None:
         self.time_is_up = self.time_is_up or trainer.should_stop
         self.steps_are_done = 0 < trainer.max_steps <= trainer.global_step
-        if not (self.signals.received or self.time_is_up or self.steps_are_done) or trainer.is_last_batch:
+        stop = self.signals.agreed()
+        if not (stop or self.time_is_up or self.steps_are_done) or trainer.is_last_batch:
             return
-        may_stop = self.may_stop(batch_idx + 1, trainer.accumulate_grad_batches)
+        may_stop = self.may_stop(batch_idx + 1, trainer.accumulate_grad_batches, by_signal=bool(stop))
         trainer.should_stop = self.steps_are_done or may_stop
         if not trainer.should_stop:
             return
         self.save(trainer, batch_idx + 1, done=self.steps_are_done)
-        if self.signals.received and not self.steps_are_done:
+        if stop and not self.steps_are_done:
             raise TrainingStopped
         self.partial_epoch = True
 
-    def may_stop(self, batches: int, accumulated: int) -> bool:
+    def may_stop(self, batches: int, accumulated: int, by_signal: bool) -> bool:
         """Whether training may stop here: not in the middle of a step, since its gradients are in no checkpoint.
 
         Nor may a time limit stop it after the first step of an epoch: what is logged then would have the same step as
         the pictures of the epoch before, and trackers could not take back the one without the other.
         """
-        return batches % accumulated == 0 and (bool(self.signals.received) or batches > accumulated)
+        return batches % accumulated == 0 and (by_signal or batches > accumulated)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.steps_are_done or not self.partial_epoch:

@@ -4,7 +4,7 @@ import errno
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
@@ -16,7 +16,7 @@ from aectl.io.atomic import write_json
 from aectl.io.locks import run_lock
 from aectl.rng import set_rng_state
 from aectl.runs.run import Run, instantiate_node, num_parameters
-from aectl.training import lightning_internals
+from aectl.training import lightning_internals, processes
 from aectl.training.best_checkpoint import BestCheckpoint
 from aectl.training.callbacks import build_callback
 from aectl.training.checkpoint_io import DurableIO
@@ -24,15 +24,17 @@ from aectl.training.checkpointing import RunSaver
 from aectl.training.epoch_report import EpochReport, Report
 from aectl.training.experiment import Experiment
 from aectl.training.interrupts import StopSignals, TrainingStopped
+from aectl.training.launch import surroundings
 from aectl.training.lr_schedulers import build_schedule
 from aectl.training.monitor import Monitor, UnknownMetricError
 from aectl.training.nonfinite import NonFiniteGuard
+from aectl.training.process_checks import check_joined
 from aectl.training.progress import ProgressBar
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
-from aectl.training.resume import ResumableBatches, ResumePoint, clean_up, find_resume_point, format_position
+from aectl.training.resume import ResumableBatches, ResumePoint, find_start, format_position
 from aectl.training.system import System
 from aectl.training.threads import busy_cores, torch_threads
-from aectl.training.torch_internals import keep_new_memory_unfilled
+from aectl.training.torch_internals import is_lost_connection, keep_new_memory_unfilled
 from aectl.training.tracking import logger_of, start_trackers
 
 log = logging.getLogger(__name__)
@@ -48,15 +50,17 @@ def fit(experiment: Experiment, run: Run, resume: bool = False, report: Report |
 
     Raises:
         SystemExit: a signal has asked to stop, and the run is saved; or there is nothing left to train.
-        UserError: another process trains the run, its folder is removed, or the disk is full.
+        UserError: another process trains the run, its folder is removed, the disk is full, or a process that trains
+            with this one has ended.
         NonFiniteError: a loss or a gradient was not finite, or the loss of every validation.
     """
-    with run_lock(run.folder), StopSignals() as signals:
+    check_joined(experiment.settings)
+    is_main = processes.is_main()
+    with run_lock(run.folder) if is_main else nullcontext(), StopSignals(says=is_main) as signals:
         lightning_internals.silence()
         keep_new_memory_unfilled()
         batches = experiment.data.batches("train")
-        point = find_resume_point(run, len(batches)) if resume else None
-        clean_up(run.checkpoints)
+        point = processes.from_main(lambda: find_start(run, len(batches), resume))
         report_surprises(experiment, batches)
         training = Training(experiment, run, batches, signals, point.state if point else START, report)
         with user_error_if_removed(run):
@@ -114,7 +118,7 @@ class Training:
         self.experiment = experiment
         self.run = run
         self.device = experiment.settings.device()
-        self.batches = ResumableBatches(batches.on(self.device))
+        self.batches = ResumableBatches(own_share(batches.on(self.device)))
         self.saver = RunSaver(run.checkpoints, self.batches, signals, lambda: self.write_summary("done"))
         self.monitor = Monitor.of(run.cfg)
         self.best = BestCheckpoint(run.checkpoints, self.monitor, self.saver)
@@ -123,17 +127,18 @@ class Training:
 
     def build_trainer(self, start: dict[str, Any]) -> Trainer:
         experiment, run, settings = self.experiment, self.run, self.experiment.settings
-        history = MetricsTable(run.metrics)
-        history.truncate(start["epoch"])
+        trackers, history = experiment.trackers, MetricsTable(run.metrics)
+        if processes.is_main():
+            history.truncate(start["epoch"])
         return settings.make(
             num_players=len(experiment.model.players),
-            logger=start_trackers(experiment.trackers, run, last_step=start["epoch_step"]),
-            plugins=[DurableIO()],
+            logger=start_trackers(trackers if processes.is_main() else [], run, last_step=start["epoch_step"]),
+            plugins=[DurableIO(), *surroundings(settings)],
             callbacks=[
                 NonFiniteGuard(settings.on_nonfinite, run.checkpoints, self.monitor),
                 self.best,
                 ConfigInCheckpoint(run.config_text),
-                history,
+                *([history] if processes.is_main() else []),
                 Hyperparameters(hyperparameters(to_plain(run.cfg)), self.best, run.metrics),
                 ProgressBar(),
                 *busy_cores(settings, num_players=len(experiment.model.players)),
@@ -169,7 +174,7 @@ class Training:
 
     def train(self, point: ResumePoint | None) -> str:
         """Trains until the end or a request to stop, and returns the status."""
-        val = self.experiment.data.batches("val").on(self.device)
+        val = own_share(self.experiment.data.batches("val").on(self.device))
         set_rng_state(self.experiment.rng_state)
         try:
             with torch_threads(self.experiment.settings.threads):
@@ -177,13 +182,10 @@ class Training:
             self.best.require_best()
         except TrainingStopped:
             return "interrupted"
-        except OSError as error:
-            if error.errno not in DISK_FULL:
-                raise
-            raise UserError(
-                f"{self.run.folder}: the disk is full ({error.strerror}); the last checkpoint is intact; "
-                f"free some space, then: {self.run.resume_command}"
-            ) from error
+        except Exception as error:
+            if why := outer_cause(error):
+                raise UserError(f"{self.run.folder}: {why}, then: {self.run.resume_command}") from error
+            raise
         return "interrupted" if self.saver.partial_epoch and not self.saver.steps_are_done else "done"
 
     def write_summary(self, status: str, **more: str) -> None:
@@ -191,7 +193,7 @@ class Training:
 
         Nothing is written into the folder of a run that has been removed.
         """
-        if is_removed(self.run):
+        if is_removed(self.run) or not processes.is_main():
             return
         summary = {
             "status": status,
@@ -214,6 +216,20 @@ def budget_epochs(experiment: Experiment) -> int | None:
     node = experiment.config.get("budget")
     data = experiment.data
     return instantiate_node(node).epochs(data.num_examples("train"), data.source.shape) if node else None
+
+
+def own_share(batches: Batches) -> Batches:
+    """Of every batch only what this process computes of it."""
+    return batches.among(processes.rank(), processes.count())
+
+
+def outer_cause(error: Exception) -> str:
+    """What has ended a training and is no fault of it, with what to do; nothing of any other error."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return f"the disk is full ({error.strerror}); the last checkpoint is intact; free some space"
+    if processes.count() > 1 and is_lost_connection(error) and processes.is_main():
+        return f"another of its {processes.count()} processes has ended; the last checkpoint is intact; see above why"
+    return ""
 
 
 def extra_callbacks(run: Run) -> list[Callback]:

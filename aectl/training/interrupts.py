@@ -8,6 +8,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from aectl.training import processes
+
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 SHOW_CURSOR = b"\x1b[?25h"
 
@@ -15,11 +17,15 @@ SHOW_CURSOR = b"\x1b[?25h"
 class StopSignals:
     """Remembers the first signal; the second one quits the process at once.
 
+    Arguments:
+        says: whether it is said that training will stop.
+
     Attributes:
         received: the number of the signal, or none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, says: bool = True) -> None:
+        self.says = says
         self.received: int | None = None
         self.former: dict[int, Any] = {}
 
@@ -49,7 +55,14 @@ class StopSignals:
             write_stderr(SHOW_CURSOR if sys.stderr.isatty() else b"")
             os._exit(128 + number)
         self.received = number
-        write_stderr(b"\naectl train: stopping after this step and saving; press Ctrl-C again to quit now\n")
+        if self.says:
+            write_stderr(b"\naectl train: stopping after this step and saving; press Ctrl-C again to quit now\n")
+
+    def agreed(self) -> int | None:
+        """The signal that this process or one that trains with it has received; all are asked at the same step."""
+        if number := processes.largest(self.received or 0):
+            self.received = number
+        return number or None
 
 
 def write_stderr(text: bytes) -> None:

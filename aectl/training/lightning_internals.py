@@ -18,8 +18,10 @@ IRRELEVANT_WARNINGS = (
     "GPU available but not used",
     "isinstance.treespec, LeafSpec",
     "in eval mode at the start of training",
+    "when logging on epoch level in distributed setting",
 )
-"""A choice of the user's, Lightning's own use of torch, and parts of a model that are never trained.
+"""A choice of the user's, Lightning's own use of torch, parts of a model that are never trained, and means that are of
+all processes already.
 
 These warnings have no classes of their own, only words.
 """

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from aectl.errors import NonFiniteError, notify
 from aectl.runs.checkpoint import model_weights, read_checkpoint
+from aectl.training import processes
 from aectl.training.finite import all_finite, find_culprit, format_causes, has_nonfinite, suggest_remedy, summarize
 from aectl.training.lr_schedulers import halve_rates
 from aectl.training.monitor import Monitor
@@ -113,6 +114,7 @@ class NonFiniteGuard(Callback):
         self.parameters = {id(o): [p for group in o.param_groups for p in group["params"]] for o in trainer.optimizers}
         self.scaler = getattr(trainer.precision_plugin, "scaler", None)
         on_gpu = pl_module.device.type == "cuda" if self.on_device is None else self.on_device
+        on_gpu &= processes.count() == 1  # when numbers arrive is another step in each process
         self.told_on_device = {id(o) for o in trainer.optimizers if on_gpu and not self.scaler and is_fused(o)}
         if self.policy == "rollback":
             best = self.folder / "best.ckpt"
@@ -135,7 +137,7 @@ class NonFiniteGuard(Callback):
         if on_device and self._read_arrived(trainer, pl_module, most_waiting=MOST_WAITING):
             optimizer.zero_grad(set_to_none=True)  # they are of weights that are gone
             return
-        if not on_device and all_finite(current.terms, gradients):
+        if not on_device and not processes.any_of(not all_finite(current.terms, gradients)):
             self._count_good_step()
             return
         values = summarize(current.example.input, current.example.target, current.terms, gradients)
@@ -239,7 +241,8 @@ def send_to_cpu(
 def explain(trainer: Trainer, system: System, step: Step) -> tuple[str, str]:
     """What of a step was not finite and where, and what to do about it."""
     names = {id(p): name.removeprefix("model.") for name, p in system.named_parameters()}
-    causes = find_culprit(step.values.tolist(), step.terms, [names[id(p)] for p in step.parameters])
+    own = find_culprit(step.values.tolist(), step.terms, [names[id(p)] for p in step.parameters])
+    causes = max(processes.gather(own), key=bool)  # those of the first process that has any
     group = step.optimizer.param_groups[0]
     key = "optimizer.lr" if len(trainer.optimizers) == 1 else f"optimizer.players.{step.player}.lr"
     lr = group.get("initial_lr", group["lr"])

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from aectl.config import to_plain
 from aectl.data.loader import Batch, Batches
+from aectl.data.sharding import Share
 from aectl.errors import UserError, one_line
 from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.checkpoint import check_entries, read_checkpoint
 from aectl.runs.run import Run
 from aectl.runs.stored_config import safe_config
+from aectl.training import processes
 from aectl.training.checkpoint_io import BEST, BEST_WHOLE, LAST, PREVIOUS, RESUME_STATE
 from aectl.training.lr_schedulers import check_length
 
@@ -38,10 +40,16 @@ class ResumableBatches:
     def __len__(self) -> int:
         return len(self.batches)
 
+    def share(self, index: int) -> Share:
+        """The share of this process in a batch of the epoch."""
+        return self.batches.share(index)
+
     def __iter__(self) -> Iterator[Batch]:
         state, self.resume_state = self.resume_state, None
         if state:
             set_rng_state(state["began"])
+        if processes.count() > 1:  # or they would draw different orders as soon as one has drawn another number
+            set_rng_state(processes.from_main(get_rng_state))
         self.began = get_rng_state()
         epoch = iter(self.batches)
         if state and state["batches"]:
@@ -62,6 +70,13 @@ class ResumePoint(NamedTuple):
 
     path: Path
     state: dict[str, Any]
+
+
+def find_start(run: Run, batches: int, resume: bool) -> ResumePoint | None:
+    """The checkpoint to resume from, none to start over; removes what a stopped run has left half done."""
+    point = find_resume_point(run, batches) if resume else None
+    clean_up(run.checkpoints)
+    return point
 
 
 def find_resume_point(run: Run, batches: int) -> ResumePoint | None:

@@ -11,12 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from aectl.data.loader import Batch, Batches
+from aectl.data.sharding import Share
 from aectl.evaluation.loss_terms import CHANCE
 from aectl.example import Example
 from aectl.modalities import Modality
 from aectl.models.base import Autoencoder
 from aectl.rng import seeded_rng
 from aectl.tasks.base import Task
+from aectl.training import processes
 from aectl.training.compile import Compiled
 from aectl.training.epoch_means import EpochMeans
 from aectl.training.lightning_internals import QuickModule, accumulate_manually, ends_step
@@ -40,6 +42,10 @@ class PlayerStep(NamedTuple):
     terms: dict[str, Tensor]
 
 
+WHOLE = Share.of(1, process=0, processes=1)
+"""The share of the only process, of any batch."""
+
+
 class System(QuickModule):
     """A model, its task and its optimizers, as Lightning trains them.
 
@@ -58,6 +64,7 @@ class System(QuickModule):
 
     Attributes:
         current: the step that is being computed.
+        share: what this process computes of the batch.
         derived_terms: functions from the means of an epoch to further ones, which are logged too.
         rates: the learning rates at the start of the running epoch.
     """
@@ -90,9 +97,14 @@ class System(QuickModule):
         self.accumulate = accumulate
         self.automatic_optimization = len(model.players) == 1
         self.compiled: Compiled[[Example, str], dict[str, Tensor]] | None = None
-        self.means = {"train": EpochMeans(only_finite=True), "val": EpochMeans()}
+        self.means = {
+            "train": EpochMeans(only_finite=True, gather=processes.gather),
+            "val": EpochMeans(gather=processes.gather),
+        }
         self.scores = ReconstructionScores(task, self.modality)
         self.current: PlayerStep | None = None
+        self.share = WHOLE
+        self.is_shared = False
         self.derived_terms: list[Callable[[dict[str, float]], dict[str, float]]] = [self._chance_levels]
         self.rates: dict[str, float] = {}
 
@@ -117,6 +129,7 @@ class System(QuickModule):
         return self.schedule.watched if isinstance(self.schedule, TorchSchedule) else None
 
     def on_fit_start(self) -> None:
+        self.is_shared = processes.count() > 1
         if self.compile_size:
             self.compiled = Compiled(self.model.loss, self.device)
         self.channels_last &= not (self.compiled and self.compiled.fast)
@@ -139,6 +152,14 @@ class System(QuickModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         """The loss, for Lightning to step by; of several players, who have stepped here, the loss of each."""
+        self.share = self._share(self.trainer.train_dataloader, batch_idx)
+        with self.share.draws():
+            return self._step(batch, batch_idx)
+
+    def _share(self, batches: Any, batch_idx: int) -> Share:
+        return cast(Batches, batches).share(batch_idx) if self.is_shared else WHOLE
+
+    def _step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         example = self.pose(batch)
         if self.automatic_optimization:
             return self._loss(example, "autoencoder")
@@ -168,8 +189,12 @@ class System(QuickModule):
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
         terms = loss(example, player)
         self.current = PlayerStep(player, example, terms)
-        self.means["train"].update({prefix + name: term for name, term in terms.items()}, len(example.target))
-        return terms["loss"]
+        self.means["train"].update({prefix + name: term for name, term in terms.items()}, self._count(example))
+        return terms["loss"] if self.share.is_whole else terms["loss"] * self.share.weight
+
+    def _count(self, example: Example) -> int:
+        """The examples that count: all of the only process."""
+        return len(example.target) if self.share.is_whole else self.share.size
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clips where Lightning leaves it to the module, after the callbacks have seen the gradients as they are."""
@@ -207,10 +232,12 @@ class System(QuickModule):
         self.scores.start(num_trained=self.trainer.num_training_batches * batch_size)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        with seeded_rng(self.seed + batch_idx, self.device):
+        self.share = self._share(self.trainer.val_dataloaders, batch_idx)
+        with seeded_rng(self.seed + batch_idx, self.device), self.share.draws():
             example = self.task(**batch)
-            terms, scores, scored = self.scores.loss_and_scores(self.model, example)
-            self.means["val"].update(terms, len(example.target))
+            share = None if self.share.is_whole else self.share
+            terms, scores, scored = self.scores.loss_and_scores(self.model, example, share)
+            self.means["val"].update(terms, self._count(example))
             if scored:
                 self.means["val"].update(scores, scored)
 
@@ -235,6 +262,7 @@ class System(QuickModule):
 
     def restore_epoch(self, state: dict[str, Any]) -> None:
         """Restores what `epoch_state` returned; version 0.1 kept the rates among Lightning's sums."""
-        self.means["train"].load_state_dict(state["means"])
+        if processes.is_main():  # which has those of all
+            self.means["train"].load_state_dict(state["means"])
         logged = {name.partition(".")[2]: float(value) for name, (value, _) in state.get("sums", {}).items()}
         self.rates = state.get("rates") or {name: value for name, value in logged.items() if name.startswith("lr")}

@@ -110,7 +110,7 @@ class BusyCores(Callback):
 
 def busy_cores(settings: TrainerConfig, num_players: int) -> list[Callback]:
     """The callback, where a step is computed by torch's threads alone and can be repeated on a copy of the model."""
-    count = settings.threads
+    count = settings.threads if settings.num_processes == 1 else 1
     eager = settings.resolve_precision()[0].endswith("-true") and not settings.compile
     return [BusyCores(count)] if count != "auto" and count > 1 and eager and num_players == 1 else []
 

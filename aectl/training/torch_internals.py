@@ -16,6 +16,8 @@ OOM_MESSAGES = (
     *("out of memory", "can't allocate memory", "not enough memory", "Unable to allocate"),
     *("CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "Storage size calculation overflowed"),
 )
+LOST_CONNECTION = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Connection refused")
+"""What the messages of gloo say, which raises a bare RuntimeError."""
 OOM_REQUEST = re.compile(r"(?:tried to allocate|Unable to allocate) ([\d.]+) (\w+)", re.IGNORECASE)
 OOM_ON_GPU = re.compile(r"CUDA|CUDNN|CUBLAS|MPS|HIP")
 
@@ -43,6 +45,12 @@ def requested_bytes(error: BaseException) -> str:
         return ""
     number, unit = found.groups()
     return format_bytes(int(number)) if unit == "bytes" else f"{number} {unit}"
+
+
+def is_lost_connection(error: Exception) -> bool:
+    """Whether a process cannot be reached with which this one computes together."""
+    from_gloo = isinstance(error, RuntimeError) and any(words in str(error) for words in LOST_CONNECTION)
+    return from_gloo or isinstance(error, torch.distributed.DistError)
 
 
 class UncapturedAdamW(torch.optim.AdamW):

@@ -38,6 +38,7 @@ def check_duration(value: object) -> object:
 
 Duration = Annotated[str | float, AfterValidator(check_duration)]
 OnNonFinite = Literal["stop", "skip", "rollback"]
+Strategy = Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"]
 NOT_LIGHTNINGS = ("gradient_clip_val", "compile", "channels_last", "on_nonfinite", "threads")
 """The keys that are not passed on to Lightning: `System` and callbacks do what they say."""
 
@@ -48,9 +49,10 @@ class TrainerConfig:
 
     Arguments:
         accelerator: `auto`, `cpu`, `gpu` (CUDA or MPS), `cuda` or `mps`.
-        devices: how many of them.
+        devices: how many of them on each machine: a process each, which share every batch.
         num_nodes: how many machines.
-        strategy: how Lightning distributes the training: `auto`, `ddp`, ...
+        strategy: how Lightning distributes the training: `ddp`, a copy of the model in each process; `fsdp`, a part of
+            it in each, on GPUs; `auto`: `ddp` for several processes.
         precision: `32-true`, the mixed precisions `bf16-mixed` and `16-mixed`, or `auto`: bf16-mixed where the device
             computes in it, else 32-true.
         compile: let torch compile the loss of a whole batch, which takes some seconds; needs a C++ compiler.
@@ -75,7 +77,7 @@ class TrainerConfig:
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     devices: PositiveInt
     num_nodes: PositiveInt
-    strategy: str
+    strategy: Strategy
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "auto"]
     max_epochs: PositiveInt | None
     max_time: Duration | None
@@ -91,6 +93,11 @@ class TrainerConfig:
     on_nonfinite: OnNonFinite = "stop"
     max_steps: PositiveInt | None = None
     threads: PositiveInt | Literal["auto"] = "auto"
+
+    @property
+    def num_processes(self) -> int:
+        """The processes that train together."""
+        return self.devices * self.num_nodes
 
     def device(self) -> "torch.device":
         """The device to train on.
@@ -128,7 +135,9 @@ class TrainerConfig:
 
         own = {key: value for key, value in vars(self).items() if key not in NOT_LIGHTNINGS}
         own["max_steps"] = -1 if self.max_steps is None else self.max_steps * num_players  # it counts those of each
-        several = {"accumulate_grad_batches": 1} if num_players > 1 else {}
+        several: dict[str, Any] = {"accumulate_grad_batches": 1} if num_players > 1 else {}
+        if num_players > 1 and self.strategy in ("auto", "ddp") and self.num_processes > 1:
+            several["strategy"] = "ddp_find_unused_parameters_true"  # each step is one player's
         resolved = {
             "precision": self.resolve_precision()[0],
             "max_time": None if self.max_time is None else read_duration(self.max_time),

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from aectl.data.sharding import Share
 from aectl.example import Example
 from aectl.modalities import HIDDEN, Images, Modality
 from aectl.models.base import Autoencoder
@@ -32,14 +33,23 @@ class ReconstructionScores:
         self.left = int(min(MOST_SCORED, max(FEWEST_SCORED, SCORED_FRACTION * num_trained)))
         self.is_first = True
 
-    def loss_and_scores(self, model: Autoencoder, example: Example) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
+    def loss_and_scores(
+        self, model: Autoencoder, example: Example, share: Share | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
         """The terms of the loss, the mean scores, and the number of examples that were scored.
 
         Batches are scored as a whole, until one would exceed the limit; only a first batch above it is scored in part.
+
+        Arguments:
+            model: what is validated.
+            example: a batch, or a share of it.
+            share: which.
         """
-        size = len(example.target)
+        size = share.total if share else len(example.target)
         n = size if size <= self.left else self.left * self.is_first
         self.left, self.is_first = (self.left - n) * (n == size), False
+        if share:
+            size, n = share.size, share.up_to(n)
         if n == size:
             terms, output = model.loss_and_reconstruction(example)
         else:

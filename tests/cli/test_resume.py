@@ -120,8 +120,8 @@ def test_change_of_anything_else_is_refused(given: str, refusal: str, done: Aect
 
 
 def test_devices_may_change(done: Aectl) -> None:
-    devices = ("trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp")
-    assert "already finished" in done("train", "resume=outputs/run", *devices).out
+    assert "MASTER_ADDR" in done("train", "resume=outputs/run", "trainer.devices=2", "trainer.num_nodes=2").err
+    assert "already finished" in done("train", "resume=outputs/run", "trainer.strategy=ddp").out
 
 
 def test_repeating_the_config_is_no_change(done: Aectl) -> None:

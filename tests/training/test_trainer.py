@@ -27,9 +27,9 @@ def test_one_device_of_one_machine_is_the_default() -> None:
 
 
 def test_devices_strategy_and_machines_reach_lightning() -> None:
-    trainer = settings("trainer.devices=2", "trainer.num_nodes=3", "trainer.strategy=ddp_spawn").make(logger=False)
+    trainer = settings("trainer.devices=2", "trainer.num_nodes=3", "trainer.strategy=ddp").make(logger=False)
     assert (trainer.num_devices, trainer.num_nodes, trainer.world_size) == (2, 3, 6)
-    assert trainer.strategy._start_method == "spawn"
+    assert type(trainer.strategy).__name__ == "DDPStrategy"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,11 @@ def test_devices_strategy_and_machines_reach_lightning() -> None:
     [
         ("trainer.devices=0", "trainer.devices=0: expected a number greater than 0; try trainer.devices=1"),
         ("trainer.num_nodes=two", "trainer.num_nodes=two: expected an integer; try trainer.num_nodes=1"),
-        ("trainer.strategy=3", "trainer.strategy=3: expected a string; try trainer.strategy=auto"),
+        (
+            "trainer.strategy=nosuch",
+            "trainer.strategy=nosuch: expected 'auto', 'ddp', 'ddp_find_unused_parameters_true' or 'fsdp'; "
+            "try trainer.strategy=auto",
+        ),
     ],
 )
 def test_devices_are_checked_before_anything_is_written(given: str, refusal: str, aectl: Aectl, tmp_path: Path) -> None:

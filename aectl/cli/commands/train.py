@@ -1,5 +1,6 @@
 """`aectl train`: makes a run and trains it."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from aectl.cli.error_messages import advice_before_training, unknown_choice, user_error_on_oom
-from aectl.cli.hydra_hooks import TrainHooks
+from aectl.cli.hydra_hooks import TrainHooks, check_single
 from aectl.cli.hydra_internals import known_choices
 from aectl.cli.next_commands import next_commands
 from aectl.cli.restoration_gain import gain_line
@@ -22,6 +23,7 @@ from aectl.runs.stored_config import PARTS
 from aectl.search.reporting import current as report
 from aectl.training.experiment import Experiment
 from aectl.training.preflight import preflight
+from aectl.training.process_checks import check_processes
 from aectl.types import format_shape
 
 
@@ -43,7 +45,12 @@ def prepare(config: DictConfig) -> Experiment:
         cfg = adopt(cfg, source, {override.partition("=")[0] for override in hydra.overrides.task})
     folder = hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else hydra.run.dir
     with user_error_on_oom(lambda: advice_before_training(to_plain(cfg))):
-        return preflight(cfg, Path(folder), source, [str(key) for key in objectives])
+        experiment = preflight(cfg, Path(folder), source, [str(key) for key in objectives])
+    if hydra.mode is RunMode.MULTIRUN:
+        check_single(cfg)
+    else:
+        check_processes(experiment.settings, experiment.model)
+    return experiment
 
 
 def has_checkpoint(resumed: str | None) -> bool:
@@ -75,22 +82,31 @@ def main(cfg: DictConfig) -> float:
     if hydra.mode is RunMode.MULTIRUN and cfg.resume is not None:
         restore_job(cfg, Path(cfg.resume))
     experiment = prepare(cfg) if hydra.mode is RunMode.MULTIRUN else TrainHooks.take_prepared()
-    resume = cfg.resume is not None
-    folder = Path(cfg.resume if resume else hydra.runtime.output_dir)
+    folder = Path(hydra.runtime.output_dir if cfg.resume is None else cfg.resume)
+
+    from aectl.training import processes
+    from aectl.training.launch import joined
+
+    with joined(experiment.settings, sys.argv[1:]), processes.only_main_prints():
+        return train(experiment, processes.from_main(lambda: folder), resume=cfg.resume is not None)
+
+
+def train(experiment: Experiment, folder: Path, resume: bool) -> float:
+    """Trains in a folder, and says at its end what to do next; all that is written is written by the main process."""
+    from aectl.training import processes
+    from aectl.training.fit import fit
+
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder  # as a user would type it
     run = Run.to_train(folder, experiment.config)
-    if not resume:
+    if not resume and processes.is_main():
         run.write_config()
         write_code(run)
     shape, parameters = format_shape(experiment.model.shape), f"{num_parameters(experiment.model):,} parameters"
     steps = f"{experiment.settings.max_steps:,} steps in " if experiment.settings.max_steps else ""
     work = f"{steps}{experiment.settings.max_epochs} epochs of {experiment.data.num_examples('train'):,} examples"
     print(f"{run.title} of {shape} · {parameters} · {work} · {experiment.settings.device().type} · {run.folder}/")
-
-    from aectl.training.fit import fit
-
     best = fit(experiment, run, resume, report.get())
-    if hydra.mode is not RunMode.MULTIRUN:
+    if HydraConfig.get().mode is not RunMode.MULTIRUN and processes.is_main():
         print(closing_lines(run, best, experiment))
     return best
 

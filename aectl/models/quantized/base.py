@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from aectl.models.ae import AE
 from aectl.models.base import NotGenerativeError, at_least_float32
+from aectl.models.batch_sums import sum_over_processes
 from aectl.models.nets.base import Net
 from aectl.models.probability.distributions import Dirac
 from aectl.models.probability.likelihoods import Likelihood
@@ -87,7 +88,7 @@ class Quantized(AE, ABC):
     def latent(self, q: Distribution, c: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(q, Code)
         chosen = [indices.flatten().bincount(minlength=self.num_codes) for indices in q.indices.unbind(1)]
-        self.counts += torch.stack(chosen)
+        self.counts += sum_over_processes(torch.stack(chosen))
         return q.rsample(), {}
 
     def epoch_terms(self) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aectl.models.batch_sums import draw_rows, sum_over_processes
 from aectl.models.moving_average import update_average
 
 DEAD = 0.03
@@ -50,7 +51,8 @@ class Codebook(nn.Module):
         Nothing changes if any of the outputs is not finite; nothing is read from the device.
         """
         chosen = F.one_hot(indices, len(self.codes)).to(z.dtype)  # (N, num_codes)
-        update_average(self.averages, torch.cat([chosen.sum(0)[:, None], chosen.T @ z], 1), self.decay)
+        sums = sum_over_processes(torch.cat([chosen.sum(0)[:, None], chosen.T @ z], 1))
+        update_average(self.averages, sums, self.decay)
         self._revive(z)
         n, m = self.averages.split([1, self.codes.shape[1]], 1)
         self.codes.copy_(torch.where(n > 0, m / n, self.codes))
@@ -59,6 +61,6 @@ class Codebook(nn.Module):
         """Gives each dead code an output drawn from the batch, and so small a count that the next batch can move it."""
         n = self.averages[:, :1]
         least = DEAD * n.mean()
-        drawn = z[torch.randint(len(z), (len(n),), device=z.device)]
-        dead = (n < least) & z.isfinite().all()
+        drawn = draw_rows(z, len(n))
+        dead = (n < least) & (sum_over_processes((~z.isfinite()).sum()) == 0)
         self.averages.copy_(torch.where(dead, least * torch.cat([torch.ones_like(n), drawn], 1), self.averages))
