@@ -6,12 +6,21 @@ from aectl.errors import UserError
 from aectl.training.place import find_place, first_host, is_helper
 
 TORCHRUN = {
-    "TORCHELASTIC_RUN_ID": "x", "RANK": "5", "LOCAL_RANK": "1", "GROUP_RANK": "1", "WORLD_SIZE": "8",
-    "MASTER_ADDR": "first", "MASTER_PORT": "29500",
+    "TORCHELASTIC_RUN_ID": "x",
+    "RANK": "5",
+    "LOCAL_RANK": "1",
+    "GROUP_RANK": "1",
+    "WORLD_SIZE": "8",
+    "MASTER_ADDR": "first",
+    "MASTER_PORT": "29500",
 }
 SLURM = {
-    "SLURM_NTASKS": "8", "SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_NODEID": "1",
-    "SLURM_NODELIST": "gpu[07-09],other", "SLURM_JOB_ID": "1234567",
+    "SLURM_NTASKS": "8",
+    "SLURM_PROCID": "5",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "1",
+    "SLURM_NODELIST": "gpu[07-09],other",
+    "SLURM_JOB_ID": "1234567",
 }
 BY_HAND = {"MASTER_ADDR": "first", "MASTER_PORT": "29500", "NODE_RANK": "1"}
 
