@@ -84,11 +84,13 @@ def measure_moved(trained: "TrainedRun", attribute: str, strengths: list[float],
 
 
 def measured_vector(trained: "TrainedRun", attribute: str) -> Tensor:
-    r"""The mean latent of the training windows with most of an attribute less that of those with least of it, (D,).
+    r"""The latent's change from a training window with little of an attribute to one with much, others alike, (D,).
 
-    .. math:: a = \mathbb{E}[z | m(x) \geq m_{3/4}] - \mathbb{E}[z | m(x) \leq m_{1/4}]
+    .. math:: a = w_j \, \big( \mathbb{E}[m_j | m_j \geq m_{j, 3/4}] - \mathbb{E}[m_j | m_j \leq m_{j, 1/4}] \big),
+        \quad z \approx b + \sum_j w_j m_j
 
-    Where both quartiles are the same, those with more of it stand against the others.
+    The $w_j$ are fitted by least squares to all attributes $m_j$ together. The published vector is the difference of
+    the mean latents of the two quarters; it mixes up attributes that go together, such as low voices and their leaps.
 
     References:
         | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
@@ -100,16 +102,25 @@ def measured_vector(trained: "TrainedRun", attribute: str) -> Tensor:
     """
     melodies_of(trained, attribute)
     tokens = trained.run.data.split("train").first(LATENTS_TO_FIT).x[..., 0]
-    values = ATTRIBUTES[attribute].compute(tokens)
+    measured = {name: each.compute(tokens) for name, each in ATTRIBUTES.items()}
+    distance = quartile_distance(measured[attribute], attribute)
+    m, codes = torch.stack([*measured.values()], 1), encode_split(trained, "train", LATENTS_TO_FIT).codes
+    complete = m.isfinite().all(1)
+    m, codes = (each[complete].double() - each[complete].double().mean(0) for each in (m, codes))
+    weights = torch.linalg.lstsq(m, codes, driver="gelsd").solution  # (attributes, D)
+    return (distance * weights[[*measured].index(attribute)]).float()
+
+
+def quartile_distance(values: Tensor, attribute: str) -> float:
+    """From the mean of the lowest quarter to that of the highest; where most are equal, to that of those above."""
     least, most = values.nanquantile(torch.tensor([0.25, 0.75])).tolist()
-    with_most = values >= most if most > least else values > least
-    if not with_most.any():
+    high = values >= most if most > least else values > least
+    if not high.any():
         raise UserError(
             f"attribute={attribute}: no training window has more of it than {least:.3g}, which most have; expected "
             "data that differ in it"
         )
-    codes = encode_split(trained, "train", LATENTS_TO_FIT).codes
-    return codes[with_most].mean(0) - codes[values <= least].mean(0)
+    return float(values[high].mean() - values[values <= least].mean())
 
 
 def melodies_of(trained: "TrainedRun", attribute: str) -> Tokens:

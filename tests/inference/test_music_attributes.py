@@ -9,8 +9,9 @@ from torch import Tensor
 
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
-from aectl.inference.attributes import correlation, measure_moved, measured_vector
+from aectl.inference.attributes import correlation, measure_moved, measured_vector, quartile_distance
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities.music_attributes import ATTRIBUTES
 from aectl.modalities.vocabulary import DRUMS, MELODY
 from aectl.models.ae import AE
 from aectl.models.nets.mlp import MLP
@@ -39,8 +40,14 @@ class Melodies:
         return Split(torch.stack([window(notes) for notes in self.notes]), None, None)
 
 
-class MostlyAlike(Melodies):
-    notes = (2,) * 7 + (6,)
+class Leaping(Melodies):
+    """The more notes, the larger the intervals, but for a few windows."""
+
+    def split(self, name: SplitName) -> Split:
+        steps = torch.arange(STEPS)
+        chosen = [(2, 1), (2, 2), (3, 2), (3, 4), (4, 3), (5, 5), (5, 4), (5, 6)]
+        windows = [((steps < notes) * (40 + leap * (steps % 2)))[:, None] for notes, leap in chosen]
+        return Split(torch.stack(windows), None, None)
 
 
 class AllAlike(Melodies):
@@ -70,11 +77,21 @@ def counting(source: type[Melodies] = Melodies) -> TrainedRun:
 
 def test_vector_leads_from_the_quarter_with_least_to_the_quarter_with_most() -> None:
     most, least = (5 + 9) / 2, (1 + 1) / 2
-    assert measured_vector(counting(), "density").tolist() == [most - least]
+    assert measured_vector(counting(), "density").tolist() == pytest.approx([most - least])
 
 
 def test_where_the_quartiles_are_the_same_those_with_more_stand_against_the_others() -> None:
-    assert measured_vector(counting(MostlyAlike), "density").tolist() == [4]
+    assert quartile_distance(torch.tensor([2.0] * 7 + [6.0]), "density") == 4
+
+
+def test_vector_holds_the_other_attributes_as_they_are() -> None:
+    """The code tells the notes alone, which go together with the intervals here."""
+    trained = counting(Leaping)
+    tokens = trained.run.data.split("train").x[..., 0]
+    density, interval = (ATTRIBUTES[name].compute(tokens) for name in ("density", "interval"))
+    assert correlation(density, interval) > 0.5
+    assert measured_vector(trained, "interval").tolist() == pytest.approx([0], abs=1e-4)
+    assert measured_vector(trained, "density").tolist() == pytest.approx([3])
 
 
 def test_moved_windows_have_more_of_it_the_further_they_are_moved() -> None:
