@@ -23,11 +23,13 @@ from aectl.training.checkpoint_io import DurableIO
 from aectl.training.checkpointing import RunSaver
 from aectl.training.epoch_report import EpochReport, Report
 from aectl.training.experiment import Experiment
+from aectl.training.health import HealthCheck
 from aectl.training.interrupts import StopSignals, TrainingStopped
 from aectl.training.launch import surroundings
 from aectl.training.lr_schedulers import build_schedule
 from aectl.training.monitor import Monitor, UnknownMetricError
 from aectl.training.nonfinite import NonFiniteGuard
+from aectl.training.previews import Previews, Projector
 from aectl.training.process_checks import check_joined
 from aectl.training.progress import ProgressBar
 from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsTable, best_metrics, hyperparameters
@@ -228,13 +230,17 @@ def outer_cause(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return f"the disk is full ({error.strerror}); the last checkpoint is intact; free some space"
     if processes.count() > 1 and is_lost_connection(error) and processes.is_main():
-        return f"another of its {processes.count()} processes has ended; the last checkpoint is intact; see above why"
+        return (
+            f"another of its {processes.count()} processes has ended; the last checkpoint is intact"
+        )
     return ""
 
 
 def extra_callbacks(run: Run) -> list[Callback]:
-    """The callbacks that the config names."""
-    return [build_callback(name, node) for name, node in run.cfg.callbacks.items() if node is not None]
+    """The callbacks that the config names; of FSDP, whose model has no weights outside a step, those that need none."""
+    made = [build_callback(name, node) for name, node in run.cfg.callbacks.items() if node is not None]
+    is_split = run.cfg.trainer.get("strategy") == "fsdp"
+    return [each for each in made if not (is_split and isinstance(each, Previews | Projector | HealthCheck))]
 
 
 def build_system(experiment: Experiment) -> System:

@@ -21,7 +21,9 @@ from aectl.training.trainer import TrainerConfig
 
 PARENT = "AECTL_MAIN_PROCESS"
 """The variable by which a process knows which one has started it."""
-PATIENCE = 10.0  # seconds
+PATIENCE = 10.0  # seconds until a process that others have lost is ended
+QUIET = 30.0
+"""Seconds that processes wait for each other before they say so."""
 POLL = 0.2
 
 
@@ -170,7 +172,7 @@ def meet(place: Place, device: torch.device) -> None:
     where = "env://" if place.starter == "torchrun" else f"tcp://{place.address}:{place.port}"
     known: dict[str, Any] = {"init_method": where, "rank": place.rank, "world_size": place.total}
     line = f"process {place.rank} waits at {place.address}:{place.port} for all {place.total} processes to be there"
-    waiting = threading.Timer(PATIENCE, print, [f"aectl train: {line}"], {"file": sys.stderr})
+    waiting = threading.Timer(QUIET, print, [f"aectl train: {line}"], {"file": sys.stderr})
     waiting.daemon = True
     waiting.start()
     try:

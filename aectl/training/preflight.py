@@ -109,7 +109,8 @@ def check_tokens(config: Config, data: Data, task: Task) -> None:
 
 
 def resolve_settings(config: Config, settings: TrainerConfig, data: Data) -> TrainerConfig:
-    """The settings with the epochs of the budget and torch's number of threads where they leave these open.
+    """The settings with the epochs of the budget and torch's number of threads where they leave these open, which
+    the processes of a machine share.
 
     The config gets them too: a run stores what it was trained with.
     """
@@ -118,7 +119,7 @@ def resolve_settings(config: Config, settings: TrainerConfig, data: Data) -> Tra
         config.trainer.max_epochs = budget.epochs(data.num_examples("train"), data.source.shape)
     if settings.threads == "auto" and settings.device().type == "cpu":
         values = min(data.batch_size, data.num_examples("train")) * math.prod(data.source.shape)
-        config.trainer.threads = 1 if values <= SMALL_BATCH else torch.get_num_threads()
+        config.trainer.threads = 1 if values <= SMALL_BATCH else max(1, torch.get_num_threads() // settings.devices)
     threads = config.trainer.get("threads", settings.threads)
     return replace(settings, max_epochs=config.trainer.max_epochs, threads=threads)
 

@@ -18,6 +18,10 @@ def check_processes(settings: TrainerConfig, model: Autoencoder) -> None:
         )
     if settings.strategy == "fsdp" and len(model.players) > 1:
         raise UserError(f"trainer.strategy=fsdp: {type(model).__name__} has several players; use trainer.strategy=ddp")
+    if settings.strategy == "fsdp":
+        for key, usual in (("gradient_clip_val", None), ("on_nonfinite", "stop")):
+            if (value := getattr(settings, key)) != usual:
+                raise UserError(f"trainer.{key}={value}: not with trainer.strategy=fsdp; use trainer.strategy=ddp")
     find_place(settings.devices, settings.num_nodes)
     if device.type == "cuda" and settings.devices > (here := torch.cuda.device_count()):
         raise UserError(f"trainer.devices={settings.devices}: this machine has {here} GPUs; expected at most {here}")
