@@ -8,9 +8,11 @@ from aectl.cli.chosen_examples import describe_example
 from aectl.inference.latent_space import REACH, interpolate, traverse
 from aectl.inference.latents import Latents, encode_split
 from aectl.inference.trained_run import TrainedRun
+from aectl.modalities import Tokens
 from aectl.plots import figures
 
 INCHES = 0.9  # of an image of a single test example
+WINDOW_INCHES = 1.3  # of a window of music, which is wider than high
 ENCODED = 5_000  # test examples that the deviation of each latent dimension is measured on
 
 
@@ -26,7 +28,7 @@ def draw_interpolation(trained: TrainedRun, ends: tuple[int, int], steps: int, c
         f"{trained.run.title}: interpolation between the codes of two test {trained.modality.name}, "
         f"seed {trained.seed}",
         heads,
-        inches=INCHES,
+        inches=inches_of(trained),
     )
 
 
@@ -36,7 +38,9 @@ def draw_perturbed(trained: TrainedRun, index: int, most: int, steps: int, cond:
     rows = traversal_rows(trained, latents, most, steps, cond, latents.codes[index])
     title = f"{trained.run.title}: the code of {describe_example(trained, index)}, one dimension changed at a time"
     shown = draw_rows(trained, {**rows, f"the {trained.modality.name[:-1]}": target_of(trained, index)})
-    return figures.image_rows(shown, title + count_shown(rows, latents), offsets(steps, "code"), inches=INCHES)
+    return figures.image_rows(
+        shown, title + count_shown(rows, latents), offsets(steps, "code"), inches=inches_of(trained)
+    )
 
 
 def draw_traversals(
@@ -46,7 +50,14 @@ def draw_traversals(
     rows = traversal_rows(trained, latents, most, steps, cond)
     title = f"{trained.run.title}: one dimension at a time, {REACH} sd to each side of the mean"
     shown = draw_rows(trained, rows)
-    return figures.image_rows(shown, title + count_shown(rows, latents) + note, offsets(steps, "mean"))
+    inches = inches_of(trained) if isinstance(trained.modality, Tokens) else figures.INCHES_PER_IMAGE
+    heads = offsets(steps, "mean")
+    return figures.image_rows(shown, title + count_shown(rows, latents) + note, heads, inches=inches)
+
+
+def inches_of(trained: TrainedRun) -> float:
+    """The width of a picture of a single example."""
+    return WINDOW_INCHES if isinstance(trained.modality, Tokens) else INCHES
 
 
 def draw_rows(trained: TrainedRun, rows: dict[str, Tensor]) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ INCHES_PER_IMAGE = 0.7
 LINE, LETTER = 24, 10  # pixels of a line of text and, on average, of a letter
 LONGEST_FOLDER = 30  # letters
 NARROWEST = 380  # pixels of a panel, so that its title has some words a line
+MOST_NAMED, ONE_COLUMN = 40, 24  # classes that a legend names, and those that it has in one column
 BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}  # a legend's place
 
 
@@ -107,19 +108,27 @@ def scatter(
     if labels is None:
         axes.scatter(points[:, 0], points[:, 1], s=size, alpha=0.6, linewidths=0)
     else:
-        colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
-        for index, name in enumerate(classes):
+        colours = class_colours(len(classes))
+        for index in (each for each in range(len(classes)) if (labels == each).any()):
             x, y = points[labels == index].T
-            axes.scatter(x, y, s=size, alpha=0.7, linewidths=0, color=colours(index % colours.N), label=name)
+            axes.scatter(x, y, s=size, alpha=0.7, linewidths=0, color=colours[index], label=classes[index])
     if box is not None:
         (left, bottom), (right, top) = (map(float, corner) for corner in box)
         outline = Rectangle((left, bottom), right - left, top - bottom, fill=False, ls="--", label="decoded grid")
         axes.add_patch(outline)
-    if labels is not None or box is not None:
-        axes.legend(markerscale=max(1, 6 / math.sqrt(size)), **BESIDE)
+    named = len(axes.get_legend_handles_labels()[0])
+    if 0 < named <= MOST_NAMED:
+        axes.legend(markerscale=max(1, 6 / math.sqrt(size)), ncols=1 + (named > ONE_COLUMN), **BESIDE)
     axes.set(xlabel=names[0], ylabel=names[1])
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def class_colours(n: int) -> list[tuple[float, ...]]:
+    """A colour for each of `n` classes; of more than twenty, neighbours resemble each other."""
+    if n <= 20:
+        return [colormaps["tab10" if n <= 10 else "tab20"](index) for index in range(n)]
+    return [colormaps["gist_rainbow"](index / n) for index in range(n)]
 
 
 def histogram(values: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], name: str) -> Figure:
