@@ -11,7 +11,8 @@ from aectl.runs.summary import read_mapping
 
 NUMBERS = ("best", "parameters", "epochs", "seconds")
 """The numbers of a summary beside its metrics."""
-USUAL = ("val/loss", "val/psnr", "val/ssim", "val/psnr_gain", "val/psnr_hidden")
+OF_PIXELS, OF_TOKENS = ("psnr", "ssim", "psnr_gain", "psnr_hidden"), ("onset_f1", "token_accuracy", "exact")
+USUAL = ("val/loss", *(f"val/{score}" for score in (*OF_PIXELS, *OF_TOKENS)))
 """The metrics of a summary; a run has those that suit its task and data."""
 
 

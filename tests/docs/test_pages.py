@@ -14,6 +14,7 @@ from skimage.data import astronaut, chelsea, coffee, rocket
 
 from docs import tables
 from tests.conftest import QUICK, Aectl
+from tests.support.midi_folder import write_tunes
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -49,6 +50,7 @@ def test_the_commands_of_a_page_run_from_top_to_bottom(page: Path, aectl: Aectl,
     for index, photo in enumerate((astronaut(), chelsea(), coffee(), rocket())):
         Image.fromarray(photo[:64, :80]).save(tmp_path / "photos" / f"{index}.png")
     Image.fromarray(np.pad(np.full((20, 20), 255, np.uint8), ((10, 34), (30, 30)))).save(tmp_path / "hole.png")
+    write_tunes(tmp_path / "midi", 20)
     for command in commands(page):
         if "latest" in command and not list(tmp_path.rglob("best.ckpt")):
             assert aectl("train", "model=rednet", "task=denoise", *QUICK).status == 0

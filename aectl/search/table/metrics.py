@@ -15,7 +15,7 @@ from aectl.search.table.flat_config import Flat
 METRIC = re.compile(r"[\w+./ -]{1,60}")
 MOST_METRICS = 100
 MOST_EVALS = 20
-HIGHER_IS_BETTER = re.compile(r".*(psnr|ssim|psnr_gain|psnr_hidden|elbo|log_likelihood)")
+HIGHER_IS_BETTER = re.compile(r".*(psnr|ssim|psnr_gain|psnr_hidden|onset_f1|token_accuracy|exact|elbo|log_likelihood)")
 """The metrics of which more is better."""
 LIKELIHOOD = ("elbo", "log_likelihood")
 """What a table has of the likelihood that `aectl eval` estimates."""

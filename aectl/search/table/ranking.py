@@ -20,10 +20,10 @@ LOSS_WEIGHTS = re.compile(
     r"|free_bits\w*|\w+_weight|(lambda|beta)_\w+)"
 )
 """The keys that decide what the loss of a model is besides its nll."""
-SCORES = ("val/psnr", "val/mse", "test/psnr", "test/mse", "val/ssim")
+SCORES = ("val/psnr", "val/mse", "test/psnr", "test/mse", "val/ssim", "val/onset_f1", "test/onset_f1")
 """What compares runs whose losses do not, the first that they have."""
 NO_TERMS = re.compile(r"val/(loss|nll|bits|elbo|psnr\w*|ssim|lesson\w*)")
-COMPARABLE = ("psnr", "ssim", "mse", "psnr_gain", "psnr_hidden", "ms_ssim", "kl")
+COMPARABLE = ("onset_f1", "token_accuracy", "exact", "psnr", "ssim", "mse", "psnr_gain", "psnr_hidden", "ms_ssim", "kl")
 """What means the same for all models."""
 OF_LIKELIHOOD = ("nll", "elbo", "log_likelihood")
 """What means the same for all models with the same likelihood."""
