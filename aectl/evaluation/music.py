@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from aectl.data.loader import Batches
+from aectl.data.music.transpose import Transpose
 from aectl.evaluation.baseline_comparison import BaselineComparison, tracks_of
 from aectl.evaluation.scores import MeanCI, concatenate_scores, mean_ci, mean_scores, score_batch
 from aectl.inference.latents import DECODED_AT_ONCE
@@ -17,6 +18,7 @@ from aectl.inference.walks import Cost, Walks, measure_walks
 from aectl.modalities import Tokens
 from aectl.modalities.vocabulary import FIRST_PITCH, LOWEST_PITCH, MELODY
 from aectl.models.capabilities import HasLatent, HasTeacherForcing, IsConditional
+from aectl.rng import seeded_rng
 from aectl.tasks.baselines.ngram import NGram
 
 WALKS, WALK_STEPS = 64, 16  # walks between held-out windows, and the windows of each
@@ -47,7 +49,7 @@ class MusicQuality:
 
     Arguments:
         forced: the scores of reconstructions that are told the true tokens; empty of a model that writes all at once.
-        real_nats: what held-out windows cost under an n-gram model.
+        real_nats: what held-out windows cost under an n-gram model, transposed at random as in training.
         samples: of the model's own sampler; None without one, or of a conditional model.
         walks: between held-out windows; None without a latent.
     """
@@ -66,7 +68,7 @@ def score_music(
     trained: TrainedRun, modality: Tokens, comparison: BaselineComparison, batches: Batches, samples: int
 ) -> MusicQuality:
     cost = ngram_cost(modality, comparison)
-    real = batches.split.x
+    real = transposed(trained, modality, batches.split.x)
     latent = isinstance(trained.model, HasLatent) and not isinstance(trained.model, IsConditional)
     drawn = samples and latent
     return MusicQuality(
@@ -75,6 +77,17 @@ def score_music(
         samples=score_drawn(trained, modality, cost, real, min(samples, SAMPLES)) if drawn else None,
         walks=measure_walks(trained, cost, WALKS, WALK_STEPS) if latent else None,
     )
+
+
+def transposed(trained: TrainedRun, modality: Tokens, windows: Tensor) -> Tensor:
+    """Windows (N, T, tracks) as training drew them: the model has learned those, in any key."""
+    node = trained.run.cfg.get("augment", {}).get("transpose", {})
+    if node.get("_target_") != f"{Transpose.__module__}.{Transpose.__name__}":
+        return windows
+    transpose = Transpose(int(node.semitones))
+    transpose.fit_to(modality)
+    with seeded_rng(trained.seed, torch.device("cpu")):
+        return torch.cat([modality.to_stored(transpose(modality.to_model(x))) for x in windows.split(DECODED_AT_ONCE)])
 
 
 def ngram_cost(modality: Tokens, comparison: BaselineComparison) -> Cost:

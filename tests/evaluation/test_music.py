@@ -8,7 +8,8 @@ import torch
 from aectl.data.loader import Batches
 from aectl.evaluation.baseline_comparison import BaselineComparison
 from aectl.evaluation.cache import Cache
-from aectl.evaluation.music import histogram_overlap, ngram_cost, pitch_classes, score_music
+from aectl.evaluation.music import histogram_overlap, ngram_cost, pitch_classes, score_music, transposed
+from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Tokens
 from aectl.modalities.vocabulary import DRUMS, FIRST_PITCH, LOWEST_PITCH, MELODY
 from aectl.models.probability.likelihoods import Categorical
@@ -18,12 +19,16 @@ from tests.support.toy_models import opened
 MIDDLE_C = FIRST_PITCH + 60 - LOWEST_PITCH
 
 
-def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None:
+def untrained() -> TrainedRun:
     torch.manual_seed(0)
     shape = (1, 32, MELODY)
     sizes = (1.0, 0.0, 0.0, 0.0, 4, 1, 4, 1, 1, 4, 1, False)
     model = MusicVAE(shape, shape, 3, *sizes, likelihood=Categorical([MELODY])).eval()
-    trained = opened(model, "tests.support.toy_melodies.ToyMelodies")
+    return opened(model, "tests.support.toy_melodies.ToyMelodies")
+
+
+def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None:
+    trained = untrained()
     comparison = BaselineComparison(trained, trained, Cache(tmp_path), 100)
     modality = trained.modality
     assert isinstance(modality, Tokens)
@@ -39,6 +44,19 @@ def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None
     assert found.walks
     assert found.to_dict()["walks"]["to_first"][0] > 0.5
     assert score_music(trained, modality, comparison, batches, 0).samples is None
+
+
+def test_held_out_windows_are_transposed_as_in_training() -> None:
+    trained = untrained()
+    modality = trained.modality
+    assert isinstance(modality, Tokens)
+    windows = trained.run.data.split("test").x
+    assert torch.equal(transposed(trained, modality, windows), windows)
+    trained.run.cfg.augment = {"transpose": {"_target_": "aectl.data.music.transpose.Transpose", "semitones": 5}}
+    moved = transposed(trained, modality, windows)
+    distance = (moved.int() - windows.int())[windows >= FIRST_PITCH]
+    assert {*distance.tolist()} == {*range(-5, 6)}
+    assert torch.equal(moved < FIRST_PITCH, windows < FIRST_PITCH)
 
 
 def test_pitch_classes_are_counted_in_melodies_alone() -> None:
