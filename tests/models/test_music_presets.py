@@ -35,4 +35,5 @@ def test_preset_has_the_parameters_of_the_published_model_but_for_second_biases(
     counted, published = COUNTED[name]
     assert num_parameters(model) == counted
     assert published is None or counted == pytest.approx(published, rel=0.002)
+    assert ("transpose" in cfg.get("augment", {})) == bool(published)
     assert cfg.schedule._target_.endswith("DecayToFloor" if published else "Cosine")
