@@ -32,11 +32,17 @@ def midi_files(input: str | None) -> tuple[Path, list[Path]]:
     return path, found
 
 
-def windows_of(trained: TrainedRun, files: list[Path], skipped: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-    """The windows (N, T, tracks) of each file; one that cannot be used is reported and added to `skipped`."""
+def modality_of(trained: TrainedRun) -> Tokens:
+    modality = trained.modality
+    assert isinstance(modality, Tokens)
+    return modality
+
+
+def parts_of(modality: Tokens, files: list[Path], skipped: list[Path]) -> Iterator[tuple[Path, list[np.ndarray]]]:
+    """The voices of each file, windows (N, T, tracks); one that cannot be used is reported, and put into `skipped`."""
     for path in track(files, "MIDI files"):
         try:
-            yield path, trained.modality.read_file(path)
+            yield path, modality.read_parts(path)
         except UnusableError as error:
             skipped.append(path)
             print(error, file=sys.stderr)
@@ -46,8 +52,9 @@ def encode_midi(trained: TrainedRun, input: str, label: int | None) -> LatentTab
     """The latents of the windows of MIDI files, one after the other; a UserError if none can be used."""
     root, files = midi_files(input)
     names, codes = [], []
-    for path, windows in windows_of(trained, files, []):
+    for path, parts in parts_of(modality_of(trained), files, []):
         name = path.relative_to(root).with_suffix("")
+        windows = np.concatenate(parts)
         names += [f"{name}-{index:03}" for index in range(len(windows))]
         codes.append(trained.encode(torch.from_numpy(windows), label))
     if not codes:
@@ -56,23 +63,23 @@ def encode_midi(trained: TrainedRun, input: str, label: int | None) -> LatentTab
 
 
 def predict_midi(trained: TrainedRun, input: str | None, label: int | None, folder: Path, overwrite: bool) -> None:
-    """Writes each file as the run rebuilds its windows, one after the other; exit status 1 if one cannot be used."""
-    modality = trained.modality
-    assert isinstance(modality, Tokens)
+    """Writes each file as the run rebuilds its voices, window by window; exit status 1 if one cannot be used."""
+    modality = modality_of(trained)
     root, files = midi_files(input)
     skipped: list[Path] = []
     scores: list[np.ndarray] = []
     written = 0
-    for path, windows in windows_of(trained, files, skipped):
+    for path, parts in parts_of(modality, files, skipped):
         target = (folder / path.relative_to(root)).with_suffix(SUFFIXES[0])
         if target.resolve() == path.resolve():
             raise UserError(f"output={folder}: would overwrite the input {path}; give another folder")
         if target.exists() and not overwrite:
             continue
-        truth = torch.from_numpy(windows)
-        output = trained.reconstruct(truth, label)
-        modality.write_windows(output, target)
-        scores.append(score_batch(modality, output, modality.to_model(truth))[modality.ranked_by])
+        truths = [torch.from_numpy(part) for part in parts]
+        outputs = [trained.reconstruct(truth, label) for truth in truths]
+        modality.write_parts(outputs, target)
+        both = torch.cat(outputs), modality.to_model(torch.cat(truths))
+        scores.append(score_batch(modality, *both)[modality.ranked_by])
         written += 1
     kept = len(files) - written - len(skipped)
     notes = [f"{kept} exist already; overwrite=true writes them again"] * bool(kept)

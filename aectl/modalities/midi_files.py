@@ -21,10 +21,10 @@ MAX_BYTES = 4_000_000  # of a file; an opera has fewer
 MAX_TRACKS = 128
 MAX_BARS = 2_000
 DRUM_CHANNEL = 9
+MELODY_CHANNELS = (*range(DRUM_CHANNEL), *range(DRUM_CHANNEL + 1, 16))
 TICKS_PER_STEP = 120
 BASS_PROGRAMS = range(32, 40)
-PROGRAMS = (0, 32)
-"""The instruments of the first and the second melody that are written: a piano and a bass."""
+PIANO, BASS = 0, 32  # programs of General MIDI
 
 
 class UnusableError(UserError):
@@ -124,21 +124,24 @@ def read_tracks(track: "MidiTrack", scale: float) -> Iterator[Track]:
 
 
 def write_midi(tokens: np.ndarray, vocabularies: Sequence[int], path: Path, bpm: float = 120) -> Path:
-    """Writes tokens (T, tracks) as a file with a track for each, at so many beats a minute."""
+    """Writes tokens (T, tracks) as a file with a track for each, at so many beats a minute; drums are on channel 10."""
     mido = import_mido()
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_STEP * STEPS_PER_QUARTER)
     metre = mido.MetaMessage("time_signature", numerator=4, denominator=4)
     file.tracks.append(mido.MidiTrack([metre, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))]))
     for index, vocabulary in enumerate(vocabularies):
-        channel = DRUM_CHANNEL if vocabulary == DRUMS else index
-        program = (
-            [] if vocabulary == DRUMS else [mido.Message("program_change", channel=channel, program=PROGRAMS[index])]
-        )
+        channel = DRUM_CHANNEL if vocabulary == DRUMS else MELODY_CHANNELS[index % len(MELODY_CHANNELS)]
+        program = [mido.Message("program_change", channel=channel, program=program_of(index, vocabularies))]
         events = to_events(to_notes(tokens[:, index], vocabulary), len(tokens))
         messages = [mido.Message(kind, channel=channel, note=pitch, time=time) for kind, pitch, time in events]
         rest = TICKS_PER_STEP * len(tokens) - sum(message.time for message in messages)
         file.tracks.append(mido.MidiTrack([*program, *messages, mido.MetaMessage("end_of_track", time=rest)]))
     return write_atomic(path, file.save)
+
+
+def program_of(index: int, vocabularies: Sequence[int]) -> int:
+    """The instrument of a track: a bass for the second one of a trio, which has drums as well, else a piano."""
+    return BASS if index == 1 and DRUMS in vocabularies else PIANO
 
 
 def to_events(notes: Sequence[Note], num_steps: int) -> Iterator[tuple[str, int, int]]:

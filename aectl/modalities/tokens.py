@@ -17,7 +17,7 @@ from aectl.modalities.midi_files import UnusableError, read_midi, write_midi
 from aectl.modalities.midi_parts import to_parts
 from aectl.modalities.rolls import draw_roll, pitch_span
 from aectl.modalities.token_metrics import exact, onset_f1, token_accuracy
-from aectl.modalities.vocabulary import STEPS_PER_BAR
+from aectl.modalities.vocabulary import NO_EVENT, STEPS_PER_BAR
 from aectl.types import Shape
 
 
@@ -119,7 +119,7 @@ class Tokens(Modality):
 
     def write_windows(self, outputs: Tensor, path: Path) -> Path:
         """Writes windows (N, 1, T, V), one after the other, into one MIDI file."""
-        return write_midi(self.to_arrays(outputs).reshape(-1, len(self.vocabularies)), self.vocabularies, path)
+        return self.write_parts([outputs], path)
 
     def to_batch(self, x: Any, any_size: bool = False) -> Tensor:
         """Tokens (N, T, tracks), or (T, tracks) of one window, or what a model puts out, as (N, 1, T, V).
@@ -136,12 +136,27 @@ class Tokens(Modality):
         self.check(batch, "x", "only")
         return self.to_model(batch)
 
-    def read_file(self, path: Path) -> np.ndarray:
-        """The windows of a MIDI file, one after the other, voice after voice, (N, T, tracks)."""
+    def read_parts(self, path: Path) -> list[np.ndarray]:
+        """Of each voice of a MIDI file the windows that follow one another, (N, T, tracks); its end may be left out.
+
+        Raises:
+            UnusableError: it has no such voices, or none is as long as a window.
+        """
         parts = to_parts(read_midi(path), self.vocabularies, "all", path)
         steps = self.shape[1]
-        windows = [part[start : start + steps] for part in parts for start in range(0, len(part) - steps + 1, steps)]
-        if not windows:
+        windows = [part[: len(part) // steps * steps].reshape(-1, *self.stored_shape) for part in parts]
+        if not any(map(len, windows)):
             bars = max(map(len, parts)) // STEPS_PER_BAR
             raise UnusableError(f"{path}: {bars} bars; expected {steps // STEPS_PER_BAR} or more")
-        return np.stack(windows)
+        return [each for each in windows if len(each)]
+
+    def write_parts(self, parts: Sequence[Tensor], path: Path) -> Path:
+        """Writes voices that sound together, each as windows (N, 1, T, V), into one MIDI file."""
+        tokens = [self.to_arrays(part).reshape(-1, len(self.vocabularies)) for part in parts]
+        longest = max(map(len, tokens))
+        voices = [np.pad(part, ((0, longest - len(part)), (0, 0)), constant_values=NO_EVENT) for part in tokens]
+        return write_midi(np.concatenate(voices, axis=1), self.vocabularies * len(parts), path)
+
+    def read_file(self, path: Path) -> np.ndarray:
+        """The windows of a MIDI file, one after the other, voice after voice, (N, T, tracks)."""
+        return np.concatenate(self.read_parts(path))

@@ -91,6 +91,7 @@ def test_predict_rebuilds_midi_files_and_skips_those_it_cannot_use(aectl: Aectl,
     result = aectl("predict", run, "input=given", "output=out")
     assert result.status == 0, result.err
     assert "wrote 1 MIDI files to out/, onset F1 0." in result.out
+    assert Path("out", "tune-3.mid").is_file()
     again = aectl("predict", run, "input=given", "output=out")
     assert "0 MIDI files to out/; 1 exist already; overwrite=true" in again.out
     (given / "broken.mid").write_text("x")

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from aectl.modalities import Tokens
 from aectl.modalities.midi_files import UnusableError, read_midi, write_midi
 from aectl.modalities.midi_parts import VOCABULARIES, Kind, to_parts
 from aectl.modalities.notes import Note, melody_notes, melody_tokens, top_line
-from aectl.modalities.vocabulary import DRUMS, FIRST_PITCH, LOWEST_PITCH, NO_EVENT, NOTE_OFF
+from aectl.modalities.vocabulary import DRUMS, FIRST_PITCH, LOWEST_PITCH, MELODY, NO_EVENT, NOTE_OFF
 from tests.support.midi_folder import write_bad, write_notes
 from tests.support.toy_melodies import walk
 
@@ -64,6 +66,18 @@ def test_voices_are_sorted_by_height_and_the_bass_is_the_lowest(tmp_path: Path) 
     assert part[0].tolist() == [pitch(80)]
     with pytest.raises(UnusableError, match="no drums, which are the notes of channel 10"):
         to_parts(read_midi(tmp_path / "a.mid"), VOCABULARIES["trio"], "all", tmp_path)
+
+
+def test_voices_of_a_file_are_written_side_by_side_again(tmp_path: Path) -> None:
+    modality = Tokens((1, 32, MELODY), (MELODY,))
+    rng = np.random.default_rng(0)
+    voices = np.stack([walk(70, 72 - 12 * voice, rng) for voice in range(4)], axis=1)
+    path = write_midi(voices, (MELODY,) * 4, tmp_path / "a.mid")
+    parts = modality.read_parts(path)
+    assert [part.shape for part in parts] == [(2, 32, 1)] * 4
+    again = modality.write_parts([modality.to_model(torch.from_numpy(part)) for part in parts], tmp_path / "b.mid")
+    for before, after in zip(parts, modality.read_parts(again), strict=True):
+        assert np.array_equal(before, after)
 
 
 def test_a_file_that_cannot_be_used_says_why(tmp_path: Path) -> None:
