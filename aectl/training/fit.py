@@ -230,7 +230,7 @@ def outer_cause(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return f"the disk is full ({error.strerror}); the last checkpoint is intact; free some space"
     if processes.count() > 1 and is_lost_connection(error) and processes.is_main():
-        return f"another of its {processes.count()} processes has ended; the last checkpoint is intact"
+        return f"another of its {processes.count()} processes has ended; the last checkpoint is intact; see its error"
     return ""
 
 

@@ -108,7 +108,7 @@ def only_main_prints() -> Iterator[None]:
                 raise
             raise SystemExit(error.status) from None
         except Exception as error:
-            if not is_lost_connection(error):
+            if count() == 1 or not is_lost_connection(error):
                 raise
             if helper:
                 raise SystemExit(1) from None
