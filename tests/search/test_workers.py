@@ -77,8 +77,12 @@ def test_ctrl_c_stops_the_workers(
 
     pool.words = ["last"]
     monkeypatch.setattr(pool, "reap", press)
-    with pytest.raises(KeyboardInterrupt):
-        pool.run()
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pool.run()
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert all(worker and worker.poll() is not None for worker in pool.workers)
     assert "stopping 2 workers after their step; Ctrl-C again to kill them" in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from aectl.data.loader import Batch, Batches
 from aectl.data.source import Split
+from aectl.modalities import Modality, modality_for
 from aectl.training.lightning_internals import set_progress
 from aectl.training.progress import ProgressBar, format_clock, format_gain
 
@@ -29,6 +30,8 @@ class Clock:
 
 class Learner(LightningModule):
     """Takes four seconds for a batch and twenty to validate one; its loss counts the batches."""
+
+    modality: Modality
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -114,7 +117,9 @@ class Screen(io.StringIO):
         batches = Batches(
             Split(torch.zeros(BATCHES_AN_EPOCH * IMAGES_A_BATCH, *self.shape)), IMAGES_A_BATCH, shuffle=False
         )
-        trainer.fit(learner(self.clock), batches, batches)
+        learning = learner(self.clock)
+        learning.modality = modality_for(self.shape)
+        trainer.fit(learning, batches, batches)
         return bar
 
 
