@@ -68,7 +68,7 @@ first-impression: install ## train and evaluate the defaults of every task that 
 presets: install ## train the presets of the lesson and of the Keras blog on Fashion-MNIST: five hours on two cores
 	$(BIN)/python -m docs.published_presets
 
-sweeps: install ## run the grid and the search of docs/sweeps.md with one worker and with two: twelve minutes on two cores
+sweeps: install ## run the grid and the search of docs/sweeps.md with one worker and with two: twenty minutes on two cores
 	$(BIN)/python -m docs.sweep_example
 
 codes: install ## train a VQ-VAE on clothes and a prior over its codes, and draw its samples: ten minutes on two cores

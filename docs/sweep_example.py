@@ -20,8 +20,8 @@ from tests.support.browser import chromium
 FOLDER = RESULTS / "sweeps"
 FOUND = FOLDER / "found.json"
 COMMON = ["dataset=fashion_mnist", "net=mlp"]
-BUDGET = "budget.examples=110000"
-GRID = ["model=ae,vae", "model.latent_dim=8,16,32,64", "seed=0,1,2", *COMMON, BUDGET]
+BUDGET = "budget.examples=55000"
+GRID = ["model=ae,vae", "model.latent_dim=8,16,32,64", "seed=0,1,2", *COMMON, "budget.examples=110000"]
 CHOICE = ["model=vae", *COMMON, BUDGET]
 SPACE = [
     "optimizer.lr='tag(log,interval(3e-4,2e-2))'",
