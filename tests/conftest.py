@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,12 @@ class Result(NamedTuple):
 
 
 Aectl = Callable[..., Result]
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C, which tests send, reach them where a shell has started them in the background and so ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -77,12 +77,8 @@ def test_ctrl_c_stops_the_workers(
 
     pool.words = ["last"]
     monkeypatch.setattr(pool, "reap", press)
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            pool.run()
-    finally:
-        signal.signal(signal.SIGINT, former)
+    with pytest.raises(KeyboardInterrupt):
+        pool.run()
     assert all(worker and worker.poll() is not None for worker in pool.workers)
     assert "stopping 2 workers after their step; Ctrl-C again to kill them" in capsys.readouterr().err
 
