@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 
 from aectl.data.folder.source import Folder
-from aectl.modalities import Images
+from aectl.modalities import Images, modality_for
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasLatent
 from aectl.runs.run import Run
@@ -16,14 +16,14 @@ def next_commands(run: Run, model: Autoencoder, trackers: Iterable[Tracker] = ()
     folder, has_latent = shlex.quote(str(run.folder)), isinstance(model, HasLatent)
     commands = [f"aectl eval {folder}"]
     draws = has_latent or model.generative
-    if isinstance(run.modality, Images) and (run.task.restores or not draws):
+    if is_of_images(run) and (run.task.restores or not draws):
         masks = " mask=MASKS" if run.task.takes_mask else ""
         commands.append(f"aectl predict {folder} input={shlex.quote(pictures_of(run))}{masks}")
     if draws:
         commands.append(f"aectl sample {folder}")
     if has_latent:
         commands.append(f"aectl plot-latent {folder}")
-    if isinstance(run.modality, Images):
+    if is_of_images(run):
         commands.append(f"aectl explore {folder}")
     to_view = [tracker.view_command(run.cfg.outputs) for tracker in trackers]
     return [*commands, *filter(None, to_view)]
@@ -33,3 +33,9 @@ def pictures_of(run: Run) -> str:
     """The folder that the run was trained on, or a word in its place."""
     source = run.data.source
     return str(source.root) if isinstance(source, Folder) else "FOLDER"
+
+
+def is_of_images(run: Run) -> bool:
+    """Whether a run is trained on images, as its config says: to ask its data would read them once more."""
+    vocabularies = run.cfg.get("likelihood", {}).get("vocabularies") or ()
+    return isinstance(modality_for(tuple(run.cfg.model.shape), tuple(vocabularies)), Images)
