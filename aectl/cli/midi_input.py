@@ -11,6 +11,7 @@ from aectl.cli.open_run import print_written
 from aectl.errors import UserError
 from aectl.evaluation.scores import score_batch
 from aectl.inference.trained_run import TrainedRun
+from aectl.io.folders import visible_files
 from aectl.io.latent_tables import LatentTable
 from aectl.io.progress import track
 from aectl.modalities import Tokens
@@ -26,7 +27,7 @@ def midi_files(input: str | None) -> tuple[Path, list[Path]]:
         return path.parent, [path]
     if not path.is_dir():
         raise UserError(f"input={input}: no such file or folder; give a MIDI file or a folder of them")
-    found = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
+    found = sorted(path / name for name, _ in visible_files(path) if name.lower().endswith(SUFFIXES))
     if not found:
         raise UserError(f"input={input}: no MIDI files in it; expected {', '.join(SUFFIXES)}")
     return path, found

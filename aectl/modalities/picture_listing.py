@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from aectl.io.folders import visible_files
 from aectl.modalities import heif
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif")
@@ -37,29 +38,18 @@ class Listing(NamedTuple):
 def list_images(root: Path) -> Listing:
     """Every picture below a folder at any depth, without hidden files and folders.
 
-    A file whose name has no ending is a picture if its content starts like one. One `stat` per file and no Path: there
-    may be hundreds of thousands.
+    A file whose name has no ending is a picture if its content starts like one.
     """
     found: list[ImageFile] = []
     left_out: Counter[str] = Counter()
     endings = SUFFIXES + (heif.SUFFIXES if heif.is_readable() else ())
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        with suppress(OSError), os.scandir(root / folder) as entries:  # such as a folder without permission
-            for entry in entries:
-                name = folder + entry.name
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(name + os.sep)
-                elif entry.is_file():
-                    ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - see above
-                    if (ending or sniff(entry.path)) in endings:
-                        stat = entry.stat()
-                        found.append(ImageFile(name, stat.st_size, stat.st_mtime_ns))
-                    else:
-                        left_out[ending or NO_SUFFIX] += 1
+    for name, entry in visible_files(root):
+        ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each would take longer
+        if (ending or sniff(entry.path)) in endings:
+            stat = entry.stat()
+            found.append(ImageFile(name, stat.st_size, stat.st_mtime_ns))
+        else:
+            left_out[ending or NO_SUFFIX] += 1
     files = sorted(found, key=lambda file: file.name.split(os.sep))  # noqa: PTH206 - the order of Paths
     return Listing(files, left_out)
 

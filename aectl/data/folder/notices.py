@@ -9,8 +9,6 @@ from aectl.data.folder.probe import ICON_SIDE, Header, is_icon
 from aectl.data.folder.resize import Resize
 from aectl.types import Shape, format_shape
 
-SHOWN = 3  # skipped files that are named
-
 
 def notify_all(lines: Iterable[str]) -> None:
     for line in lines:
@@ -44,13 +42,3 @@ def describe_patches(store: Store, pictures: int) -> str:
         f"{format_shape(store.index.shape[1:])} pixels at full resolution from {pictures:,} pictures; "
         "dataset.resize=crop scales whole pictures instead"
     )
-
-
-def describe_skipped(store: Store) -> list[str]:
-    skipped = store.index.skipped
-    if not skipped:
-        return []
-    shown = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:SHOWN])
-    hidden = len(skipped) - SHOWN
-    more = f"; and {hidden} more, listed in {store.folder / 'index.json'}" if hidden > 0 else ""
-    return [f"dataset: {len(skipped)} files skipped: {shown}{more}"]

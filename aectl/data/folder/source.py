@@ -1,7 +1,6 @@
 """A folder of pictures as a data set."""
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from aectl.data.folder.resize import Resize, make_frames
 from aectl.data.folder.splitting import SPLITS, split_files
 from aectl.data.source import Split, SplitName
 from aectl.errors import UserError
+from aectl.io.folders import describe_skipped, digest
 from aectl.io.progress import track
 from aectl.modalities import image_files
 from aectl.modalities.picture_listing import SUFFIXES, ImageFile, Listing, describe_left_out, list_images
@@ -133,7 +133,7 @@ class Folder:
         known = Store.find(self._store_path)
         if known is None:
             known = Store.build(self._store_path, self.shape, self.classes, self._entries())
-            notices.notify_all(notices.describe_skipped(known))
+            notices.notify_all(describe_skipped(known.index.skipped, known.folder / "index.json"))
         if not sum(known.index.counts.values()):
             name, why = next(iter(known.index.skipped.items()))
             raise UserError(
@@ -208,10 +208,6 @@ def map_parallel(work: Callable[[Path], T], paths: list[Path], what: str) -> Ite
         for start in track(range(0, len(paths), CHUNK), what):
             part = paths[start : start + CHUNK]
             yield from zip(part, threads.map(work, part), strict=True)
-
-
-def digest(what: object) -> str:
-    return hashlib.blake2b(json.dumps(what).encode(), digest_size=12).hexdigest()
 
 
 def file_digest(path: Path) -> str:

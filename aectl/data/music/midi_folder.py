@@ -1,8 +1,5 @@
 """A folder of MIDI files as a data set."""
 
-import hashlib
-import json
-import os
 import sys
 from collections import Counter
 from functools import cached_property
@@ -12,12 +9,11 @@ from aectl.data.music.labels import Label
 from aectl.data.music.pieces import Collection, Piece
 from aectl.data.music.source import FORMAT, Music
 from aectl.errors import UserError
+from aectl.io.folders import SHOWN, describe_skipped, digest, visible_files
 from aectl.io.progress import track
 from aectl.modalities.midi_files import SUFFIXES, UnusableError, import_mido, read_midi
 from aectl.modalities.midi_parts import Kind, Voices, to_parts
 from aectl.types import Fraction, PositiveInt, Seed
-
-SHOWN = 3  # skipped files that are named
 
 
 class Midi(Music):
@@ -68,9 +64,10 @@ class Midi(Music):
         """Every MIDI file below the root; a UserError if there is none."""
         if not self.root.is_dir():
             raise UserError(f"{self.where}: no such folder; expected one with MIDI files")
-        found = sorted(path for path in walk(self.root) if path.suffix.lower() in SUFFIXES)
+        paths = sorted(self.root / name for name, _ in visible_files(self.root))
+        found = [path for path in paths if path.suffix.lower() in SUFFIXES]
         if not found:
-            others = Counter(path.suffix or "no extension" for path in walk(self.root))
+            others = Counter(path.suffix or "no extension" for path in paths)
             left_out = ", ".join(f"{n} {suffix}" for suffix, n in others.most_common(SHOWN))
             raise UserError(
                 f"{self.where}: no MIDI files in it{f' ({left_out})' if left_out else ''}; "
@@ -90,7 +87,8 @@ class Midi(Music):
                     raise
                 skipped[name] = str(error).removeprefix(f"{path}: ")
         self.forget_former_states()
-        notify_skipped(skipped)
+        for line in describe_skipped(skipped):
+            print(line, file=sys.stderr)
         return Collection(pieces, skipped)
 
     def forget_former_states(self) -> None:
@@ -98,27 +96,3 @@ class Midi(Music):
         family = self.stored_as.split("-")[0]
         for path in self.cache.glob(f"music-{family}-*.npz"):
             path.unlink(missing_ok=True)
-
-
-def walk(root: Path) -> list[Path]:
-    """Every file below a folder, without hidden files and folders."""
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in files if not name.startswith(".")]
-    return found
-
-
-def digest(what: object) -> str:
-    return hashlib.blake2b(json.dumps(what).encode(), digest_size=12).hexdigest()
-
-
-def notify_skipped(skipped: dict[str, str]) -> None:
-    """Says on standard error which files were left out, and why."""
-    if not skipped:
-        return
-    shown = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:SHOWN])
-    hidden = len(skipped) - SHOWN
-    print(
-        f"dataset: {len(skipped)} files skipped: {shown}{f'; and {hidden} more' if hidden > 0 else ''}", file=sys.stderr
-    )
