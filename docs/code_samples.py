@@ -3,13 +3,12 @@
 What was trained before is kept; remove outputs/results/codes/ to train it again.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 from aectl.io.atomic import write_json
-from docs.first_impression import aectl, cpu_seconds
+from docs.commands import aectl, cpu_seconds, read_found, read_report
 from docs.tables import PAGES, RESULTS, write_table
 
 FOLDER = RESULTS / "codes"
@@ -31,7 +30,7 @@ def measure(stage: str) -> dict[str, Any]:
 def evaluate(stage: str) -> dict[str, Any]:
     run = FOLDER / stage
     aectl("eval", str(run), *QUICK)
-    report = json.loads(next(run.glob("eval/*/metrics.json")).read_text())
+    report = read_report(run)
     return {key: report.get(key) for key in ("parameters", "scores", "terms", "samples")}
 
 
@@ -51,8 +50,7 @@ def table(found: dict[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     path = FOLDER / "found.json"
-    found = json.loads(path.read_text()) if path.exists() else {}
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    found = read_found(path, {})
     for stage in STAGES:
         if stage not in found:
             found[stage] = measure(stage)

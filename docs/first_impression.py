@@ -5,9 +5,7 @@ data. Cells that were measured before are kept.
 """
 
 import json
-import resource
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import product
@@ -23,6 +21,7 @@ from aectl.data.photos import NAMES, TEST, read
 from aectl.io.atomic import write_json
 from aectl.io.npz import save_npz
 from aectl.modalities import image_files
+from docs.commands import aectl, cpu_seconds, read_found, read_report
 from docs.tables import RESULTS, write_table
 
 FOLDER = RESULTS / "first_impression"
@@ -72,21 +71,11 @@ def measure(data: str, task: str, model: str, seed: int) -> dict[str, Any]:
     aectl("train", *choice, f"hydra.run.dir={run}", "tracker=none")
     cpu = cpu_seconds() - before
     aectl("eval", str(run), *SPEED)
-    report = json.loads(next(run.glob("eval/*/metrics.json")).read_text())
+    report = read_report(run)
     seconds = json.loads((run / "summary.json").read_text())["seconds"]
     scores = {"psnr": report["scores"]["psnr"]["mean"], **report["verdict"]}
     time = {"seconds": seconds, "cpu_seconds": round(cpu, 1)}
     return {"data": data, "task": task, "model": model, "seed": seed, **time, **scores}
-
-
-def cpu_seconds() -> float:
-    """What the commands run so far have used of all cores, whatever else the machine did meanwhile."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def aectl(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "aectl", *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 def table(found: list[dict[str, Any]]) -> Iterator[str]:
@@ -103,7 +92,7 @@ def table(found: list[dict[str, Any]]) -> Iterator[str]:
 def main(chosen: list[str]) -> None:
     prepare()
     found = FOLDER / "found.json"
-    cells = json.loads(found.read_text()) if found.exists() else []
+    cells = read_found(found, [])
     for seed, data, task, model in product(range(3), chosen or DATA, TASKS, MODELS):
         if any((c["data"], c["task"], c["model"], c["seed"]) == (data, task, model, seed) for c in cells):
             continue

@@ -13,7 +13,7 @@ from typing import Any
 
 from aectl.config import CONFIGS
 from aectl.io.atomic import write_json
-from docs.first_impression import aectl, cpu_seconds
+from docs.commands import aectl, cpu_seconds, read_found, read_report
 from docs.tables import RESULTS, write_table
 
 FOLDER = RESULTS / "presets"
@@ -38,7 +38,7 @@ def measure(preset: str) -> dict[str, Any]:
     aectl("train", f"experiment={preset}", "dataset=fashion_mnist", *convention, f"hydra.run.dir={run}", "tracker=none")
     cpu = cpu_seconds() - before
     aectl("eval", str(run), *QUICK)
-    report = json.loads(next(run.glob("eval/*/metrics.json")).read_text())
+    report = read_report(run)
     summary = json.loads((run / "summary.json").read_text())
     return {
         "preset": preset,
@@ -64,8 +64,7 @@ def table(found: list[dict[str, Any]]) -> Iterator[str]:
 
 def main(chosen: list[str]) -> None:
     found = FOLDER / "found.json"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    rows = json.loads(found.read_text()) if found.exists() else []
+    rows = read_found(found, [])
     for preset in chosen or presets():
         if any(row["preset"] == preset for row in rows):
             continue

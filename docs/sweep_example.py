@@ -5,8 +5,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from aectl.io.atomic import write_json
 from aectl.search.jobs import Jobs
+from docs.commands import aectl, read_found
 from docs.tables import PAGES, RESULTS, write_table
 from tests.support.browser import chromium
 
@@ -33,7 +32,7 @@ SWEEPS = {"grid": GRID, "search": ["sweep=optuna", *SPACE, *CHOICE, "sweep.n_tri
 SEEDS = ["seed=0,1,2"]
 QUICK = ["baselines=false", "embeddings=false", "samples=0", "importance_samples=0"]
 WINDOW = {"width": 1400, "height": 1250, "deviceScaleFactor": 1, "mobile": False}
-COLOURS = 64  # of the palette of the picture
+COLOURS = 128  # of the palette of the picture
 
 
 def sweep(folder: Path, words: list[str], workers: int) -> float:
@@ -43,12 +42,6 @@ def sweep(folder: Path, words: list[str], workers: int) -> float:
     begun = time.monotonic()
     aectl("train", "-m", *unquoted, f"sweep.dir={folder}", f"sweep.workers={workers}")
     return round(time.monotonic() - begun, 1)
-
-
-def aectl(*arguments: str) -> str:
-    """What a command prints."""
-    command = [sys.executable, "-m", "aectl", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def best_overrides(folder: Path) -> list[str]:
@@ -68,8 +61,7 @@ def confirm(folder: Path, words: list[str]) -> None:
 
 def measure() -> dict[str, Any]:
     """Trains what was not trained before, each sweep with one worker and with two."""
-    found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = read_found(FOUND, {})
     for name, words in SWEEPS.items():
         for workers in (1, 2):
             if (key := f"{name}-{workers}") not in found:
