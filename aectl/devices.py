@@ -1,8 +1,9 @@
-"""Picks the device to compute on. Knows only torch."""
+"""The devices and processes to compute with. Knows only torch."""
 
 from typing import Literal
 
 import torch
+from torch import distributed
 
 from aectl.errors import UserError
 
@@ -28,3 +29,8 @@ def pick(accelerator: Accelerator, key: str = "accelerator") -> torch.device:
         f"{key}={accelerator}: no such device on this machine; "
         f"expected a GPU that torch {torch.__version__} can use, or use {key}=cpu"
     )
+
+
+def num_processes() -> int:
+    """How many processes share every batch: one, unless they train together."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

@@ -6,22 +6,19 @@ All processes that train together must call these functions alike.
 import torch
 from torch import Tensor, distributed
 
-
-def is_shared() -> bool:
-    """Whether several processes share every batch."""
-    return distributed.is_available() and distributed.is_initialized()
+from aectl.devices import num_processes
 
 
 def sum_over_processes(share: Tensor) -> Tensor:
     """The sum over a batch from that over this process's share of it, in place; of one process the same tensor."""
-    if is_shared():
+    if num_processes() > 1:
         distributed.all_reduce(share)
     return share
 
 
 def draw_rows(share: Tensor, n: int) -> Tensor:
     """Rows drawn with replacement from those of a batch, (N, D) of this process's share of it to (n, D)."""
-    if not is_shared():
+    if num_processes() == 1:
         return share[torch.randint(len(share), (n,), device=share.device)]
     ends = torch.zeros(distributed.get_world_size(), dtype=torch.long, device=share.device)
     ends[distributed.get_rank()] = len(share)

@@ -1,16 +1,15 @@
 """Trains an experiment into the folder of a run."""
 
-import errno
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
 from aectl.config import to_plain
 from aectl.data.loader import Batches
+from aectl.devices import num_processes
 from aectl.errors import NonFiniteError, UserError
 from aectl.io.atomic import write_json
 from aectl.io.locks import run_lock
@@ -29,6 +28,7 @@ from aectl.training.launch import surroundings
 from aectl.training.lr_schedulers import build_schedule
 from aectl.training.monitor import Monitor, UnknownMetricError
 from aectl.training.nonfinite import NonFiniteGuard
+from aectl.training.outside import is_removed, outer_cause, user_error_if_removed
 from aectl.training.previews import Previews, Projector
 from aectl.training.process_checks import check_joined
 from aectl.training.progress import ProgressBar
@@ -36,13 +36,12 @@ from aectl.training.records import ConfigInCheckpoint, Hyperparameters, MetricsT
 from aectl.training.resume import ResumableBatches, ResumePoint, find_start, format_position
 from aectl.training.system import System
 from aectl.training.threads import busy_cores, torch_threads
-from aectl.training.torch_internals import is_lost_connection, keep_new_memory_unfilled
+from aectl.training.torch_internals import keep_new_memory_unfilled
 from aectl.training.tracking import logger_of, start_trackers
 
 log = logging.getLogger(__name__)
 START: dict[str, Any] = {"epoch": 0, "epoch_step": -1}
 """The state that a new run starts from."""
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def fit(experiment: Experiment, run: Run, resume: bool = False, report: Report | None = None) -> float:
@@ -70,22 +69,6 @@ def fit(experiment: Experiment, run: Run, resume: bool = False, report: Report |
         if signals.received:
             raise SystemExit(signals.status)
         return training.best.score
-
-
-@contextmanager
-def user_error_if_removed(run: Run) -> Iterator[None]:
-    """Turns whatever happens to a training whose folder is removed meanwhile into a UserError."""
-    try:
-        yield
-    except Exception:
-        if not is_removed(run):
-            raise
-    if is_removed(run):
-        raise UserError(f"{run.folder}: was removed while it was trained; whatever is left there is no run")
-
-
-def is_removed(run: Run) -> bool:
-    return not (run.folder / "config.yaml").is_file()
 
 
 def report_surprises(experiment: Experiment, batches: Batches) -> None:
@@ -222,16 +205,7 @@ def budget_epochs(experiment: Experiment) -> int | None:
 
 def own_share(batches: Batches) -> Batches:
     """Of every batch only what this process computes of it."""
-    return batches.among(processes.rank(), processes.count())
-
-
-def outer_cause(error: Exception) -> str:
-    """What has ended a training and is no fault of it, with what to do; nothing of any other error."""
-    if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return f"the disk is full ({error.strerror}); the last checkpoint is intact; free some space"
-    if processes.count() > 1 and is_lost_connection(error) and processes.is_main():
-        return f"another of its {processes.count()} processes has ended; the last checkpoint is intact; see its error"
-    return ""
+    return batches.among(processes.rank(), num_processes())
 
 
 def extra_callbacks(run: Run) -> list[Callback]:

@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 from torch import distributed
 
+from aectl.devices import num_processes
 from aectl.errors import UserError, shorten
 from aectl.io.own_process import python_path, train_command, when_orphaned
 from aectl.training import processes
@@ -75,7 +76,7 @@ class Joined(ClusterEnvironment):
 
 def surroundings(settings: TrainerConfig) -> list[Joined]:
     """Of processes that have met, what Lightning has to know of them; nothing of the only process."""
-    return [Joined(find_place(settings.devices, settings.num_nodes))] if processes.count() > 1 else []
+    return [Joined(find_place(settings.devices, settings.num_nodes))] if num_processes() > 1 else []
 
 
 class Helpers:

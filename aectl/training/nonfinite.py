@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from aectl.devices import num_processes
 from aectl.errors import NonFiniteError, notify
 from aectl.runs.checkpoint import model_weights, read_checkpoint
 from aectl.training import processes
@@ -114,7 +115,7 @@ class NonFiniteGuard(Callback):
         self.parameters = {id(o): [p for group in o.param_groups for p in group["params"]] for o in trainer.optimizers}
         self.scaler = getattr(trainer.precision_plugin, "scaler", None)
         on_gpu = pl_module.device.type == "cuda" if self.on_device is None else self.on_device
-        on_gpu &= processes.count() == 1  # when numbers arrive is another step in each process
+        on_gpu &= num_processes() == 1  # when numbers arrive is another step in each process
         self.told_on_device = {id(o) for o in trainer.optimizers if on_gpu and not self.scaler and is_fused(o)}
         if self.policy == "rollback":
             best = self.folder / "best.ckpt"

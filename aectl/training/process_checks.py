@@ -2,9 +2,9 @@
 
 import torch
 
+from aectl.devices import num_processes
 from aectl.errors import UserError
 from aectl.models.base import Autoencoder
-from aectl.training import processes
 from aectl.training.place import find_place
 from aectl.training.trainer import TrainerConfig
 
@@ -38,7 +38,7 @@ def check_processes(settings: TrainerConfig, model: Autoencoder) -> None:
 
 def check_joined(settings: TrainerConfig) -> None:
     """Raises a UserError if a training of several processes is asked of one."""
-    if settings.num_processes not in (1, processes.count()):
+    if settings.num_processes not in (1, num_processes()):
         raise UserError(
             f"trainer.devices={settings.devices} trainer.num_nodes={settings.num_nodes}: only `aectl train` starts "
             "several processes; use it, with like=RUN to repeat a run, or train with trainer.devices=1"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
+from aectl.devices import num_processes
 from aectl.errors import NonFiniteError, UserError
 from aectl.training.monitor import UnknownMetricError
 from aectl.training.torch_internals import is_lost_connection
@@ -21,14 +22,9 @@ from aectl.training.torch_internals import is_lost_connection
 T = TypeVar("T")
 
 
-def count() -> int:
-    """How many processes train together."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-
-
 def rank() -> int:
     """The number of this process, from 0."""
-    return distributed.get_rank() if count() > 1 else 0
+    return distributed.get_rank() if num_processes() > 1 else 0
 
 
 def is_main() -> bool:
@@ -37,7 +33,7 @@ def is_main() -> bool:
 
 def largest(number: int) -> int:
     """The largest of the numbers of all processes."""
-    if count() == 1:
+    if num_processes() == 1:
         return number
     shared = torch.tensor(number)
     distributed.all_reduce(shared, distributed.ReduceOp.MAX)
@@ -51,9 +47,9 @@ def any_of(flag: bool) -> bool:
 
 def gather(value: T) -> list[T]:
     """The values of all processes, in their order."""
-    if count() == 1:
+    if num_processes() == 1:
         return [value]
-    values: list[Any] = [None] * count()
+    values: list[Any] = [None] * num_processes()
     distributed.all_gather_object(values, value)
     return values
 
@@ -64,7 +60,7 @@ def from_main(make: Callable[[], T]) -> T:
     Raises:
         UserError, SystemExit: the main process has raised it; the others end with the same status, and say nothing.
     """
-    if count() == 1:
+    if num_processes() == 1:
         return make()
     outcome: list[Any] = [None, None]
     error: BaseException | None = None
@@ -108,7 +104,7 @@ def only_main_prints() -> Iterator[None]:
                 raise
             raise SystemExit(error.status) from None
         except Exception as error:
-            if count() == 1 or not is_lost_connection(error):
+            if num_processes() == 1 or not is_lost_connection(error):
                 raise
             if helper:
                 raise SystemExit(1) from None

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
+from aectl.devices import num_processes
 from aectl.evaluation.loss_terms import LossFormat, format_loss, format_players
-from aectl.training import processes
 from aectl.training.system import System
 
 REFRESH_SECONDS = 0.2
@@ -73,7 +73,7 @@ class ProgressBar(Callback):
         now = time.monotonic()
         losses = current_losses(pl_module, outputs)
         self.terms = tuple(losses)
-        self.examples += len(batch["x"]) * processes.count()
+        self.examples += len(batch["x"]) * num_processes()
         self.unit = cast(System, pl_module).modality.name
         self.seconds += now - self.last
         self.last = now

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from aectl.config import to_plain
 from aectl.data.loader import Batch, Batches
 from aectl.data.sharding import Share
+from aectl.devices import num_processes
 from aectl.errors import UserError, one_line
 from aectl.rng import get_rng_state, set_rng_state
 from aectl.runs.checkpoint import check_entries, read_checkpoint
@@ -48,7 +49,7 @@ class ResumableBatches:
         state, self.resume_state = self.resume_state, None
         if state:
             set_rng_state(state["began"])
-        if processes.count() > 1:  # or they would draw different orders as soon as one has drawn another number
+        if num_processes() > 1:  # or they would draw different orders as soon as one has drawn another number
             set_rng_state(processes.from_main(get_rng_state))
         self.began = get_rng_state()
         epoch = iter(self.batches)

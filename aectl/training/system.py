@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from aectl.data.loader import Batch, Batches
 from aectl.data.sharding import Share
+from aectl.devices import num_processes
 from aectl.evaluation.loss_terms import CHANCE
 from aectl.example import Example
 from aectl.modalities import Modality
@@ -129,7 +130,7 @@ class System(QuickModule):
         return self.schedule.watched if isinstance(self.schedule, TorchSchedule) else None
 
     def on_fit_start(self) -> None:
-        self.is_shared = processes.count() > 1
+        self.is_shared = num_processes() > 1
         if self.compile_size:
             self.compiled = Compiled(self.model.loss, self.device)
         self.channels_last &= not (self.compiled and self.compiled.fast)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aectl.devices import num_processes
 from aectl.errors import UserError
 from aectl.training import processes
 from aectl.training.records import read_rows
@@ -81,7 +82,7 @@ def test_what_several_processes_cannot_do_is_refused_before_anything_is_written(
 
 
 def test_one_process_agrees_with_itself() -> None:
-    assert (processes.count(), processes.rank(), processes.is_main()) == (1, 0, True)
+    assert (num_processes(), processes.rank(), processes.is_main()) == (1, 0, True)
     assert processes.any_of(True)
     assert processes.largest(3) == 3
     assert processes.gather("x") == ["x"]
