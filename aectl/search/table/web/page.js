@@ -13,7 +13,12 @@ const plain = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt
 
 const table = () => data.tables[state.seeds ? "seeds" : "runs"];
 const value = (run, name) => { const found = data.runs[run].values[name]; return found === undefined ? null : found; };
-const colourOf = run => { const place = state.picked.indexOf(run); return place < 0 ? null : COLOURS[place % COLOURS.length]; };
+const isPicked = run => state.picked.includes(run);
+/** The rows of the table with runs that are picked, in the order in which they were: each has a colour. */
+function pickedRows() {
+  const first = row => state.picked.findIndex(run => row.runs.includes(run));
+  return table().rows.filter(row => row.runs.some(isPicked)).sort((a, b) => first(a) - first(b));
+}
 const make = (tag, text, className) => { const made = document.createElement(tag); if (text !== undefined) made.textContent = text; if (className) made.className = className; return made; };
 
 // --- the table ---
@@ -62,7 +67,7 @@ function sortedRows() {
 }
 
 function drawTable() {
-  const rows = sortedRows(), head = make("tr"), body = document.createDocumentFragment();
+  const rows = sortedRows(), chosen = pickedRows(), head = make("tr"), body = document.createDocumentFragment();
   state.visible = rows.flatMap(row => row.runs);
   table().columns.forEach((column, index) => {
     const cell = make("th", column.name, column.number ? "number" : "");
@@ -71,13 +76,13 @@ function drawTable() {
     head.append(cell);
   });
   for (const row of rows.slice(0, MOST_ROWS)) {
-    const line = make("tr"), picked = row.runs.every(run => state.picked.includes(run));
+    const line = make("tr"), picked = row.runs.every(isPicked);
     line.setAttribute("aria-selected", String(picked));
     row.cells.forEach(([text], index) => {
       const cell = make("td", undefined, table().columns[index].number ? "number" : "");
       if (index === 0) {
         const swatch = make("span", undefined, "swatch");
-        if (picked) swatch.style.background = colourOf(row.runs[0]);
+        if (chosen.includes(row)) swatch.style.background = COLOURS[chosen.indexOf(row) % COLOURS.length];
         cell.append(swatch);
       }
       cell.append(text);
@@ -118,20 +123,20 @@ const hover = run => [data.runs[run].name, ...data.keys.map(key => `${key} ${val
 
 function drawCurves() {
   const metric = element("curve").value;
-  const traces = state.picked.filter(run => data.runs[run].curves[metric]).map(run => {
-    const points = data.runs[run].curves[metric];
-    return { x: points.map(point => point[0]), y: points.map(point => point[1]), name: plain(data.runs[run].name), mode: points.length > 1 ? "lines" : "markers", line: { color: colourOf(run), width: 1.8 }, marker: { color: colourOf(run) } };
-  });
+  const traces = pickedRows().flatMap((row, place) => row.runs.filter(run => isPicked(run) && data.runs[run].curves[metric]).map((run, seed) => {
+    const points = data.runs[run].curves[metric], color = COLOURS[place % COLOURS.length], group = { legendgroup: String(place), showlegend: seed === 0 };
+    return { x: points.map(point => point[0]), y: points.map(point => point[1]), name: plain(data.runs[run].name), mode: points.length > 1 ? "lines" : "markers", line: { color, width: 1.8 }, marker: { color }, ...group };
+  }));
   const last = Math.max(0, ...traces.flatMap(trace => trace.x));
   const annotations = traces.length ? [] : [{ text: "pick runs in the table", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }];
-  Plotly.react("curves", traces, { ...LAYOUT, xaxis: { title: { text: "epoch" }, zeroline: false, gridcolor: "#e6e6e6", dtick: last <= 8 ? 1 : undefined }, yaxis: plotlyAxis(metric, { log: false }), legend: { orientation: "h", y: -0.22 }, showlegend: true, annotations }, CONFIG);
+  Plotly.react("curves", traces, { ...LAYOUT, xaxis: { title: { text: "epoch" }, zeroline: false, gridcolor: "#e6e6e6", dtick: last <= 8 ? 1 : undefined }, yaxis: plotlyAxis(metric, { log: false }), legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" }, showlegend: true, annotations }, CONFIG);
 }
 
 function drawScatter() {
   const [xName, yName, colourName] = ["scatter-x", "scatter-y", "scatter-colour"].map(id => element(id).value);
   const runs = state.visible.filter(run => value(run, xName) !== null && value(run, yName) !== null);
   const [x, y] = [xName, yName].map(name => axis(runs.map(run => value(run, name))));
-  const picked = runs.map(run => state.picked.includes(run));
+  const picked = runs.map(isPicked);
   const marker = { size: picked.map(each => (each ? 12 : 8)), line: { width: picked.map(each => (each ? 2 : 0.5)), color: picked.map(each => (each ? "#000" : "#fff")) } };
   const traces = [];
   if (colourName) {
@@ -168,7 +173,7 @@ function drawParallel() {
     return { low, high, shares: numbers.map(each => (each === null ? null : high > low ? (each - low) / (high - low) : 0.5)) };
   });
   const last = scaled[scaled.length - 1].shares;
-  const picked = runs.map(run => state.picked.includes(run));
+  const picked = runs.map(isPicked);
   const traces = runs.map((run, index) => ({ x: names.map((_, place) => place), y: scaled.map(each => each.shares[index]), mode: "lines+markers", text: hover(run), hoverinfo: "text", showlegend: false, connectgaps: true, opacity: picked[index] || !picked.includes(true) ? 0.85 : 0.25, line: { color: shade(last[index]), width: picked[index] ? 4 : 1.5 }, marker: { size: 5, color: shade(last[index]) } }));
   const labels = [];
   const label = (place, share, text) => labels.push({ x: place, y: share, text: plain(text), showarrow: false, xanchor: "left", xshift: 5, font: { size: 11, color: "#444" }, bgcolor: "rgba(255,255,255,.75)" });
