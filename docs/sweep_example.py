@@ -119,7 +119,7 @@ def draw() -> None:
         browser.load(file)
         browser.evaluate("new Promise(done => setTimeout(done, 1000))")  # the plots come in slowly
         picture = browser.screenshot()
-    picture.quantize(COLOURS).save(PAGES / "images" / "sweep.png", optimize=True)
+    picture.quantize(COLOURS, kmeans=4).save(PAGES / "images" / "sweep.png", optimize=True)
 
 
 if __name__ == "__main__":
