@@ -19,11 +19,16 @@ import pytest
 from filelock import FileLock
 
 from aectl.cli.main import main
+from tests.support import parsed_configs
 
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch: tests run beside each other, and threads that wait for a core cost most
 )
-os.environ["AECTL_CACHE"] = tempfile.mkdtemp(prefix="aectl-tests-")  # what one test has fitted serves the others
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a program that a test starts takes a second longer without
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if not IS_WORKER:  # what one test has fitted serves the others, in all workers
+    os.environ["AECTL_CACHE"] = tempfile.mkdtemp(prefix="aectl-tests-")
+parsed_configs.install()
 QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1")
 """Overrides that make a training as short as it can be."""
 COMPARED = ("embeddings=false", "samples=0", "importance_samples=0", "pictures=1")
@@ -73,8 +78,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Lets extension modules find their objects freed at exit; they report a leak otherwise."""
+    """Lets extension modules find their objects freed at exit, as they report a leak otherwise; empties the cache."""
     gc.unfreeze()
+    if not IS_WORKER:
+        shutil.rmtree(os.environ["AECTL_CACHE"], ignore_errors=True)
 
 
 @contextmanager

@@ -24,7 +24,12 @@ from aectl.runs.run import Run
 from tests.support.toy_models import completed
 
 MODELS = options("model")
-COMBINATIONS = list(itertools.product(MODELS, options("task"), options("net")))
+NETLESS = ("code_prior", "mae", "music_vae", "rednet", "unet")
+"""Models that are their own net, and so the same with each."""
+COMBINATIONS = [
+    *itertools.product(sorted({*MODELS} - {*NETLESS}), options("task"), options("net")),
+    *itertools.product(NETLESS, options("task"), ["conv"]),
+]
 NUM_EXAMPLES = 5
 DATA = {"colorize": ("dataset._target_=tests.support.colour_digits.ColourDigits",)}
 """The data of a task that does not go with the digits."""
@@ -99,6 +104,11 @@ def test_model_keeps_its_contract(model: str, task: str, net: str) -> None:
         assert refuses_images(refusal) or re.search(named, str(refusal)), refusal
         return
     assert_keeps_contract(built, example)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_takes_a_net_unless_it_is_one(model: str) -> None:
+    assert ("net" in composed(model=model).model) == (model not in NETLESS)
 
 
 @pytest.mark.parametrize("model", MODELS)
