@@ -41,7 +41,8 @@ def shortened(command: str) -> tuple[str, ...]:
         return verb, *(argument.replace("fashion_mnist", "digits_28") for argument in arguments), *brief
     if "fashion_mnist" in command or "experiment=" in command:
         return verb, *arguments, "--cfg", "job"
-    return verb, *arguments, *QUICK, *(() if "model=rednet" in command else ("net=mlp",))
+    few = ("dataset.patches_per_photo=8",) if "dataset=photos" in command else ()
+    return verb, *arguments, *few, *QUICK, *(() if "model=rednet" in command else ("net=mlp",))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
