@@ -1,6 +1,9 @@
 """Errors and notices for the user, each one line. Imports nothing heavy."""
 
 import logging
+import os
+import select
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -28,6 +31,19 @@ def fail(program: str, message: object, status: int = UserError.status) -> NoRet
     text = "".join(sign if sign.isprintable() else "?" for sign in one_line(message))
     print(f"{program}: {text}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def end_unread() -> NoReturn:
+    """Exits quietly, as programs do whose standard output is read no further, such as by `head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    raise SystemExit(128 + signal.SIGPIPE)
+
+
+def is_unread() -> bool:
+    """Whether the standard output is a pipe that nobody reads any more."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def notify(line: str) -> None:

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from aectl.cli.model_catalogue import format_models
 from aectl.config import CONFIGS
+from aectl.errors import end_unread, is_unread
 from aectl.search.sweeper import register
 
 __all__ = ["Callback"]
@@ -74,6 +75,8 @@ def fatal(hook: Callable[..., None]) -> Callable[..., None]:
         try:
             hook(*args, **kwargs)
         except Exception:
+            if is_unread():
+                end_unread()
             traceback.print_exc()
             raise SystemExit(1) from None
 

@@ -2,12 +2,11 @@
 
 import errno
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aectl.errors import UserError, shorten
+from aectl.errors import UserError, end_unread, shorten
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -17,9 +16,8 @@ def user_error_on_write(key: str) -> Iterator[None]:
     """Turns an OSError into a UserError that starts with `key`, such as `output=clean/`, and says what to do."""
     try:
         yield
-    except BrokenPipeError:  # who read the standard output, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise SystemExit(128 + signal.SIGPIPE) from None
+    except BrokenPipeError:
+        end_unread()
     except OSError as error:
         reason = error.strerror or shorten(error)
         if error.errno in FULL:

@@ -20,6 +20,7 @@ OF_THE_CALL = re.compile(
 )
 """The words that are of one call and not of the sweep."""
 MAY_GROW = "sweep.n_trials"
+COMPOSITE = re.compile(r"[\[{]|\w+\(")
 SAFE = re.compile(r"[+~]{0,2}(?!hydra\b|resume=|like=|trust=)[A-Za-z]\w*([./@]\w+)*(=(?!.*\$\{).*)?")
 """The words that a stranger's sweep may be continued with: nothing of Hydra's, no interpolation."""
 
@@ -77,7 +78,7 @@ def check_same(folder: Path, stored: Sequence[str], given: Sequence[str]) -> Non
     """Raises a UserError that names the first difference between two commands, whatever their order."""
     old, new = dict(pairs(stored)), dict(pairs(given))
     for key in dict.fromkeys([*new, *old]):
-        if key != MAY_GROW and old.get(key) != new.get(key):
+        if key != MAY_GROW and without_blanks(old.get(key)) != without_blanks(new.get(key)):
             said = f"{key}={new[key]}" if key in new else key
             what = f"was started with {key}={old[key]}" if key in old else "was started without it"
             typo = suggest(key, old.keys() - new.keys()) if key not in old else ""
@@ -93,3 +94,8 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     for word in each:
         key, _, value = (word, "", next(each, "")) if word.startswith("-") else word.partition("=")
         yield key, value
+
+
+def without_blanks(value: str | None) -> str | None:
+    """A value without the blanks that mean nothing: those of a list, a mapping or a function."""
+    return "".join(value.split()) if value and COMPOSITE.match(value) else value

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from aectl.cli.write_errors import user_error_on_write
-from aectl.errors import UserError
+from aectl.errors import UserError, is_unread
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,17 @@ def test_a_closed_pipe_ends_the_command_quietly(capfd: pytest.CaptureFixture[str
         os.close(kept)
     assert caught.value.code == 128 + signal.SIGPIPE
     assert capfd.readouterr().err == ""
+
+
+def test_a_pipe_without_a_reader_is_told_from_one_with_a_reader(capfd: pytest.CaptureFixture[str]) -> None:
+    kept, (reader, writer) = os.dup(1), os.pipe()
+    try:
+        os.dup2(writer, 1)
+        read = is_unread()
+        os.close(reader)
+        unread = is_unread()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(writer)
+    assert (read, unread) == (False, True)

@@ -17,6 +17,7 @@ def test_words_of_a_single_call_are_not_the_sweeps() -> None:
 
 def test_order_of_the_words_does_not_matter() -> None:
     check_same(Path("s"), ["a=1", "b=2,3"], ["b=2,3", "a=1"])
+    check_same(Path("s"), ["a={x: max, y: min}", "b=choice(1, 2)"], ["a={x:max,y:min}", "b=choice(1,2)"])
 
 
 @pytest.mark.parametrize(
