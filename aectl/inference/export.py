@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from aectl.data.loader import Batches
 from aectl.errors import UserError, shorten
+from aectl.inference.onnx_loops import export_decoder_loop, to_onnx
 from aectl.io.atomic import write_atomic
 from aectl.models.base import Autoencoder
-from aectl.models.capabilities import HasLatent, IsConditional
+from aectl.models.capabilities import HasDecoderLoop, HasLatent, IsConditional
 
 if TYPE_CHECKING:
     from aectl.inference.trained_run import TrainedRun
@@ -135,19 +136,19 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
     import_onnxruntime()
     import onnx
 
-    program = torch.onnx.export(
-        part.module,
-        tuple(part.inputs.values()),
-        input_names=list(part.inputs),
-        output_names=[part.output],
-        dynamic_shapes=dynamic_axes(part),
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    proto = program.model_proto
+    proto = as_loop(part) or to_onnx(part.module, part.inputs, [part.output], dynamic_axes(part))
     onnx.helper.set_model_props(proto, {CONFIG: config})
     onnx.save(proto, path)
+
+
+def as_loop(part: Part) -> Any:
+    """The `onnx.ModelProto` of a decoder that writes step by step; None of any other part."""
+    module = part.module
+    if not isinstance(module, Exported) or module.method != "decode_mean":
+        return None
+    return (
+        export_decoder_loop(module.model, part.inputs["latent"]) if isinstance(module.model, HasDecoderLoop) else None
+    )
 
 
 def save_torchscript(part: Part, config: str, path: Path) -> None:

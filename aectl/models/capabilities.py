@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
 from aectl.example import Example
@@ -78,6 +78,15 @@ class HasTeacherForcing(Protocol):
 
     def teacher_forced(self, example: Example) -> Tensor:
         """The same, but told the true step before each, (B, *shape)."""
+        ...
+
+
+@runtime_checkable
+class HasDecoderLoop(Protocol):
+    """A model that decodes step by step, for exporters, which would write out every step."""
+
+    def decoder_loop(self) -> tuple[nn.Module, nn.Module]:
+        """What comes before the loop and a step of it, as `aectl.models.nets.music_loop` describes."""
         ...
 
 

@@ -159,16 +159,16 @@ class MusicDecoder(nn.Module):
         self.sizes = [core.step_size for core in cores]
 
     @property
-    def _cores(self) -> list[StepDecoder]:
+    def step_decoders(self) -> list[StepDecoder]:
         return cast(list[StepDecoder], self.cores)
 
     def start(self, told: Tensor) -> list[State]:
         """The state of each core before a segment."""
-        return [core.start(told) for core in self._cores]
+        return [core.start(told) for core in self.step_decoders]
 
     def write(self, told: Tensor, states: list[State], before: Tensor) -> tuple[Tensor, list[State]]:
         """The logits of the next steps, of as many as there are tokens `before` them, (B, S, V), and the states."""
-        tracks = zip(self._cores, states, before.split(self.sizes, 2), strict=True)
+        tracks = zip(self.step_decoders, states, before.split(self.sizes, 2), strict=True)
         written = [core.write(told, state, track) for core, state, track in tracks]
         return torch.cat([logits for logits, _ in written], 2), [state for _, state in written]
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from aectl.errors import UserError
 from aectl.example import Example
 from aectl.models.base import at_least_float32
 from aectl.models.nets.music import MusicDecoder, MusicNet
+from aectl.models.nets.music_loop import LoopStart, LoopStep
 from aectl.models.probability.distributions import Dirac, location
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Categorical, Likelihood
@@ -134,6 +135,9 @@ class MusicVAE(VAE):
     def decode(self, z: Tensor, c: Tensor | None = None, sides: Shape | None = None) -> Distribution:
         """The likeliest tokens one after the other, a point mass: of an example, `decode_for` says p(x|z)."""
         return Dirac(self.decoder.improvise(z, partial(self.draw, temperature=0.0)))
+
+    def decoder_loop(self) -> tuple[nn.Module, nn.Module]:
+        return LoopStart(self.decoder), LoopStep(self.decoder, partial(self.draw, temperature=0.0))
 
     def teacher_forced(self, example: Example) -> Tensor:
         """The probabilities of the tokens of a reconstruction that is told the true ones before each, (B, *shape)."""
