@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "evaluation": ("inference", "runs", "data", "modalities", "plots", "tasks", "models", "io"),
     "training": ("evaluation", "runs", "data", "modalities", "tasks", "models", "trackers", "io"),
     "search": ("training", "runs", "plots", "io"),
-    "explorer": ("inference", "runs", "data", "models", "tasks", "io"),
+    "explorer": ("inference", "runs", "data", "modalities", "models", "tasks", "io"),
     "cli": (
         *("explorer", "search", "training", "evaluation", "inference", "runs", "data"),
         *("modalities", "plots", "models", "trackers"),

@@ -11,10 +11,14 @@ from aectl.data.source import SplitName
 from aectl.explorer.contents import collect
 from aectl.explorer.networks import Precision
 from aectl.explorer.page import render
+from aectl.explorer.pictures import PictureView
 from aectl.explorer.projection import MapChoice, check_map
+from aectl.explorer.rolls import RollView
+from aectl.explorer.view import View
 from aectl.inference.restoration import require_images
 from aectl.inference.trained_run import TrainedRun
 from aectl.io.atomic import write_text
+from aectl.modalities import Tokens
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class ExploreOptions:
         n: how many of them at most.
         map: how the latents become points: `auto` is the plane itself for two dimensions, else `pca`; `units` are the
             two most active ones; `umap` needs umap-learn.
-        precision: of the weights in the page: `fp16` halves the file; `auto` takes it where no pixel changes by half a
-            gray level.
+        precision: of the weights in the page: `fp16` halves the file; `auto` takes it where no pixel of a few examples
+            changes by half a gray level, and no token.
     """
 
     split: SplitName = "test"
@@ -43,10 +47,21 @@ def explore(trained: TrainedRun, path: Path, options: ExploreOptions | None = No
     """Writes the page of a run, and returns its path and what it lacks, a line each.
 
     Raises:
-        UserError: the run is not on images, the map needs what is not installed, or the networks are too large.
+        UserError: the run is on neither images nor music, the map needs what is not installed, or the networks are too
+            large.
     """
-    require_images(trained)
+    view = view_of(trained)
     options = options or ExploreOptions()
     check_map(options.map)
-    contents = collect(trained, options.split, options.n, options.map, options.precision)
+    contents = collect(trained, view, options.split, options.n, options.map, options.precision)
     return write_text(path, render(contents)), contents.missing
+
+
+def view_of(trained: TrainedRun) -> View:
+    """How the page shows the examples of a run; a UserError if it cannot."""
+    modality = trained.modality
+    if isinstance(modality, Tokens):
+        trained.latent_model()
+        return RollView(modality)
+    require_images(trained)
+    return PictureView()

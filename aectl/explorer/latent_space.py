@@ -9,6 +9,7 @@ from torch.distributions import Normal
 from aectl.explorer.observations import Observations
 from aectl.explorer.projection import MapChoice, project
 from aectl.explorer.tiles import make_tiles
+from aectl.explorer.view import View
 from aectl.inference.sampling import draw_codes
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import HasPrior, IsConditional, has_normal_prior
@@ -20,13 +21,13 @@ NUM_DRAWS = 256  # latents from a prior that a page cannot draw from itself
 
 
 def latent_space(
-    trained: TrainedRun, seen: Observations, codes: np.ndarray, kind: MapChoice
+    trained: TrainedRun, view: View, seen: Observations, codes: np.ndarray, kind: MapChoice
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The facts of the latents (N, D) of a split, and the files that go with them."""
     projection, deviations = project(codes, kind), codes.std(0)
     units = np.argsort(-deviations)[:MOST_UNITS].tolist()
     means = class_means(seen, codes)
-    tiles = make_tiles(trained, codes, projection, units, means)
+    tiles = make_tiles(trained, view, codes, projection, units, means)
     low, step, packed = quantize(codes)
     facts = {
         "size": codes.shape[1],
@@ -43,7 +44,7 @@ def latent_space(
         "means": {str(label): mean.tolist() for label, mean in means.items()},
         "tiles": tiles.facts,
     }
-    files = {"points": projection.points.tobytes(), "codes": packed, **tiles.sheets}
+    files = {"points": projection.points.tobytes(), "codes": packed, **tiles.files}
     prior, draws = describe_prior(trained, codes[:, units])
     return facts | prior, files | draws
 

@@ -1,6 +1,7 @@
-"""The networks of a run as ONNX files in memory, their weights in half precision where that shows in no pixel."""
+"""The networks of a run as ONNX files in memory, their weights in half precision where nobody sees it."""
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -8,12 +9,12 @@ import numpy as np
 import torch
 
 from aectl.errors import UserError
+from aectl.explorer.view import View
 from aectl.inference.export import (
     NotExportableError,
     Part,
     exportable_parts,
     import_onnxruntime,
-    largest_difference,
     onnx_runner,
     write_part,
 )
@@ -24,7 +25,6 @@ Precision = Literal["auto", "fp16", "fp32"]
 INSTALL = "pip install 'aectl[explore]'"
 MOST_BYTES = 100 * 2**20  # of all networks in a page
 FEW = 64  # numbers: a smaller tensor stays in single precision
-HALF_A_LEVEL = 0.5 / 255
 SAME = 1e-4  # how much the reconstruction and the decoded embedding may differ to be one
 
 
@@ -36,8 +36,8 @@ class Networks(NamedTuple):
     problem: str
 
 
-def export_networks(trained: TrainedRun, precision: Precision) -> Networks:
-    """Encoder and decoder of a model with a latent; the whole model too where it is not the two in a row.
+def export_networks(trained: TrainedRun, view: View, precision: Precision) -> Networks:
+    """What the view needs of encoder, decoder and, where it is not the two in a row, the whole model.
 
     Raises:
         UserError: the files are too large for a page.
@@ -47,12 +47,12 @@ def export_networks(trained: TrainedRun, precision: Precision) -> Networks:
     except UserError:
         return Networks({}, {}, f"the model does not run in this page: ONNX is not installed; {INSTALL}")
     files, differences = {}, {}
-    for name, part in needed_parts(trained).items():
+    for name, part in needed_parts(trained, view.networks).items():
         try:
             exported = to_onnx(part)
         except NotExportableError as error:
             return Networks({}, {}, f"the model does not run in this page: it has no ONNX form ({error.reason})")
-        files[name], differences[name] = with_precision(exported, part, precision)
+        files[name], differences[name] = with_precision(exported, part, precision, view)
     check_size(sum(map(len, files.values())), precision)
     return Networks(files, differences, "")
 
@@ -67,10 +67,10 @@ def check_size(num_bytes: int, precision: Precision) -> None:
 
 
 @torch.no_grad()
-def needed_parts(trained: TrainedRun) -> dict[str, Part]:
-    """The parts of a model, without the whole where it is its two halves in a row."""
-    parts = exportable_parts(trained)
-    if "decoder" in parts:
+def needed_parts(trained: TrainedRun, names: Collection[str]) -> dict[str, Part]:
+    """The parts of a model with these names, without the whole where it is its two halves in a row."""
+    parts = {name: part for name, part in exportable_parts(trained).items() if name in names}
+    if {"decoder", "whole"} <= parts.keys():
         decoded, whole = (parts[name].module(*parts[name].inputs.values()) for name in ("decoder", "whole"))
         if float((decoded - whole).abs().max()) < SAME:
             del parts["whole"]
@@ -85,23 +85,19 @@ def to_onnx(part: Part) -> Any:
         return onnx.load(write_part(part, "onnx", "", Path(folder) / "network.onnx"))
 
 
-def with_precision(exported: Any, part: Part, precision: Precision) -> tuple[bytes, float]:
-    """The file in the precision asked for, and the largest difference of its output from the checkpoint's."""
-    single = exported.SerializeToString()
-    if precision == "fp32":
-        return single, largest_difference(part, onnx_runner(single))
-    halve_weights(exported)
-    half = exported.SerializeToString()
-    error = largest_difference(part, onnx_runner(half))
-    if precision == "auto" and not error < HALF_A_LEVEL * largest(part):
-        return single, largest_difference(part, onnx_runner(single))
-    return half, error
-
-
 @torch.no_grad()
-def largest(part: Part) -> float:
-    """The largest value of the output, 1 at least: latents are not confined to [0, 1]."""
-    return max(1.0, float(part.module(*part.inputs.values()).abs().max()))
+def with_precision(exported: Any, part: Part, precision: Precision, view: View) -> tuple[bytes, float]:
+    """The file in the precision asked for, and the largest difference of its output from the checkpoint's."""
+    inputs = part.inputs.values()
+    expected = part.module(*inputs)
+    single = exported.SerializeToString()
+    if precision != "fp32":
+        halve_weights(exported)
+        half = exported.SerializeToString()
+        output = onnx_runner(half)(*inputs)
+        if precision == "fp16" or view.looks_same(output, expected):
+            return half, float((output - expected).abs().max())
+    return single, float((onnx_runner(single)(*inputs) - expected).abs().max())
 
 
 def halve_weights(model: Any) -> None:

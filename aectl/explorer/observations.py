@@ -1,10 +1,9 @@
-"""What a run makes of a split, in one pass: its latents, its errors and small pictures."""
+"""What a run makes of a split, in one pass: its latents, and what the page keeps and measures of each example."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from aectl.data.loader import Batches
@@ -15,7 +14,9 @@ from aectl.inference.trained_run import TrainedRun
 from aectl.io.progress import track
 from aectl.models.capabilities import HasLatent
 
-LARGEST_THUMBNAIL = 32  # pixels along a side
+if TYPE_CHECKING:
+    from aectl.explorer.view import View
+
 MOST_BYTES = 4_000_000  # of latents in the page, two for each number
 NUM_SHOWN = 24  # examples of the restoring view, in full size
 
@@ -25,15 +26,15 @@ class Observations(NamedTuple):
 
     Arguments:
         codes: the latents (N, D); None of a model without a single one.
-        errors: the mean squared error of each output, (N,).
-        thumbnails: the targets (N, h, w) or (N, h, w, 3) uint8, no side over 32 pixels.
+        measures: what the view measures of each, (measures, N).
+        kept: the targets as the view keeps them, (N, ...).
         shown: inputs as outputs that nothing was done to, outputs and targets of a few, (n, C, H, W) in [0, 1] each.
         total: examples of the split.
     """
 
     codes: Tensor | None
-    errors: np.ndarray
-    thumbnails: np.ndarray
+    measures: np.ndarray
+    kept: np.ndarray
     y: Tensor | None
     classes: list[str]
     shown: tuple[Tensor, Tensor, Tensor]
@@ -41,7 +42,7 @@ class Observations(NamedTuple):
 
 
 @torch.inference_mode()
-def observe(trained: TrainedRun, split: SplitName, n: int) -> Observations:
+def observe(trained: TrainedRun, view: "View", split: SplitName, n: int) -> Observations:
     """Runs the model on the first `n` examples, fewer if their latents would make the page too large."""
     whole = trained.run.data.split(split)
     has_latent = isinstance(trained.model, HasLatent)
@@ -50,12 +51,12 @@ def observe(trained: TrainedRun, split: SplitName, n: int) -> Observations:
     part = whole.first(n)
     codes: list[Tensor] = []
     shown: list[Tensor] = []
-    errors, thumbnails = [], []
+    measures, kept = [], []
     for index, batch in enumerate(track(Batches(part, ENCODED_AT_ONCE, shuffle=False), "explore")):
         example = trained.make_example(batch, index)
         output = restored(trained, example)
-        errors.append((output - example.target).square().flatten(1).mean(1).cpu().numpy())
-        thumbnails.append(to_thumbnails(example.target))
+        measures.append(view.measure(output, example.target))
+        kept.append(view.keep(example.target))
         if has_latent:
             codes.append(trained.model.embed(example.input, example.cond).cpu())
         if not shown:
@@ -63,8 +64,8 @@ def observe(trained: TrainedRun, split: SplitName, n: int) -> Observations:
             shown = [images[:NUM_SHOWN].cpu() for images in (untouched, output, example.target)]
     return Observations(
         torch.cat(codes).flatten(1) if codes else None,
-        np.concatenate(errors),
-        np.concatenate(thumbnails),
+        np.concatenate(measures, axis=1),
+        np.concatenate(kept),
         part.y,
         part.classes or [],
         (shown[0], shown[1], shown[2]),
@@ -75,13 +76,3 @@ def observe(trained: TrainedRun, split: SplitName, n: int) -> Observations:
 def restored(trained: TrainedRun, example: Example) -> Tensor:
     output = trained.model.reconstruct(example.input, example.cond)
     return trained.run.task.keep_known(output, example.input).clamp(0, 1)
-
-
-def to_thumbnails(images: Tensor) -> np.ndarray:
-    """Images (B, C, H, W) in [0, 1] as (B, h, w) or (B, h, w, 3) uint8."""
-    longest = max(images.shape[2:])
-    if longest > LARGEST_THUMBNAIL:
-        sides = [max(1, round(side * LARGEST_THUMBNAIL / longest)) for side in images.shape[2:]]
-        images = F.interpolate(images, sides, mode="bilinear", antialias=True)
-    pixels = (images.clamp(0, 1) * 255).round().byte().cpu()
-    return (pixels[:, :3].movedim(1, -1) if images.shape[1] >= 3 else pixels[:, 0]).numpy()

@@ -13,7 +13,6 @@ from aectl.io.html import as_json, fill
 
 WEB = Path(__file__).parent / "web"
 RELATIVE_IMPORT = re.compile(r'(from\s+)"\./([\w-]+)\.js"')
-PICTURES = ("thumbnails", "shown", "grid", "traversals", "paths")  # compressed already
 
 
 def render(contents: Contents) -> str:
@@ -24,6 +23,8 @@ def render(contents: Contents) -> str:
         "IMPORTS": as_json({"imports": {f"aectl/{path.stem}": as_url(path) for path in sorted(WEB.glob("*.js"))}}),
         "FACTS": as_json(contents.facts),
         "FILES": "\n".join(embedded(contents)),
+        "PANELS": (WEB / f"{contents.facts['view']}.html").read_text(),
+        "VIEW": contents.facts["view"],
         "LICENSE": html.escape(LICENSE if contents.packed else ""),
     }
     return fill(WEB / "page.html", parts)
@@ -36,10 +37,9 @@ def as_url(module: Path) -> str:
 
 
 def embedded(contents: Contents) -> Iterator[str]:
-    """An element for each file: base64 of gzip, or of a picture as it is."""
+    """An element for each file: base64 of gzip."""
     for name, content in contents.files.items():
-        packed = content if name in PICTURES else gzip.compress(content, 9, mtime=0)
-        yield element(name, packed)
+        yield element(name, gzip.compress(content, 9, mtime=0))
     for name, packed in contents.packed.items():
         yield element(name, packed)
 

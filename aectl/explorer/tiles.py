@@ -1,4 +1,4 @@
-"""Pictures that are decoded when the page is made: what it shows where it cannot decode, and behind the map."""
+"""What is decoded when the page is made: it is shown where the page cannot decode, and behind the map."""
 
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from aectl.explorer.observations import to_thumbnails
 from aectl.explorer.projection import Projection
-from aectl.explorer.sheets import sheet
+from aectl.explorer.view import View
 from aectl.inference.latent_space import REACH, lerp
 from aectl.inference.latents import decode_codes
 from aectl.inference.trained_run import TrainedRun
@@ -21,19 +20,25 @@ MOST_PATHS = 10  # between classes
 
 
 class Tiles(NamedTuple):
-    """Sheets by name, and what their rows are."""
+    """Files by name, and what their rows are."""
 
-    sheets: dict[str, bytes]
+    files: dict[str, bytes]
     facts: dict[str, Any]
 
 
 def make_tiles(
-    trained: TrainedRun, codes: np.ndarray, projection: Projection, units: list[int], means: dict[int, np.ndarray]
+    trained: TrainedRun,
+    view: View,
+    codes: np.ndarray,
+    projection: Projection,
+    units: list[int],
+    means: dict[int, np.ndarray],
 ) -> Tiles:
     """The grid of the map, a row for each of the units, and a row between each class and the next.
 
     Arguments:
         trained: the run.
+        view: how the page keeps examples.
         codes: the latents on the map, (N, D).
         projection: the map.
         units: dimensions to vary around the mean latent.
@@ -42,22 +47,22 @@ def make_tiles(
     low, high = np.quantile(projection.points, INNER, axis=0)
     xs, ys = (np.linspace(low[axis], high[axis], SIDE) for axis in (0, 1))
     points = np.stack(np.meshgrid(xs, ys[::-1]), axis=-1).reshape(-1, 2)  # rows from the top
-    sheets = {"grid": decoded(trained, projection.to_codes(points, codes), SIDE)}
+    files = {"grid": decoded(trained, view, projection.to_codes(points, codes), SIDE)}
     reach = REACH * codes.std(0)
     rows = [codes.mean(0) + np.linspace(-1, 1, STEPS)[:, None] * np.eye(len(reach))[unit] * reach for unit in units]
-    sheets["traversals"] = decoded(trained, np.concatenate(rows), STEPS)
+    files["traversals"] = decoded(trained, view, np.concatenate(rows), STEPS)
     order = sorted(means)[: MOST_PATHS + 1]
     pairs = list(pairwise(order))
     if pairs:
         ends = [[torch.from_numpy(means[label]) for label in pair] for pair in pairs]
         paths = [lerp(start, end, STEPS).numpy() for start, end in ends]
-        sheets["paths"] = decoded(trained, np.concatenate(paths), STEPS)
+        files["paths"] = decoded(trained, view, np.concatenate(paths), STEPS)
     box = [float(value) for value in (low[0], low[1], high[0], high[1])]
-    return Tiles(sheets, {"side": SIDE, "box": box, "steps": STEPS, "reach": reach[units].tolist(), "pairs": pairs})
+    return Tiles(files, {"side": SIDE, "box": box, "steps": STEPS, "reach": reach[units].tolist(), "pairs": pairs})
 
 
-def decoded(trained: TrainedRun, codes: np.ndarray, columns: int) -> bytes:
-    """Thumbnails of latents (N, D) on a sheet; a conditional model decodes them as its first class."""
+def decoded(trained: TrainedRun, view: View, codes: np.ndarray, columns: int) -> bytes:
+    """What latents (N, D) decode to, as a file; a conditional model decodes them as its first class."""
     cond = trained.as_cond(0 if isinstance(trained.model, IsConditional) else None, 1)
-    pictures = decode_codes(trained, torch.as_tensor(codes, dtype=torch.float32), cond)
-    return sheet(to_thumbnails(pictures.clamp(0, 1)), columns)
+    outputs = decode_codes(trained, torch.as_tensor(codes, dtype=torch.float32), cond)
+    return view.pack(view.keep(outputs.clamp(0, 1)), columns)

@@ -1,5 +1,5 @@
 // @ts-check
-// What is embedded in the page: facts as JSON, files as base64 of gzip or of a picture.
+// What is embedded in the page: facts as JSON, files as base64 of gzip.
 
 /** @param {string} id @returns {any} the element, which the page has */
 export function element(id) {
@@ -14,21 +14,16 @@ export function has(name) {
   return element(`file-${name}`) !== null;
 }
 
-/** The bytes of a file as they are embedded. @param {string} name @returns {Promise<Response>} */
-function embedded(name) {
+/** The bytes of a file. @param {string} name @returns {Promise<ArrayBuffer>} */
+export async function unpack(name) {
   const holder = element(`file-${name}`);
   const url = `data:application/octet-stream;base64,${holder.textContent}`;
   holder.remove(); // it is needed once, and large
-  return fetch(url);
-}
-
-/** The bytes of a gzipped file. @param {string} name @returns {Promise<ArrayBuffer>} */
-export async function unpack(name) {
-  const { body } = await embedded(name);
+  const { body } = await fetch(url);
   return new Response(/** @type {any} */ (body).pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 /** A picture. @param {string} name @returns {Promise<ImageBitmap>} */
 export async function bitmap(name) {
-  return createImageBitmap(await (await embedded(name)).blob());
+  return createImageBitmap(new Blob([await unpack(name)]));
 }

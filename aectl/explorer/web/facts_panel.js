@@ -3,8 +3,6 @@
 
 import { element, facts } from "./data.js";
 
-const SHOWN = ["psnr", "ssim", "mse"];
-
 export function makeFacts() {
   const { run } = facts;
   element("title").textContent = run.title;
@@ -28,14 +26,14 @@ function paragraph(text) {
 
 /** @param {any} run */
 function scores(run) {
-  const names = SHOWN.filter((name) => name in run.scores);
+  const names = facts.scores.filter((/** @type {string} */ name) => name in run.scores);
   if (!names.length) return [];
   const table = document.createElement("table");
   const row = (/** @type {string} */ kind, /** @type {string[]} */ cells) => {
     const line = table.insertRow();
     for (const text of cells) line.append(Object.assign(document.createElement(kind), { textContent: text }));
   };
-  const values = (/** @type {Record<string, number>} */ found) => names.map((name) => found[name]?.toPrecision(4) ?? "");
+  const values = (/** @type {Record<string, number>} */ found) => names.map((/** @type {string} */ name) => found[name]?.toPrecision(4) ?? "");
   row("th", ["", ...names]);
   row("td", ["the model", ...values(run.scores)]);
   for (const [name, found] of Object.entries(run.baselines)) row("td", [name, ...values(/** @type {any} */ (found))]);

@@ -10,10 +10,14 @@ import { loadExamples, makeMap } from "./map_panel.js";
 import { decode, runs, start } from "./model.js";
 import { makeOwn } from "./own.js";
 import { makePins, marks, onPin } from "./pins.js";
+import { makePlayer } from "./player_panel.js";
 import { makeRestoring } from "./restoring.js";
 import { makeSliders } from "./sliders.js";
 import { change, onChange, state } from "./state.js";
+import { view } from "./views.js";
 
+/** The panels that only one view has. @type {Record<string, (() => unknown)[]>} */
+const PANELS = { pictures: [makeRestoring, makeOwn], rolls: [makePlayer] };
 const LATENT_PANELS = ["map-panel", "picture-panel", "sliders-panel", "pins-panel", "classes-panel"];
 
 async function main() {
@@ -22,11 +26,11 @@ async function main() {
   theme();
   await start(tell);
   if (facts.problem) notice(facts.problem);
+  await view.load();
   await loadExamples();
   if (facts.latent) await latentPanels();
   else for (const panel of LATENT_PANELS) element(panel).hidden = true;
-  await makeRestoring();
-  makeOwn();
+  for (const make of PANELS[facts.view]) await make();
   change({}, "start");
   tell(`ready in ${((performance.now() - begin) / 1000).toFixed(1)} s`);
   document.documentElement.dataset.ready = "true";
@@ -35,8 +39,8 @@ async function main() {
 async function latentPanels() {
   await load();
   const map = await makeMap();
-  await makeSliders();
-  await makePins();
+  makeSliders();
+  makePins();
   makeClasses();
   const place = (/** @type {Float32Array} */ z) => projected(z);
   onPin(() => {

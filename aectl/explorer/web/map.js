@@ -17,7 +17,7 @@ export class LatentMap {
     this.colourOf = new Uint16Array(this.count);
     this.visible = new Uint8Array(this.count).fill(1);
     this.thumbnails = /** @type {((pen: CanvasRenderingContext2D, index: number, x: number, y: number, side: number) => void) | null} */ (null);
-    this.grid = /** @type {{image: ImageBitmap, box: number[]} | null} */ (null);
+    this.grid = /** @type {{image: CanvasImageSource, box: number[]} | null} */ (null);
     this.marks = /** @type {{point: number[], name: string}[]} */ ([]);
     this.outline = /** @type {number[][]} */ ([]);
     this.lassoing = false;
@@ -132,7 +132,7 @@ export class LatentMap {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} pen @param {{image: ImageBitmap, box: number[]}} grid */
+  /** @param {CanvasRenderingContext2D} pen @param {{image: CanvasImageSource, box: number[]}} grid */
   paintGrid(pen, { image, box: [left, low, right, high] }) {
     const [x, y] = this.toScreen(left, high), [right2, low2] = this.toScreen(right, low);
     pen.imageSmoothingEnabled = false;

@@ -3,11 +3,12 @@
 
 import { element, facts } from "./data.js";
 import { nearest } from "./latents.js";
-import { drawExample, errors } from "./map_panel.js";
+import { firstMeasure } from "./map_panel.js";
 import { Latest, restore, run, runs } from "./model.js";
 import { context, draw, meanSquaredError, read } from "./pictures.js";
 import { show, state } from "./state.js";
 import { degrade } from "./task.js";
+import { view } from "./views.js";
 
 const NEAREST = 8;
 const LARGEST = 512; // pixels along a side of a picture for a model that takes any size
@@ -107,7 +108,7 @@ function present({ picture, noisy, output, latent }) {
   const parts = [];
   if (output.values.length === picture.values.length) {
     const error = meanSquaredError(output.values, picture.values);
-    const below = errors.filter((each) => each < error).length / errors.length;
+    const errors = firstMeasure(), below = errors.filter((each) => each < error).length / errors.length;
     parts.push(`squared error ${error.toPrecision(3)}, larger than that of ${Math.round(100 * below)} % of the ${facts.split} examples`);
   }
   if (latent) {
@@ -121,6 +122,6 @@ function present({ picture, noisy, output, latent }) {
 /** @param {number} index */
 function thumbnail(index) {
   const canvas = document.createElement("canvas");
-  drawExample(canvas, index);
+  view.drawExample(canvas, index);
   return canvas;
 }

@@ -65,11 +65,14 @@ export function meanSquaredError(a, b) {
 
 /** Hands a canvas over as a PNG file. @param {HTMLCanvasElement} canvas @param {string} name */
 export function save(canvas, name) {
-  canvas.toBlob((blob) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(/** @type {Blob} */ (blob));
-    link.download = `${name}-${facts.run.title.replace(/[^\w]+/g, "-")}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
+  canvas.toBlob((blob) => download(/** @type {Blob} */ (blob), name, "png"));
+}
+
+/** Hands a file over. @param {Blob} blob @param {string} name @param {string} ending */
+export function download(blob, name, ending) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}-${facts.run.title.replace(/[^\w]+/g, "-")}.${ending}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -1,20 +1,20 @@
 // @ts-check
 // Three pins, the path between two of them, and arithmetic with all.
 
-import { bitmap, element, facts } from "./data.js";
+import { element, facts } from "./data.js";
 import { distance, lerp, slerp } from "./latents.js";
 import { Latest, decode, runs } from "./model.js";
-import { context, draw, toImageData } from "./pictures.js";
 import { change, onChange, show, state } from "./state.js";
+import { view } from "./views.js";
 
-const STEPS = 11, SECONDS = 3;
+const SECONDS = 3;
 const NAMES = ["A", "B", "C"];
 
 /** @typedef {{z: Float32Array, label: number} | null} Pin */
 /** @type {Pin[]} */
 export const pins = [null, null, null];
 
-export async function makePins() {
+export function makePins() {
   element("pins").append(...NAMES.map(slot));
   element("path").onchange = () => update();
   element("play").onclick = () => play();
@@ -23,7 +23,7 @@ export async function makePins() {
     if (a && b && c) show(a.z.map((value, unit) => value - b.z[unit] + c.z[unit]), "arithmetic");
     else element("distance").textContent = "pin A, B and C first";
   };
-  if (!runs("decoder") && facts.latent.tiles.pairs.length) showPaths(await bitmap("paths"));
+  if (!runs("decoder") && facts.latent.tiles.pairs.length) showPaths();
   else element("strip-caption").textContent = "Show something and pin it as A, something else as B.";
 }
 
@@ -43,7 +43,7 @@ function slot(name, place) {
 export async function setPin(place, pin) {
   pins[place] = pin;
   change({}, "pin");
-  if (runs("decoder")) draw(element(`pin-${NAMES[place]}`), (await decode(pin.z, pin.label))[0]);
+  if (runs("decoder")) view.drawOutput(element(`pin-${NAMES[place]}`), (await decode(pin.z, pin.label))[0]);
   update();
 }
 
@@ -55,12 +55,9 @@ function along(t) {
 
 const strip = new Latest(
   ({ codes, label }) => decode(codes, label),
-  (/** @type {import("./pictures.js").Picture[]} */ pictures) => {
-    const [, height, width] = facts.shape, canvas = element("strip");
-    canvas.hidden = false;
-    canvas.width = pictures.length * (width + 1);
-    canvas.height = height;
-    pictures.forEach(({ values, shape }, place) => context(canvas).putImageData(toImageData(values, shape), place * (width + 1), 0));
+  (/** @type {import("./views.js").Output[]} */ outputs) => {
+    element("strip").hidden = false;
+    view.drawPath(element("strip"), outputs);
   },
 );
 
@@ -69,8 +66,8 @@ function update() {
   if (!a || !b) return;
   element("distance").textContent = `distance ${distance(a.z, b.z).toFixed(2)}`;
   element("strip-caption").textContent = `from A to B along the ${element("path").value}`;
-  const codes = new Float32Array(STEPS * a.z.length);
-  for (let step = 0; step < STEPS; step++) codes.set(along(step / (STEPS - 1)), step * a.z.length);
+  const steps = view.pathSteps, codes = new Float32Array(steps * a.z.length);
+  for (let step = 0; step < steps; step++) codes.set(along(step / (steps - 1)), step * a.z.length);
   if (runs("decoder")) strip.ask({ codes, label: a.label });
 }
 
@@ -88,13 +85,11 @@ function play() {
   requestAnimationFrame(frame);
 }
 
-/** Without the decoder: the paths between classes that were decoded beforehand. @param {ImageBitmap} paths */
-function showPaths(paths) {
+/** Without the decoder: the paths between classes that were decoded beforehand. */
+function showPaths() {
   const canvas = element("strip"), { pairs } = facts.latent.tiles;
   canvas.hidden = false;
-  canvas.width = paths.width;
-  canvas.height = paths.height;
-  context(canvas).drawImage(paths, 0, 0);
+  view.drawStills(canvas, "paths");
   const name = (/** @type {number} */ label) => facts.classes[label] ?? label;
   element("strip-caption").textContent =
     `decoded beforehand, a row from the mean of one class to that of the next: ${pairs.map((/** @type {number[]} */ pair) => pair.map(name).join(" to ")).join("; ")}`;

@@ -1,15 +1,16 @@
 // @ts-check
 // A slider for each of the most active units, and what they decode to.
 
-import { bitmap, element, facts } from "./data.js";
+import { element, facts } from "./data.js";
 import { sample } from "./latents.js";
 import { Latest, decode, runs } from "./model.js";
-import { draw, drawCell, save } from "./pictures.js";
+import { save } from "./pictures.js";
 import { change, onChange, show, state } from "./state.js";
+import { view } from "./views.js";
 
 const REACH = 4; // standard deviations to each side
 
-export async function makeSliders() {
+export function makeSliders() {
   const { units, marks, marksOf, drawnFrom } = facts.latent;
   const rows = units.map((/** @type {number} */ unit, /** @type {number} */ row) => slider(unit, marks[row]));
   element("sliders").append(...rows.map((/** @type {any} */ each) => each.holder));
@@ -20,13 +21,12 @@ export async function makeSliders() {
   element("reset").onclick = () => show(Float32Array.from(facts.latent.mean), "reset");
   element("save-picture").onclick = () => save(element("decoded"), "picture");
   chooseLabel();
-  const still = await bitmap("traversals");
-  const live = new Latest(({ z, label }) => decode(z, label), ([picture]) => draw(element("decoded"), picture));
+  const live = new Latest(({ z, label }) => decode(z, label), ([output]) => view.drawOutput(element("decoded"), output));
   onChange((source) => {
     for (const row of rows) row.update();
     element("decoded-caption").textContent = "decoded";
     if (runs("decoder")) live.ask({ z: Float32Array.from(state.z), label: state.label });
-    else if (source.startsWith("slider ")) drawStill(still, Number(source.slice(7)));
+    else if (source.startsWith("slider ")) drawStill(Number(source.slice(7)));
   });
 }
 
@@ -39,13 +39,12 @@ function chooseLabel() {
   onChange(() => (choice.value = String(state.label)));
 }
 
-/** Without the decoder: the picture decoded beforehand that is nearest to where a slider stands.
- * @param {ImageBitmap} still @param {number} unit */
-function drawStill(still, unit) {
+/** Without the decoder: what was decoded beforehand nearest to where a slider stands. @param {number} unit */
+function drawStill(unit) {
   const { units, mean, tiles: { steps, reach } } = facts.latent, row = units.indexOf(unit);
   const share = ((state.z[unit] - mean[unit]) / reach[row] + 1) / 2;
   const column = Math.min(steps - 1, Math.max(0, Math.round(share * (steps - 1))));
-  drawCell(element("decoded"), still, row * steps + column, steps, facts.thumbnail);
+  view.drawStill(element("decoded"), "traversals", row * steps + column);
 }
 
 /** @param {number} unit @param {number[]} marks */
