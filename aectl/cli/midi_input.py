@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from aectl.cli.open_run import print_written
 from aectl.errors import UserError
@@ -49,18 +51,33 @@ def parts_of(modality: Tokens, files: list[Path], skipped: list[Path]) -> Iterat
             print(error, file=sys.stderr)
 
 
-def encode_midi(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
-    """The latents of the windows of MIDI files, one after the other; a UserError if none can be used."""
+class EncodedWindows(NamedTuple):
+    """The windows of MIDI files, one after the other, (N, T, tracks), their names and their latents (N, D)."""
+
+    names: list[str]
+    windows: Tensor
+    codes: Tensor
+
+
+def encode_windows(trained: TrainedRun, input: str | None, label: int | None, skipped: list[Path]) -> EncodedWindows:
+    """Of the files that can be used; the others are reported, and put into `skipped`. A UserError if none can."""
     root, files = midi_files(input)
-    names, codes = [], []
-    for path, parts in parts_of(modality_of(trained), files, []):
+    names, windows, codes = [], [], []
+    for path, parts in parts_of(modality_of(trained), files, skipped):
         name = path.relative_to(root).with_suffix("")
-        windows = np.concatenate(parts)
-        names += [f"{name}-{index:03}" for index in range(len(windows))]
-        codes.append(trained.encode(torch.from_numpy(windows), label))
+        of_file = torch.from_numpy(np.concatenate(parts))
+        names += [f"{name}-{index:03}" for index in range(len(of_file))]
+        windows.append(of_file)
+        codes.append(trained.encode(of_file, label))
     if not codes:
         raise UserError(f"input={input}: none of its {len(files)} files can be used")
-    return LatentTable(names, torch.cat(codes).numpy())
+    return EncodedWindows(names, torch.cat(windows), torch.cat(codes))
+
+
+def encode_midi(trained: TrainedRun, input: str, label: int | None) -> LatentTable:
+    """The latents of the windows of MIDI files, one after the other; a UserError if none can be used."""
+    found = encode_windows(trained, input, label, [])
+    return LatentTable(found.names, found.codes.numpy())
 
 
 def predict_midi(trained: TrainedRun, input: str | None, label: int | None, folder: Path, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from aectl.plots.figures import show_image
 
-INCHES = 1.05  # of a picture
+INCHES = 1.05  # the height of a picture
 LONGEST = 18  # letters above a picture
 
 
@@ -24,7 +24,8 @@ class Row(NamedTuple):
 def contact_sheet(rows: Sequence[Row], title: str) -> Figure:
     """A figure of rows of pictures, each under its distance and name, which is drawn as it is."""
     columns = max(len(row.images) for row in rows)
-    figure = Figure(figsize=(INCHES * columns + 1.1, (INCHES + 0.22) * len(rows)))
+    height, width = rows[0].images.shape[2:]
+    figure = Figure(figsize=(INCHES * max(1, width / height) * columns + 1.1, (INCHES + 0.22) * len(rows)))
     grid = figure.subplots(len(rows), columns, squeeze=False, gridspec_kw={"wspace": 0.06, "hspace": 0.3})
     for row, places in zip(rows, grid, strict=True):
         places[0].set_ylabel(row.label, rotation=0, ha="right", va="center", fontsize=8)

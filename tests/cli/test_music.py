@@ -1,5 +1,6 @@
 """A run on MIDI files, from training to samples that one can listen to."""
 
+import csv
 import json
 import shutil
 import sys
@@ -101,6 +102,23 @@ def test_predict_rebuilds_midi_files_and_skips_those_it_cannot_use(aectl: Aectl,
     assert "1 could not be used" in result.out
 
 
+def test_similar_finds_copies_among_the_windows_of_midi_files(aectl: Aectl, music: Path, run: Path) -> None:
+    given = Path("given")
+    given.mkdir()
+    for name in ("a.mid", "b.mid"):
+        shutil.copy(music / "tunes" / "tune-3.mid", given / name)
+    (given / "broken.mid").write_text("x")
+    result = aectl("similar", run, "input=given", "neighbours=2", "output=out")
+    assert result.status == 1
+    assert "broken.mid: no MIDI file" in result.err
+    assert f"windows: {BARS}, groups of duplicates: {BARS // 2}" in result.out
+    with Path("out", "similar.csv").open(newline="") as file:
+        rows = {row["window"]: row for row in csv.DictReader(file)}
+    assert (rows["a-001"]["nearest_1"], float(rows["a-001"]["distance_1"])) == ("b-001", 0)
+    with Image.open(Path("out", "similar.png")) as sheet:
+        assert np.asarray(sheet).std() > 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -109,7 +127,8 @@ def test_predict_rebuilds_midi_files_and_skips_those_it_cannot_use(aectl: Aectl,
         (("encode", "input=missing"), "input=missing: no such file or folder; give a MIDI file or a folder of them"),
         (("eval", "task=denoise"), "task=denoise: degrades pixels, but the run is on tokens; use task=reconstruct"),
         (("eval", "dataset=digits"), "its output windows are 1x8x8, but the model of this run has 1x32x90"),
-        (("similar", "input=x.png"), "trained on windows of 1x32x90 values, not on images"),
+        (("similar", "input=x.png"), "input=x.png: no such file or folder; give a MIDI file or a folder of them"),
+        (("similar",), "input: no music to work on; give input=FILE or input=FOLDER with MIDI files"),
     ],
 )
 def test_what_makes_no_sense_of_music_ends_in_a_line(

@@ -42,7 +42,7 @@ def test_a_table_and_a_contact_sheet_are_written(aectl: Aectl, barely_trained: d
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["input=one"], "input=one: expected a folder of two or more pictures to compare; found 1"),
+        (["input=one"], "input=one: expected two or more pictures to compare; found 1"),
         (["input=in", "neighbours=0"], "neighbours=0"),
         ([], "give input=FOLDER"),
     ],
