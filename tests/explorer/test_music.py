@@ -97,6 +97,16 @@ def file(trained: TrainedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def trio() -> TrainedRun:
+    return run_on(ToyTrio, segments=2)
+
+
+@pytest.fixture(scope="module")
+def trio_file(trio: TrainedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return explore(trio, tmp_path_factory.mktemp("trio") / "index.html", ExploreOptions(n=20))[0]
+
+
+@pytest.fixture(scope="module")
 def page(browser: Page, file: Path) -> Page:
     browser.load(file)
     return browser
@@ -172,9 +182,10 @@ def test_what_makes_no_sense_of_music_is_not_on_the_page(page: Page) -> None:
 
 
 @in_browser
-def test_a_trio_of_a_conductor_is_decoded_and_written(browser: Page, tmp_path: Path) -> None:
-    trio = run_on(ToyTrio, segments=2)
-    browser.load(explore(trio, tmp_path / "trio.html", ExploreOptions(n=20))[0])
+def test_a_trio_of_a_conductor_is_decoded_and_written(
+    browser: Page, trio: TrainedRun, trio_file: Path, tmp_path: Path
+) -> None:
+    browser.load(trio_file)
     for z in LATENTS[:2]:
         browser.evaluate(f"explorer.change({{z: new Float32Array({z.tolist()})}}, 'test')")
         settled(browser)
@@ -194,6 +205,10 @@ def test_the_page_has_the_decoder_alone_and_windows_for_pictures(file: Path) -> 
     assert 'id="file-windows"' in text
     assert not any(f'id="file-{name}"' in text for name in ("thumbnails", "shown", "encoder.onnx"))
     assert ATTACK not in text
+
+
+def test_the_loop_of_the_decoder_writes_the_same_tokens_as_torch(file: Path, trio_file: Path) -> None:
+    assert [facts_of(page)["differences"] for page in (file, trio_file)] == [{"decoder": 0}] * 2
 
 
 def test_a_model_without_a_single_latent_is_refused_in_a_line(
