@@ -135,7 +135,7 @@ export class LatentMap {
   /** @param {CanvasRenderingContext2D} pen @param {{image: CanvasImageSource, box: number[]}} grid */
   paintGrid(pen, { image, box: [left, low, right, high] }) {
     const [x, y] = this.toScreen(left, high), [right2, low2] = this.toScreen(right, low);
-    pen.imageSmoothingEnabled = false;
+    pen.imageSmoothingEnabled = /** @type {any} */ (image).width > right2 - x; // pixels of small pictures stay sharp
     pen.globalAlpha = 0.6;
     pen.drawImage(image, x, y, right2 - x, low2 - y);
     pen.globalAlpha = 1;

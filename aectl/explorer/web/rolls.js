@@ -12,6 +12,7 @@ const COLOURS = ["rgb(31 89 158)", "rgb(200 80 20)", "rgb(70 70 70)"], ONSETS = 
 const PAPER = "#fff", BLACK_ROW = "#f0f0f0", BEAT_LINE = "#e2e2e2", BAR_LINE = "#aaa", FRAME = "#787878", PLAYHEAD = "#d00";
 const BLACK_KEYS = [1, 3, 6, 8, 10];
 const WIDTH = 640, ROW = 5; // pixels of a roll that stands alone: its width at least, and the height of a semitone
+const FINEST = 4; // pixels of a step, from which on beats are marked
 const MARGIN = 2, FEWEST_ROWS = 25; // semitones: around the notes, and that a roll shows at least
 
 /** The lowest and the highest pitch of notes, with a margin; none of drums. @param {import("./notes.js").Note[]} notes */
@@ -86,7 +87,8 @@ function paintPaper(pen, lowest, melodies, row, { x, y, width, height }) {
   for (let key = 0; key < melodies; key++) {
     if (BLACK_KEYS.includes((lowest + key) % 12)) pen.fillRect(x, y + (melodies - key - 1) * row, width, row);
   }
-  for (let step = STEPS_PER_BEAT; step < steps; step += STEPS_PER_BEAT) {
+  const between = width / steps < FINEST ? stepsPerBar : STEPS_PER_BEAT;
+  for (let step = between; step < steps; step += between) {
     pen.fillStyle = step % stepsPerBar ? BEAT_LINE : BAR_LINE;
     pen.fillRect(Math.round(x + (step * width) / steps), y, 1, height);
   }
