@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from aectl.data.loader import Batches
 from aectl.errors import UserError, shorten
-from aectl.inference.onnx_loops import export_decoder_loop, to_onnx
+from aectl.inference.onnx_loops import export_both_halves, export_decoder_loop, to_onnx
 from aectl.io.atomic import write_atomic
 from aectl.models.base import Autoencoder
 from aectl.models.capabilities import HasDecoderLoop, HasLatent, IsConditional
@@ -142,13 +142,13 @@ def save_onnx(part: Part, config: str, path: Path) -> None:
 
 
 def as_loop(part: Part) -> Any:
-    """The `onnx.ModelProto` of a decoder that writes step by step; None of any other part."""
+    """The `onnx.ModelProto` of a part with a decoder that writes step by step; None of any other part."""
     module = part.module
-    if not isinstance(module, Exported) or module.method != "decode_mean":
+    if not isinstance(module, Exported) or not isinstance(module.model, HasDecoderLoop) or module.method == "embed":
         return None
-    return (
-        export_decoder_loop(module.model, part.inputs["latent"]) if isinstance(module.model, HasDecoderLoop) else None
-    )
+    if module.method == "decode_mean":
+        return export_decoder_loop(module.model, part.inputs["latent"])
+    return export_both_halves(module.model, Exported(module.model, "embed"), part.inputs["input"])
 
 
 def save_torchscript(part: Part, config: str, path: Path) -> None:

@@ -35,6 +35,15 @@ def export_decoder_loop(model: HasDecoderLoop, latent: Tensor) -> Any:
     return before
 
 
+def export_both_halves(model: HasDecoderLoop, encoder: nn.Module, input: Tensor) -> Any:
+    """The `onnx.ModelProto` of an encoder and, behind it, the loop of the decoder."""
+    from onnx import compose
+
+    first = to_onnx(encoder, {"input": input}, ["latent"])
+    first = compose.add_prefix(first, "encoder_", rename_inputs=False, rename_outputs=False)
+    return compose.merge_models(first, export_decoder_loop(model, encoder(input)), io_map=[("latent", "latent")])
+
+
 def renamed(value: Any, name: str) -> Any:
     copy = type(value)()
     copy.CopyFrom(value)

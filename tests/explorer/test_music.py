@@ -182,6 +182,13 @@ def test_what_makes_no_sense_of_music_is_not_on_the_page(page: Page) -> None:
 
 
 @in_browser
+def test_the_page_asks_nobody_for_anything(page: Page, file: Path) -> None:
+    asked = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert not [url for url in asked if not url.startswith(("data:", "blob:"))]
+    assert "default-src 'none'" in file.read_text()
+
+
+@in_browser
 def test_a_trio_of_a_conductor_is_decoded_and_written(
     browser: Page, trio: TrainedRun, trio_file: Path, tmp_path: Path
 ) -> None:

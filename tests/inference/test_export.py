@@ -10,8 +10,9 @@ import torch
 
 import aectl as package
 from aectl.inference import export
-from aectl.inference.export import SUFFIXES, load
+from aectl.inference.export import SUFFIXES, Exported, Part, load, onnx_runner, write_part
 from tests.conftest import Aectl
+from tests.models.test_music_vae import music_vae, windows
 
 FORMATS = list(SUFFIXES)
 
@@ -98,3 +99,18 @@ def test_a_model_without_such_a_form_is_one_line_and_leaves_no_file(
     assert result.status == 2
     assert "format=torch_export: whole has no such form (data-dependent control flow)" in result.err
     assert not list(tmp_path.rglob("*.pt2"))
+
+
+def test_a_decoder_that_writes_step_by_step_is_a_loop_in_its_onnx_file(tmp_path: Path) -> None:
+    skip_without_libraries("onnx")
+    import onnx
+
+    model = music_vae((3, 5), segments=2).eval()
+    for parameter in model.decoder.requires_grad_(False).parameters():
+        parameter.normal_(0, 2)
+    x = windows(6, (3, 5))
+    path = write_part(Part(Exported(model, "reconstruct"), {"input": x[:3]}, "output"), "onnx", "", tmp_path / "a.onnx")
+    graph = onnx.load(path).graph
+    assert [value.name for value in (*graph.input, *graph.output)] == ["input", "output"]
+    assert [node.op_type for node in graph.node].count("Scan") == 1
+    torch.testing.assert_close(onnx_runner(str(path))(x), model.reconstruct(x))
