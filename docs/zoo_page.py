@@ -32,9 +32,10 @@ a cosine. All other keys are the defaults of each model. Seconds are those of th
 of the program, of a machine that did other work too. PSNR, SSIM and ELBO are means over {n:,} test images, the ELBO
 from one draw each; it is of a density of pixels in [0, 1], so that it may be positive, and more is better. Frechet
 distances are of {samples:,} samples from as many test images, on 64 principal components: real images have {real:.2f}.
-*Best* is the best of the prior and of what `sampler=` fits to the latents: {fitted}. *k-NN* is the accuracy of {knn},
-on the codes of {train:,} training images. *Code* is how many latents vary with the image or, of discrete codes, the
-perplexity of their use. {none}: there is none."""
+*Best* is the best of the prior and of what `sampler=` fits to the latents: {fitted}.
+*k-NN* is the accuracy of {knn}, on the codes of {train:,} training images.
+*Code* is how many latents vary with the image or, of discrete codes, the perplexity of their use.
+{none}: there is none."""
 
 
 @dataclass
@@ -145,6 +146,8 @@ def differences(config: Facts, common: Facts) -> Iterator[str]:
         yield f"`likelihood={config['names']['likelihood']}`."
     if model == usual and config["names"]["model"] != common["names"]["model"]:
         yield f"On this data the same as `{REFERENCE}`."
+    if config["names"]["model"] == "miwae":
+        yield "On images without missing pixels the same as `iwae`."
     if "num_classes" in model:
         yield "Encoder and decoder are told the class."
 
