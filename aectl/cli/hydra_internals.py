@@ -5,12 +5,14 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra import main as hydra_main
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
@@ -26,6 +28,8 @@ from aectl.search.sweeper import register
 __all__ = ["Callback"]
 
 VERSION_BASE = "1.3"
+SETS_MODE = re.compile(r"[+~]*(hydra|sweep|experiment)\b|-c|--config-|.*hydra\.mode")
+"""The words that can set `hydra.mode`: those of Hydra's own, presets, and flags that name other configs."""
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 
 
@@ -40,9 +44,32 @@ def run_app(program: str, arguments: list[str], config_name: str, task: Callable
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR", "0")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = [program, *arguments], "1"
     try:
-        hydra_main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name=config_name)(task)()
+        with composing_once(arguments), listing_groups_only_of(config_name):
+            hydra_main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name=config_name)(task)()
     finally:
         sys.argv, os.environ["HYDRA_FULL_ERROR"] = argv, full_error
+
+
+@contextmanager
+def replaced(name: str, method: Callable[..., Any]) -> Iterator[None]:
+    """Replaces a method of Hydra's."""
+    own = getattr(Hydra, name)
+    setattr(Hydra, name, method)
+    try:
+        yield
+    finally:
+        setattr(Hydra, name, own)
+
+
+def composing_once(arguments: list[str]) -> AbstractContextManager[None]:
+    """Hydra composes the config of a command twice, first for `hydra.mode` alone: needless where no word can set it."""
+    may_set_mode = any(SETS_MODE.match(word) for word in arguments)
+    return nullcontext() if may_set_mode else replaced("get_mode", lambda *_, **__: None)
+
+
+def listing_groups_only_of(config_name: str) -> AbstractContextManager[None]:
+    """Hydra lists all groups with their choices for every help, for half a second; only that of `train` shows them."""
+    return nullcontext() if config_name == "train" else replaced("format_config_groups", lambda *_, **__: "")
 
 
 def complete(line: str, config_name: str) -> None:

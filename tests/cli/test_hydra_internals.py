@@ -10,6 +10,7 @@ import hydra
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -69,6 +70,29 @@ def test_arguments_are_read_from_sys_argv_and_restored(monkeypatch: pytest.Monke
     assert [config.seed for config in seen] == [7], f"{MOVED}hydra.main does not read sys.argv"
     assert sys.argv == ["pytest"]
     assert os.environ["HYDRA_FULL_ERROR"] != "1"
+
+
+@pytest.mark.parametrize(("word", "times"), [("seed=7", 1), ("hydra.mode=RUN", 2)])
+def test_config_is_composed_twice_only_if_a_word_can_set_the_mode(
+    word: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[str] = []
+    compose_config = Hydra.compose_config
+
+    def counted(self: Hydra, config_name: str, *args: Any, **kwargs: Any) -> DictConfig:
+        composed.append(config_name)
+        return compose_config(self, config_name, *args, **kwargs)
+
+    monkeypatch.setattr(Hydra, "compose_config", counted)
+    run_app("aectl sample", [word], "sample", lambda _: None)
+    assert composed == ["sample"] * times, f"{MOVED}when it composes a config"
+
+
+def test_only_the_help_of_train_lists_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, listed in (("train", True), ("sample", False)):
+        with pytest.raises(SystemExit):
+            run_app(f"aectl {name}", ["--help"], name, lambda _: None)
+        assert ("model: aae, ae, " in capsys.readouterr().out) == listed, f"{MOVED}what its help shows"
 
 
 def test_every_flag_of_hydra_is_known() -> None:
