@@ -3,6 +3,7 @@
 import copy
 import itertools
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,14 @@ DATA = {"colorize": ("dataset._target_=tests.support.colour_digits.ColourDigits"
 MELODIES = ("~dataset.size", "dataset._target_=tests.support.toy_melodies.ToyMelodies", "+dataset.bars=1")
 ONLY_TRAINS = ("callbacks", "schedule", "sweep", "tracker", "trainer")
 """Parts of a config that are left out, as to copy them takes longer than to build a model."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _caches_are_emptied() -> Iterator[None]:
+    """So many configs would cost every test that follows: half a second for each full garbage collection."""
+    yield
+    composed.cache_clear()
+    data_of.cache_clear()
 
 
 @cache
