@@ -153,6 +153,13 @@ def test_weight_of_the_kl_rises_with_the_batches_in_training_alone() -> None:
     assert terms["loss"].item() == pytest.approx((terms["nll"] + 0.5 * terms["kl"]).item(), rel=1e-5)
 
 
+def test_weight_of_the_kl_is_small_in_the_early_batches() -> None:
+    model, x = music_vae(beta=0.5, beta_rate=0.9, early_beta=0.2, early_batches=2), windows(4)
+    for weight in (0.2, 0.2, 0.5 * (1 - 0.9), 0.5 * (1 - 0.9**2)):
+        terms = model.loss(Example(x, x))
+        assert terms["loss"].item() == pytest.approx((terms["nll"] + weight * terms["kl"]).item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("bits", [0.0, 0.05, 1000.0])
 def test_free_bits_are_of_the_whole_kl_of_each_window(bits: float) -> None:
     model, x = music_vae(beta=0.5, free_bits=bits).eval(), windows(20)

@@ -17,14 +17,18 @@ from aectl.models.probability.distributions import Dirac, location
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Categorical, Likelihood
 from aectl.models.vae import VAE
-from aectl.types import Fraction, NonNegativeFloat, PositiveInt, Shape
+from aectl.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt, Shape
 
 
 class MusicVAE(VAE):
     r"""Encodes a window of music, and writes it token by token, each told the latent and the token before it.
 
     .. math:: \mathcal{L}(x) = \mathbb{E}_{q(z|x)} \Big[ -\sum_t \log p(x_t | z, y_1, \dots, y_{t-1}) \Big]
-        + \beta_n \max(D_{KL}(q(z|x) \| p(z)) - \tau \log 2, 0), \quad \beta_n = \beta (1 - r^n)
+        + \beta_n \max(D_{KL}(q(z|x) \| p(z)) - \tau \log 2, 0), \quad
+        \beta_n = \begin{cases} \beta_0 & n \le m \\ \beta (1 - r^{n - m}) & n > m \end{cases}
+
+    A weight near 1 from the start makes the posterior collapse: the decoder learns to do without the code. In the first
+    $m$ batches a small $\beta_0$ teaches it to use the code; $\beta$ then takes from the code what can be done without.
 
     In training, $y_t$ is the true token $x_t$, or with probability $1 - k / (k + e^{n / k})$ one drawn from what the
     decoder has written, in batch $n$. In validation it is always the true one, so that nll and KL are a bound on
@@ -54,6 +58,7 @@ class MusicVAE(VAE):
         segments: such as bars, for which the conductor plans; 1: no conductor.
         conductor_hidden, conductor_layers: of the conductor.
         drums_as_bits: whether the encoder reads drums as the nine that are struck.
+        early_beta, early_batches: $\beta_0$, the weight of the KL in the first $m$ batches, and how many these are.
 
     Raises:
         UserError: the data are no tokens, or `segments` do not divide their steps.
@@ -80,6 +85,8 @@ class MusicVAE(VAE):
         conductor_layers: PositiveInt,
         drums_as_bits: bool,
         likelihood: Likelihood,
+        early_beta: NonNegativeFloat = 0.0,
+        early_batches: NonNegativeInt = 0,
     ) -> None:
         if not isinstance(likelihood, Categorical):
             raise UserError(
@@ -99,6 +106,7 @@ class MusicVAE(VAE):
             drums_as_bits,
         )
         super().__init__(shape, input_shape, latent_dim, beta, 0, net, likelihood)
+        self.early_beta, self.early_batches = early_beta, early_batches
         self.beta_rate, self.free_nats, self.scheduled_sampling = beta_rate, free_bits * math.log(2), scheduled_sampling
         self.batches: Tensor
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
@@ -116,8 +124,15 @@ class MusicVAE(VAE):
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         if self.training:
             self.batches += 1
-            self.kl_weight_fraction.copy_(1 - self.beta_rate**self.batches)
+            self.kl_weight_fraction.copy_(self.share_of_beta)
         return super().loss(example, player)
+
+    @property
+    def share_of_beta(self) -> Tensor:
+        """The weight of the KL in this batch, as a share of `beta`."""
+        late = self.batches - self.early_batches
+        early = self.early_beta / self.beta if self.beta else 0.0
+        return torch.where(late <= 0, early, 1 - self.beta_rate ** late.clamp(min=0))
 
     def regularizers(self, example: Example, q: Distribution, z: Tensor) -> dict[str, Tensor]:
         if not self.free_nats:
