@@ -164,13 +164,18 @@ def cost_of_import(node: tuple[str, dict[str, Any]]) -> tuple[bool, int]:
     return config["_target_"] != "aectl.training.trainer.TrainerConfig", path.count(".")
 
 
+def is_bare_module(target: Callable[..., Any]) -> bool:
+    """Whether the constructor is that of torch's Module, which takes any name only to refuse it; exports wrap it."""
+    owners = (each for each in getattr(target, "__mro__", ()) if "__init__" in vars(each))
+    return next((owner.__name__ for owner in owners), "") == "Module"
+
+
 def check_names(path: str, target: Callable[..., Any], arguments: dict[str, Any]) -> None:
     """Raises a UserError for an unknown parameter, or a missing one that the program does not give itself."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     signature = inspect.signature(target).parameters
     parameters = {k: p for k, p in signature.items() if p.kind not in variadic}
-    no_module = target.__init__.__qualname__ != "Module.__init__"  # torch's, which takes any name only to refuse it
-    takes_any = no_module and any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.values())
+    takes_any = not is_bare_module(target) and any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.values())
     beside = () if target.__module__.startswith("aectl.") else BESIDE_ARGUMENTS.get(path.partition(".")[0], ())
     unknown = set() if takes_any else arguments.keys() - parameters.keys() - {*beside}
     for name in unknown:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from torch import nn
 
 from aectl.config import (
     BESIDE_ARGUMENTS,
@@ -169,7 +170,11 @@ def test_missing_and_unknown_parameters_are_named() -> None:
         check({"task": {**node, "amont": 1, "amount": 0.1}}, {})
 
 
-def test_a_module_without_a_constructor_takes_no_parameters() -> None:
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_module_without_a_constructor_takes_no_parameters(is_wrapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = nn.Module.__init__
+    if is_wrapped:  # as torch leaves it after an export
+        monkeypatch.setattr(nn.Module, "__init__", lambda self, *args, **kwargs: own(self, *args, **kwargs))
     node = {"_target_": "aectl.models.probability.likelihoods.Bernoulli", "scale": 1}
     with pytest.raises(UserError, match=r"^likelihood\.scale=1: unknown parameter of Bernoulli; expected none$"):
         check({"likelihood": node}, {})
