@@ -173,8 +173,12 @@ def test_missing_and_unknown_parameters_are_named() -> None:
 @pytest.mark.parametrize("is_wrapped", [False, True])
 def test_a_module_without_a_constructor_takes_no_parameters(is_wrapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     own = nn.Module.__init__
+
+    def wrapped(self: nn.Module, *args: object, **kwargs: object) -> None:
+        own(self, *args, **kwargs)
+
     if is_wrapped:  # as torch leaves it after an export
-        monkeypatch.setattr(nn.Module, "__init__", lambda self, *args, **kwargs: own(self, *args, **kwargs))
+        monkeypatch.setattr(nn.Module, "__init__", wrapped)
     node = {"_target_": "aectl.models.probability.likelihoods.Bernoulli", "scale": 1}
     with pytest.raises(UserError, match=r"^likelihood\.scale=1: unknown parameter of Bernoulli; expected none$"):
         check({"likelihood": node}, {})
