@@ -1,13 +1,19 @@
 """Errors and notices for the user, each one line. Imports nothing heavy."""
 
+import errno
 import logging
 import os
 import select
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The errors of the system for a disk without space."""
 
 
 class UserError(Exception):
@@ -44,6 +50,17 @@ def is_unread() -> bool:
     poll = select.poll()
     poll.register(1, 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+@contextmanager
+def quiet_when_unread() -> Iterator[None]:
+    """Ends the program quietly where it would write to a standard output that nobody reads any more."""
+    try:
+        yield
+    except BrokenPipeError:
+        if is_unread():
+            end_unread()
+        raise
 
 
 def notify(line: str) -> None:

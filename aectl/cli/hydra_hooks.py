@@ -26,7 +26,7 @@ from aectl.cli.hydra_internals import (
 )
 from aectl.cli.resume import restore_config
 from aectl.config import check_values, to_plain
-from aectl.errors import UserError, end_unread, fail, is_unread
+from aectl.errors import UserError, fail, quiet_when_unread
 from aectl.io.atomic import write_json
 from aectl.runs.index import fresh_folder
 from aectl.search.command import earlier_words, is_sweep
@@ -150,11 +150,9 @@ def run_job(name: str) -> Callable[[DictConfig], Any]:
     def job(cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         try:
-            with user_error_on_oom(lambda: advice_while_running(to_plain(cfg))):
+            with quiet_when_unread(), user_error_on_oom(lambda: advice_while_running(to_plain(cfg))):
                 return importlib.import_module(f"aectl.cli.commands.{name}").main(cfg)
         except Exception as error:
-            if is_unread():
-                end_unread()
             from aectl.search.launchers import job_number
 
             if hydra.mode is RunMode.MULTIRUN and "jobs" in hydra.callbacks:

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from aectl.cli.model_catalogue import format_models
 from aectl.config import CONFIGS
-from aectl.errors import end_unread, is_unread
+from aectl.errors import quiet_when_unread
 from aectl.search.sweeper import register
 
 __all__ = ["Callback"]
@@ -100,10 +100,9 @@ def fatal(hook: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(hook)
     def call(*args: Any, **kwargs: Any) -> None:
         try:
-            hook(*args, **kwargs)
+            with quiet_when_unread():
+                hook(*args, **kwargs)
         except Exception:
-            if is_unread():
-                end_unread()
             traceback.print_exc()
             raise SystemExit(1) from None
 

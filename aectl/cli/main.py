@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aectl import __version__
 from aectl.config import CONFIGS, GROUPS, did_you_mean, normalize_override
-from aectl.errors import UserError, end_unread, fail, is_unread
+from aectl.errors import UserError, fail, quiet_when_unread
 
 FIRST = ("train", "eval", "predict", "sample", "plot-latent")  # the verbs that help lists first
 
@@ -108,17 +108,13 @@ def run_verb(verb: str, arguments: list[str]) -> None:
 
     name = verb.replace("-", "_")
     try:
-        with own_code_on_path(verb, given):
+        with quiet_when_unread(), own_code_on_path(verb, given):
             run_app(f"aectl {verb}", given, name, run_job(name))
     except UserError as error:
         fail(f"aectl {verb}", error_message(error, name, given))
     except KeyboardInterrupt:
         print(f"aectl {verb}: stopped by Ctrl-C", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        if is_unread():
-            end_unread()
-        raise
     except CONFIG_ERRORS as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aectl.errors import UserError, end_unread, shorten
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from aectl.errors import DISK_FULL, UserError, end_unread, shorten
 
 
 @contextmanager
@@ -20,7 +18,7 @@ def user_error_on_write(key: str) -> Iterator[None]:
         end_unread()
     except OSError as error:
         reason = error.strerror or shorten(error)
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             raise UserError(
                 f"{key}: the disk is full ({reason}); the files written before are complete; free some space and "
                 "repeat the command, or give output=FOLDER on another disk"

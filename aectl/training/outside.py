@@ -1,16 +1,13 @@
 """What ends a training from outside: its folder is removed, the disk is full, or another of its processes has ended."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aectl.devices import num_processes
-from aectl.errors import UserError
+from aectl.errors import DISK_FULL, UserError
 from aectl.runs.run import Run
 from aectl.training import processes
 from aectl.training.torch_internals import is_lost_connection
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
