@@ -22,11 +22,15 @@ from typing import Any
 
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 import aectl.training.fit  # noqa: F401
 from aectl.cli.main import main
 from aectl.training.checkpoint_io import RESUME_STATE
 from aectl.training.system import System
+
+# TensorBoard reads the files of one second in the order of their names, and there file 10 comes before file 9.
+event_file_writer._global_uid = event_file_writer.AtomicCounter(1_000_000)
 
 EPOCHS, BATCHES = 8, 13
 KINDS = {
