@@ -133,6 +133,8 @@ class TrainerConfig:
         """
         from pytorch_lightning import Trainer
 
+        from aectl.training.lightning_internals import NoProfiler
+
         own = {key: value for key, value in vars(self).items() if key not in NOT_LIGHTNINGS}
         own["max_steps"] = -1 if self.max_steps is None else self.max_steps * num_players  # it counts those of each
         several: dict[str, Any] = {"accumulate_grad_batches": 1} if num_players > 1 else {}
@@ -141,5 +143,6 @@ class TrainerConfig:
         resolved = {
             "precision": self.resolve_precision()[0],
             "max_time": None if self.max_time is None else read_duration(self.max_time),
+            "profiler": NoProfiler(),
         }
         return Trainer(**{**own, **resolved, **several, **flags})

@@ -10,6 +10,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.accelerators import CUDAAccelerator
+from pytorch_lightning.profilers import PassThroughProfiler
 
 from aectl.training import lightning_internals
 from aectl.training.lightning_internals import LOGGERS, QuickModule
@@ -101,6 +102,16 @@ def test_lightning_notes_the_running_hook_in_an_attribute_that_is_set_quickly(mo
     assert "_current_fx_name" not in set_slowly
     often = {name for name in set_slowly if set_slowly.count(name) > 4 * BATCHES}
     assert not often, f"Lightning sets {often} in every step{SEE}"
+
+
+def test_no_action_of_a_step_is_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiled: list[str] = []
+    monkeypatch.setattr(PassThroughProfiler, "start", lambda _, action: profiled.append(action))
+    bare_trainer().fit(system(Solo()), batches(), batches())
+    assert any("[Strategy]" in action for action in profiled), f"Lightning no longer profiles by `start`{SEE}"
+    profiled.clear()
+    bare_trainer(profiler=lightning_internals.NoProfiler()).fit(system(Solo()), batches(), batches())
+    assert all(action.endswith("_next") for action in profiled), profiled  # which Lightning starts without `profile`
 
 
 @pytest.mark.parametrize("accumulated", [1, 2, 3])
