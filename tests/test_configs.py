@@ -31,7 +31,7 @@ TARGETS = [path for path in FILES if "_target_:" in path.read_text()]
 OF_OLDER_RUNS = {
     ("Digits", "size"): 8,
     ("MusicVAE", "early_beta"): 0.0,
-    ("MusicVAE", "early_batches"): 0,
+    ("MusicVAE", "early_share"): 0.0,
     ("Photos", "test"): ("chelsea", "flower.jpg"),
     ("Photos", "grayscale"): False,
     ("Gaussian", "link"): "sigmoid",

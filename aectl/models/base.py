@@ -78,6 +78,9 @@ class Autoencoder(nn.Module, ABC):
         """
         return {}
 
+    def start_training(self, batches: int) -> None:
+        """Called before training, also a resumed one, with the batches it will have had at its end."""
+
     def start_epoch(self, epoch: int) -> None:
         """Called before each epoch of training, counted from 0; annealed weights must depend on it alone."""
 

@@ -118,6 +118,8 @@ class System(QuickModule):
         steps, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
         if self.trainer.max_steps > 0:
             steps = min(steps, self.trainer.max_steps // len(optimizers))
+        batches = int(self.trainer.num_training_batches) * epochs
+        self.model.start_training(min(batches, steps * self.trainer.accumulate_grad_batches))
         schedulers = [lightning_config(self.schedule, optimizer, steps, epochs) for optimizer in optimizers]
         if self.automatic_optimization and self._watched:
             on_plateau = {"monitor": self._watched, "frequency": self.trainer.check_val_every_n_epoch}

@@ -154,7 +154,8 @@ def test_weight_of_the_kl_rises_with_the_batches_in_training_alone() -> None:
 
 
 def test_weight_of_the_kl_is_small_in_the_early_batches() -> None:
-    model, x = music_vae(beta=0.5, beta_rate=0.9, early_beta=0.2, early_batches=2), windows(4)
+    model, x = music_vae(beta=0.5, beta_rate=0.9, early_beta=0.2, early_share=0.4), windows(4)
+    model.start_training(5)
     for weight in (0.2, 0.2, 0.5 * (1 - 0.9), 0.5 * (1 - 0.9**2)):
         terms = model.loss(Example(x, x))
         assert terms["loss"].item() == pytest.approx((terms["nll"] + weight * terms["kl"]).item(), rel=1e-5)

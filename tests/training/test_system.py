@@ -46,11 +46,15 @@ class Solo(Autoencoder):
         self.net = nn.Linear(16, 16)
         self.turns: list[tuple[str, dict[str, Tensor]]] = []
         self.seen: list[Example] = []
+        self.batches: list[int] = []
         self.epochs: list[int] = []
 
     @property
     def latent_size(self) -> int:
         return 16
+
+    def start_training(self, batches: int) -> None:
+        self.batches.append(batches)
 
     def start_epoch(self, epoch: int) -> None:
         self.epochs.append(epoch)
@@ -257,6 +261,19 @@ def test_model_is_told_the_epoch_before_it_starts() -> None:
     model = Solo()
     fit(system(model), epochs=3)
     assert model.epochs == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [Solo, Duel])
+@pytest.mark.parametrize(("accumulate", "max_steps", "told"), [(1, -1, 9), (2, -1, 9), (2, 4, 8)])
+def test_model_is_told_the_batches_of_the_training(
+    kind: type[Solo], accumulate: int, max_steps: int, told: int
+) -> None:
+    model = kind()
+    max_steps *= len(model.players) if max_steps > 0 else 1
+    wrapped = system(model, accumulate=accumulate)
+    flags = {} if len(model.players) > 1 else {"accumulate_grad_batches": accumulate}
+    bare_trainer(3, max_steps=max_steps, **flags).fit(wrapped, batches(), batches())
+    assert model.batches == [told]
 
 
 def test_training_images_are_augmented_before_the_task_and_validation_images_never() -> None:

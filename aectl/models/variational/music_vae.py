@@ -17,7 +17,7 @@ from aectl.models.probability.distributions import Dirac, location
 from aectl.models.probability.divergences import kl
 from aectl.models.probability.likelihoods import Categorical, Likelihood
 from aectl.models.vae import VAE
-from aectl.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt, Shape
+from aectl.types import Fraction, NonNegativeFloat, PositiveInt, Shape
 
 
 class MusicVAE(VAE):
@@ -58,7 +58,7 @@ class MusicVAE(VAE):
         segments: such as bars, for which the conductor plans; 1: no conductor.
         conductor_hidden, conductor_layers: of the conductor.
         drums_as_bits: whether the encoder reads drums as the nine that are struck.
-        early_beta, early_batches: $\beta_0$, the weight of the KL in the first $m$ batches, and how many these are.
+        early_beta, early_share: the weight of the KL in the first batches, and what share of all batches these are.
 
     Raises:
         UserError: the data are no tokens, or `segments` do not divide their steps.
@@ -86,7 +86,7 @@ class MusicVAE(VAE):
         drums_as_bits: bool,
         likelihood: Likelihood,
         early_beta: NonNegativeFloat = 0.0,
-        early_batches: NonNegativeInt = 0,
+        early_share: Fraction = 0.0,
     ) -> None:
         if not isinstance(likelihood, Categorical):
             raise UserError(
@@ -106,7 +106,7 @@ class MusicVAE(VAE):
             drums_as_bits,
         )
         super().__init__(shape, input_shape, latent_dim, beta, 0, net, likelihood)
-        self.early_beta, self.early_batches = early_beta, early_batches
+        self.early_beta, self.early_share, self.early_batches = early_beta, early_share, 0
         self.beta_rate, self.free_nats, self.scheduled_sampling = beta_rate, free_bits * math.log(2), scheduled_sampling
         self.batches: Tensor
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
@@ -120,6 +120,9 @@ class MusicVAE(VAE):
         """The probability that a token which the decoder is told is drawn, in this batch."""
         k = self.scheduled_sampling
         return 1 - k / (k + (self.batches / k).exp()) if k else self.batches.new_zeros(()).float()
+
+    def start_training(self, batches: int) -> None:
+        self.early_batches = round(self.early_share * batches)
 
     def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
         if self.training:
