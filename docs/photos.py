@@ -54,7 +54,7 @@ def show() -> None:
         heads = [f"{name}\n{scores[name][0]:.2f} dB" for name in shown]
         images = np.concatenate([*(restored[name] for name in shown), truth])
         rows = {name: images[:, :, y : y + SIDE, x : x + SIDE] for name, (y, x) in CROPS.items()}
-        figure = figures.image_rows(rows, f"{PHOTO}, held out: {task.label}", [*heads, "truth"], inches=1.5)
+        figure = figures.image_rows(rows, f"{PHOTO}, held out: {task.label}", [*heads, "truth"], inches=1.15)
         figures.save_figure(figure, PAGES / "images" / f"{run}.png")
     write_table("photos", "\n".join(table))
 

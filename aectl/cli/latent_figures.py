@@ -11,8 +11,8 @@ from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Tokens
 from aectl.plots import figures
 
-INCHES = 0.9  # of an image of a single test example
-WINDOW_INCHES = 1.3  # of a window of music, which is wider than high
+INCHES = 0.7  # of an image of a single test example
+WINDOW_INCHES = 1.0  # of a window of music, which is wider than high
 ENCODED = 5_000  # test examples that the deviation of each latent dimension is measured on
 
 

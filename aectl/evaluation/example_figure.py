@@ -14,7 +14,7 @@ from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, State
 
 MOST = 20  # columns of each kind, so that the figure fits on a page
-MOST_WINDOWS, WINDOW_INCHES = 2, 1.8  # of each kind; the width of a piano roll
+MOST_WINDOWS, WINDOW_INCHES = 2, 1.4  # of each kind; the width of a piano roll
 
 
 def choose_examples(psnr: np.ndarray, each: int) -> dict[str, list[int]]:

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from aectl.io.atomic import write_atomic
 
 DPI = 150
-INCHES_PER_IMAGE = 0.7
+INCHES_PER_IMAGE, GAP = 0.55, 0.05  # of a row of images, and between two, in units of an image
 LINE, LETTER = 24, 10  # pixels of a line of text and, on average, of a letter
 LONGEST_FOLDER = 30  # letters
 NARROWEST = 380  # pixels of a panel, so that its title has some words a line
@@ -39,10 +39,20 @@ def tell_apart(names: Sequence[str], folders: Sequence[str]) -> list[str]:
     return [f"{head}: {name}" for head, name in zip(heads, names, strict=True)]
 
 
-def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
-    """Draws an image (C, H, W) in [0, most] without axes; one channel is gray, or in another colour map."""
+def show_image(
+    axes: Axes,
+    image: np.ndarray,
+    colours: str = "gray",
+    most: float = 1.0,
+    box: tuple[float, float, float, float] | None = None,
+) -> AxesImage:
+    """Draws an image (C, H, W) in [0, most] without axes; one channel is gray, or in another colour map.
+
+    `box` is where: left, right, bottom and top.
+    """
     pixels = image.clip(0, most).transpose(1, 2, 0)
-    shown = axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap=colours, vmin=0, vmax=most)
+    flat = pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
+    shown = axes.imshow(flat, cmap=colours, vmin=0, vmax=most, extent=box, aspect="equal" if box is None else "auto")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return shown
@@ -63,25 +73,25 @@ def image_rows(
     most = max((float(maps.max()) for maps in errors.values()), default=1.0) or 1.0
     everything = {**named, **errors}
     columns = max(len(images) for images in everything.values())
-    label_inches = 0.09 * max(map(len, everything)) + 0.1
-    height = inches * min(1, named_aspect(named))
-    figure = Figure(figsize=(inches * columns + label_inches, height * len(everything)))
-    spacing = {"wspace": 0.05, "hspace": 0.05}
-    grid = figure.subplots(len(everything), columns, squeeze=False, gridspec_kw=spacing)
-    for axes_of_row, (name, images) in zip(grid, everything.items(), strict=True):
-        axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-        for axes, image in zip(axes_of_row, images, strict=False):
-            shown = show_image(axes, image, *(("magma", most) if name in errors else ()))
-        for axes in axes_of_row[len(images) :]:
-            axes.axis("off")
-    for axes, head in zip(grid[0], heads, strict=False):
-        axes.set_title(head, fontsize=7, pad=3)
+    cell = min(1, named_aspect(named))  # its height, in units of its width
+    across, down = columns * (1 + GAP) - GAP, len(everything) * (cell + GAP) - GAP
+    figure = Figure(figsize=(inches * across, inches * down))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, across), ylim=(down, 0))  # one for all, as each takes long to make
+    axes.set_axis_off()
+    for row, (name, images) in enumerate(everything.items()):
+        top = row * (cell + GAP)
+        axes.text(-GAP, top + cell / 2, name, ha="right", va="center", fontsize=9)
+        for column, image in enumerate(images):
+            box = fitted(image, column * (1 + GAP), top, cell)
+            shown = show_image(axes, image, *(("magma", most) if name in errors else ("gray", 1.0)), box)
+    axes.set(xlim=(0, across), ylim=(down, 0))
+    for column, head in enumerate(heads):
+        axes.text(column * (1 + GAP) + 0.5, -GAP, head, ha="center", va="bottom", fontsize=7)
     if errors:
-        beside = grid[-1, -1].inset_axes((1.08, 0, 0.12, 1))
+        beside = axes.inset_axes((across + 0.08, down - cell, 0.12, cell), transform=axes.transData)
         figure.colorbar(shown, cax=beside).ax.tick_params(labelsize=6)
     lines = max((head.count("\n") + 1 for head in heads), default=0)
-    top = figure.subplotpars.top + (0.1 + 0.13 * lines) / figure.get_figheight()
-    figure.suptitle(title, fontsize=10, y=top, va="bottom")
+    figure.text(0.5, 1 + (0.1 + 0.13 * lines) / figure.get_figheight(), title, fontsize=10, ha="center", va="bottom")
     return figure
 
 
@@ -89,6 +99,14 @@ def named_aspect(named: dict[str, np.ndarray]) -> float:
     """The height of the pictures of the last row, in units of their width."""
     *_, last = named.values()
     return last.shape[-2] / last.shape[-1]
+
+
+def fitted(image: np.ndarray, left: float, top: float, height: float) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of an image in the middle of a cell of width 1, as large as it can be there."""
+    wide = min(1, height * image.shape[-1] / image.shape[-2])
+    high = wide * image.shape[-2] / image.shape[-1]
+    x, y = left + (1 - wide) / 2, top + (height - high) / 2
+    return x, x + wide, y + high, y
 
 
 def scatter(
