@@ -46,17 +46,25 @@ class FeatureDiscriminator(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The output of the chosen layer, (B, F)."""
-        x = self.start(x)
-        for layer in self.layers[: self.layer]:
-            x = layer(x)
-        return x.flatten(1)
+        return self._maps(x).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *shape) to the logits of being real, (B,)."""
+        return self.features_and_logits(x)[1]
+
+    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both in one pass."""
+        maps = self._maps(x)
+        deeper = maps
+        for layer in self.layers[self.layer :]:
+            deeper = layer(deeper)
+        return maps.flatten(1), self.last(deeper)
+
+    def _maps(self, x: Tensor) -> Tensor:
         x = self.start(x)
-        for layer in self.layers:
+        for layer in self.layers[: self.layer]:
             x = layer(x)
-        return self.last(x)
+        return x
 
 
 def split_players(model: nn.Module, discriminator: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

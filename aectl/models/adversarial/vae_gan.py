@@ -89,21 +89,29 @@ class VAEGAN(VAE):
             return self.decoder_loss(example)
         if player == "discriminator":
             return self.discriminator_loss(example)
-        terms = super().loss(example)
-        return {"loss": terms[self.likelihood.term]} if player == "likelihood" else terms
+        if player == "likelihood":
+            z, _ = self.latent(self.encode(example.input, example.cond), example.cond)
+            return {"loss": self.nll(example, self.decode_for(z, example)).mean()}
+        return super().loss(example)
 
     def _terms(self, example: Example, q: Distribution) -> tuple[dict[str, Tensor], Distribution]:
         z, latent_terms = self.latent(q, example.cond)
         p = self.decode_for(z, example)
         terms = {"features": self.feature_loss(example, p.mean), **latent_terms}
-        nll = self.likelihood.nll(p, example.target, example.weight)
-        terms = {"loss": self.objective(terms), **terms, self.likelihood.term: nll}
+        terms = {"loss": self.objective(terms), **terms, self.likelihood.term: self.nll(example, p)}
         return {name: term.mean() for name, term in terms.items()}, p
+
+    def nll(self, example: Example, p: Distribution) -> Tensor:
+        return self.likelihood.nll(p, example.target, example.weight)
 
     def decoder_loss(self, example: Example) -> dict[str, Tensor]:
         reconstruction, drawn = self.images(example)
-        features = self.feature_loss(example, reconstruction).mean()
-        adversarial = generator_loss(self.discriminator(torch.cat([reconstruction, drawn])))
+        own, logits = self.discriminator.features_and_logits(torch.cat([reconstruction, drawn]))
+        if example.weight is None:
+            features = self.feature_distance(example, own[: len(reconstruction)]).mean()
+        else:
+            features = self.feature_loss(example, reconstruction).mean()
+        adversarial = generator_loss(logits)
         return {"loss": self.gamma * features + adversarial, "features": features, "adversarial": adversarial}
 
     def discriminator_loss(self, example: Example) -> dict[str, Tensor]:
@@ -122,5 +130,8 @@ class VAEGAN(VAE):
         """Half the squared distance of the features of outputs from those of the targets, (B,)."""
         if example.weight is not None:
             output = example.target + example.weight * (output - example.target)
-        real, own = (at_least_float32(self.discriminator.features(x)) for x in (example.target, output))
-        return 0.5 * (real - own).square().sum(1)
+        return self.feature_distance(example, self.discriminator.features(output))
+
+    def feature_distance(self, example: Example, own: Tensor) -> Tensor:
+        real = self.discriminator.features(example.target)
+        return 0.5 * (at_least_float32(real) - at_least_float32(own)).square().sum(1)
