@@ -103,7 +103,9 @@ def evaluate(
         samples = sections.attempt(
             "samples", lambda: samples_section(trained, options.split, options.samples, options.samplers)
         )
-    music = sections.attempt("music", lambda: music_section(trained, comparison, batches, options.samples))
+    music = sections.attempt(
+        "music", lambda: music_section(trained, comparison, batches, options.samples, options.samplers)
+    )
     run = trained.run
     return Report(
         run=str(run.folder),

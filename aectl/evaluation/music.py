@@ -1,5 +1,6 @@
 """What is measured of models of music besides the scores of every modality: what they write, as music."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from aectl.data.music.transpose import Transpose
 from aectl.evaluation.baseline_comparison import BaselineComparison, tracks_of
 from aectl.evaluation.scores import MeanCI, concatenate_scores, mean_ci, mean_scores, score_batch
 from aectl.inference.latents import DECODED_AT_ONCE
-from aectl.inference.sampling import default_sampler
+from aectl.inference.sampling import Sampler, default_sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.inference.walks import Cost, Walks, measure_walks
 from aectl.modalities import Tokens
@@ -50,13 +51,13 @@ class MusicQuality:
     Arguments:
         forced: the scores of reconstructions that are told the true tokens; empty of a model that writes all at once.
         real_nats: what held-out windows cost under an n-gram model, transposed at random as in training.
-        samples: of the model's own sampler; None without one, or of a conditional model.
+        samples: of each sampler; none without a latent, or of a conditional model.
         walks: between held-out windows; None without a latent.
     """
 
     forced: dict[str, MeanCI]
     real_nats: MeanCI
-    samples: MusicSamples | None
+    samples: Mapping[Sampler, MusicSamples]
     walks: Walks | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,16 +66,21 @@ class MusicQuality:
 
 
 def score_music(
-    trained: TrainedRun, modality: Tokens, comparison: BaselineComparison, batches: Batches, samples: int
+    trained: TrainedRun,
+    modality: Tokens,
+    comparison: BaselineComparison,
+    batches: Batches,
+    samples: int,
+    samplers: Sequence[Sampler] | None = None,
 ) -> MusicQuality:
     cost = ngram_cost(modality, comparison)
     real = transposed(trained, modality, batches.split.x)
     latent = isinstance(trained.model, HasLatent) and not isinstance(trained.model, IsConditional)
-    drawn = samples and latent
+    drawn_from = (samplers or [default_sampler(trained.model)]) if samples and latent else []
     return MusicQuality(
         forced=score_forced(trained, batches),
         real_nats=mean_ci(cost(real).numpy()),
-        samples=score_drawn(trained, modality, cost, real, min(samples, SAMPLES)) if drawn else None,
+        samples={each: score_drawn(trained, modality, cost, real, min(samples, SAMPLES), each) for each in drawn_from},
         walks=measure_walks(trained, cost, WALKS, WALK_STEPS) if latent else None,
     )
 
@@ -114,8 +120,10 @@ def score_forced(trained: TrainedRun, batches: Batches) -> dict[str, MeanCI]:
     return mean_scores(concatenate_scores(parts))
 
 
-def score_drawn(trained: TrainedRun, modality: Tokens, cost: Cost, real: Tensor, n: int) -> MusicSamples:
-    drawn = modality.to_stored(trained.sample(n, sampler=default_sampler(trained.model)))
+def score_drawn(
+    trained: TrainedRun, modality: Tokens, cost: Cost, real: Tensor, n: int, sampler: Sampler
+) -> MusicSamples:
+    drawn = modality.to_stored(trained.sample(n, sampler=sampler))
     known = {window.tobytes() for window in trained.run.data.split("train").x.numpy()}
     copies = [window.tobytes() in known for window in drawn.to(real.dtype).numpy()]
     has_melody = MELODY in modality.vocabularies

@@ -68,11 +68,17 @@ def likelihood_section(trained: TrainedRun, batches: Batches, samples: int, n: i
 
 
 def music_section(
-    trained: TrainedRun, comparison: BaselineComparison, batches: Batches, samples: int
+    trained: TrainedRun,
+    comparison: BaselineComparison,
+    batches: Batches,
+    samples: int,
+    samplers: list[Sampler] | None = None,
 ) -> MusicQuality | None:
     """Of tokens, what the model writes as music."""
     modality = trained.modality
-    return score_music(trained, modality, comparison, batches, samples) if isinstance(modality, Tokens) else None
+    if not isinstance(modality, Tokens):
+        return None
+    return score_music(trained, modality, comparison, batches, samples, samplers)
 
 
 def samples_section(

@@ -13,6 +13,7 @@ from aectl.evaluation.music import WALK_STEPS, MusicQuality
 from aectl.evaluation.report import NotApplicable, Report
 from aectl.evaluation.sample_quality import SampleQuality
 from aectl.evaluation.scores import MeanCI, mean_ci, mean_scores
+from aectl.inference.sampling import SOURCES
 from aectl.io.tables import is_terminal, make_table, print_line, print_table
 from aectl.modalities import Modality
 
@@ -138,12 +139,12 @@ def print_music(found: MusicQuality, report: Report) -> None:
         print_line(
             f"told the true tokens before each, reconstructions have {', '.join(scores)}; the table's are its own"
         )
-    if drawn := found.samples:
+    for sampler, drawn in found.samples.items():
         more = f"{drawn.nats.mean / found.real_nats.mean - 1:+.0%}"
         classes = "" if drawn.pitch_overlap is None else f"pitch classes overlap {drawn.pitch_overlap:.3f}, "
         print_line(
-            f"{drawn.n:,} samples as music: n-gram cost {format_ci(drawn.nats, 1)} nats, {more} of held-out windows' "
-            f"{found.real_nats.mean:.1f}; {classes}{drawn.copies:.1%} are training windows"
+            f"{drawn.n:,} samples of {SOURCES[sampler]} as music: n-gram cost {format_ci(drawn.nats, 1)} nats, "
+            f"{more} of held-out windows' {found.real_nats.mean:.1f}; {classes}{drawn.copies:.1%} are training windows"
         )
     if walks := found.walks:
         differ = ", ".join(f"{share:.2f}" for share in walks.to_first[:: WALK_STEPS // 5])

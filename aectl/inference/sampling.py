@@ -43,20 +43,22 @@ def generate(
     n: int,
     sampler: Sampler,
     components: int = 1,
-    temperature: float = 1.0,
+    temperature: float | None = None,
     cond: Tensor | None = None,
 ) -> Tensor:
     """`n` examples (n, *shape) on the CPU, of the classes `cond` (n,) if the model is conditional."""
+    of_codes = 1.0 if temperature is None else temperature
     with seeded_rng(trained.seed, trained.device):
         if sampler == "standard":
-            codes = temperature * torch.randn(n, trained.latent_model().latent_size)
+            codes = of_codes * torch.randn(n, trained.latent_model().latent_size)
             return decode_codes(trained, codes, cond)
         if sampler != "prior":
-            codes = draw_codes(trained, n, sampler, components if sampler == "mixture" else 1, temperature)
+            codes = draw_codes(trained, n, sampler, components if sampler == "mixture" else 1, of_codes)
             return decode_codes(trained, codes, cond)
         conds = [None] * n if cond is None else cond.split(DECODED_AT_ONCE)
         sizes = zip(batch_sizes(n), conds, strict=False)
-        return torch.cat([trained.model.sample(size, part, temperature=temperature).cpu() for size, part in sizes])
+        given = {} if temperature is None else {"temperature": temperature}
+        return torch.cat([trained.model.sample(size, part, **given).cpu() for size, part in sizes])
 
 
 def batch_sizes(n: int) -> list[int]:

@@ -99,7 +99,7 @@ class TrainedRun:
     def sample(
         self,
         n: int = 16,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         sampler: Sampler | None = None,
         components: int = sampling.COMPONENTS_OF_MIXTURE,
         labels: Labels | None = None,
@@ -108,7 +108,8 @@ class TrainedRun:
 
         Arguments:
             n: how many.
-            temperature: multiplies the standard deviation of what is drawn from.
+            temperature: multiplies the standard deviation of what is drawn from, or divides the logits of tokens; by
+                default 1, and 0.5 of `MusicVAE`.
             sampler: `prior`, `standard` (N(0, I) for any model), or, fitted to the training latents, `gaussian`,
                 `mixture`, `kde` or `flow`; by default the prior of a model that has one, else a Gaussian.
             components: of the mixture.

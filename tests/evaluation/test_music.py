@@ -33,17 +33,25 @@ def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None
     modality = trained.modality
     assert isinstance(modality, Tokens)
     batches = Batches(trained.run.data.split("test"), 50, shuffle=False)
-    found = score_music(trained, modality, comparison, batches, 20)
+    found = score_music(trained, modality, comparison, batches, 20, ["prior", "gaussian"])
     assert found.forced.keys() == modality.metrics.keys()
     cost = ngram_cost(modality, comparison)
     assert found.real_nats.mean == pytest.approx(cost(batches.split.x).mean().item())
-    assert found.samples
-    assert found.samples.n == 20
-    assert found.samples.copies == 0
-    assert found.samples.nats.mean > 2 * found.real_nats.mean  # it writes anything
+    assert {*found.samples} == {"prior", "gaussian"}
+    for drawn in found.samples.values():
+        assert drawn.n == 20
+        assert drawn.copies == 0
+    assert found.samples["prior"].nats.mean > found.real_nats.mean  # it writes anything
     assert found.walks
     assert found.to_dict()["walks"]["to_first"][0] > 0.5
-    assert score_music(trained, modality, comparison, batches, 0).samples is None
+    assert score_music(trained, modality, comparison, batches, 0).samples == {}
+
+
+def test_tokens_are_drawn_at_half_the_temperature_unless_another_is_given() -> None:
+    trained = untrained()
+    by_default, half, whole = (trained.sample(20, temperature) for temperature in (None, 0.5, 1.0))
+    assert torch.equal(by_default, half)
+    assert not torch.equal(by_default, whole)
 
 
 def test_held_out_windows_are_transposed_as_in_training() -> None:

@@ -37,7 +37,7 @@ class Draws:
 
     n: PositiveInt
     label: NonNegativeInt | None
-    temperature: NonNegativeFloat
+    temperature: NonNegativeFloat | None
     sampler: Literal["auto"] | Sampler
     components: PositiveInt
     audio: bool
@@ -97,7 +97,7 @@ def write_samples(trained: TrainedRun, draws: Draws, paths: Paths, folder: Path)
     rows = lay_out(trained, draws.n, draws.label)
     outputs = trained.sample(rows.n, draws.temperature, sampler, draws.components, rows.labels)
     stem = f"{sampler}-seed-{trained.seed}-n-{rows.n}"
-    stem += "" if draws.temperature == 1 else f"-temperature-{draws.temperature}"
+    stem += "" if draws.temperature is None else f"-temperature-{draws.temperature}"
     stem += "" if draws.label is None else f"-label-{draws.label}"
     values = trained.modality.to_arrays(outputs)
     arrays = save_npz(folder / f"{stem}.npz", {trained.modality.name: values})
@@ -151,9 +151,8 @@ def compare_with_standard(trained: TrainedRun, name: str) -> str:
 def title_of(trained: TrainedRun, draws: Draws, sampler: Sampler, rows: Rows) -> str:
     source = SOURCES[sampler].replace("(0, I)", "(0,\N{NO-BREAK SPACE}I)")
     of = ", one class a row" if rows.names else "" if draws.label is None else f", class {draws.label}"
-    return (
-        f"{trained.run.title}: {rows.n} samples of {source}{of}, temperature {draws.temperature:g}, seed {trained.seed}"
-    )
+    tempered = "" if draws.temperature is None else f", temperature {draws.temperature:g}"
+    return f"{trained.run.title}: {rows.n} samples of {source}{of}{tempered}, seed {trained.seed}"
 
 
 def draw_grid(trained: TrainedRun, examples: Tensor, columns: int) -> np.ndarray | None:

@@ -19,6 +19,9 @@ from aectl.models.probability.likelihoods import Categorical, Likelihood
 from aectl.models.vae import VAE
 from aectl.types import Fraction, NonNegativeFloat, PositiveInt, Shape
 
+TEMPERATURE = 0.5
+"""Of the tokens of samples, as of the generator that the authors published."""
+
 
 class MusicVAE(VAE):
     r"""Encodes a window of music, and writes it token by token, each told the latent and the token before it.
@@ -162,7 +165,7 @@ class MusicVAE(VAE):
         z = location(self.encode(example.input, example.cond))
         return self.distribution(self.decoder(z, example.target)).mean
 
-    def sample(self, n: int, cond: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+    def sample(self, n: int, cond: Tensor | None = None, temperature: float = TEMPERATURE) -> Tensor:
         """Windows (n, *shape), one-hot: z from the prior, tokens from p(x|z) with logits divided by `temperature`."""
         z = self.prior(n, cond).sample()
         return self.decoder.improvise(z, partial(self.draw, temperature=temperature))
