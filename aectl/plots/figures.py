@@ -76,7 +76,7 @@ def image_rows(
     cell = min(1, named_aspect(named))  # its height, in units of its width
     across, down = columns * (1 + GAP) - GAP, len(everything) * (cell + GAP) - GAP
     figure = Figure(figsize=(inches * across, inches * down))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, across), ylim=(down, 0))  # one for all, as each takes long to make
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all, as each takes long to make
     axes.set_axis_off()
     for row, (name, images) in enumerate(everything.items()):
         top = row * (cell + GAP)
