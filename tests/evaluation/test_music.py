@@ -41,7 +41,7 @@ def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None
     for drawn in found.samples.values():
         assert drawn.n == 20
         assert drawn.copies == 0
-    assert found.samples["prior"].nats.mean > found.real_nats.mean  # it writes anything
+    assert found.samples["prior"].nats.mean > 2 * found.real_nats.mean  # it writes anything
     assert found.walks
     assert found.to_dict()["walks"]["to_first"][0] > 0.5
     assert score_music(trained, modality, comparison, batches, 0).samples == {}
