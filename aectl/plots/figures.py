@@ -39,23 +39,19 @@ def tell_apart(names: Sequence[str], folders: Sequence[str]) -> list[str]:
     return [f"{head}: {name}" for head, name in zip(heads, names, strict=True)]
 
 
-def show_image(
-    axes: Axes,
-    image: np.ndarray,
-    colours: str = "gray",
-    most: float = 1.0,
-    box: tuple[float, float, float, float] | None = None,
-) -> AxesImage:
-    """Draws an image (C, H, W) in [0, most] without axes; one channel is gray, or in another colour map.
-
-    `box` is where: left, right, bottom and top.
-    """
-    pixels = image.clip(0, most).transpose(1, 2, 0)
-    flat = pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
-    shown = axes.imshow(flat, cmap=colours, vmin=0, vmax=most, extent=box, aspect="equal" if box is None else "auto")
+def show_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0) -> AxesImage:
+    """As `draw_image`, without the axes around it."""
+    shown = draw_image(axes, image, colours, most)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return shown
+
+
+def draw_image(axes: Axes, image: np.ndarray, colours: str = "gray", most: float = 1.0, **place: Any) -> AxesImage:
+    """Draws an image (C, H, W) in [0, most]; one channel is gray, or in another colour map. `place` is for `imshow`."""
+    pixels = image.clip(0, most).transpose(1, 2, 0)
+    flat = pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
+    return axes.imshow(flat, cmap=colours, vmin=0, vmax=most, **place)
 
 
 def image_rows(
@@ -80,10 +76,11 @@ def image_rows(
     axes.set_axis_off()
     for row, (name, images) in enumerate(everything.items()):
         top = row * (cell + GAP)
+        colours, brightest = ("magma", most) if name in errors else ("gray", 1.0)
         axes.text(-GAP, top + cell / 2, name, ha="right", va="center", fontsize=9)
         for column, image in enumerate(images):
             box = fitted(image, column * (1 + GAP), top, cell)
-            shown = show_image(axes, image, *(("magma", most) if name in errors else ("gray", 1.0)), box)
+            shown = draw_image(axes, image, colours, brightest, extent=box, aspect="auto")
     axes.set(xlim=(0, across), ylim=(down, 0))
     for column, head in enumerate(heads):
         axes.text(column * (1 + GAP) + 0.5, -GAP, head, ha="center", va="bottom", fontsize=7)
