@@ -115,16 +115,19 @@ class System(QuickModule):
 
     def configure_optimizers(self) -> Any:
         optimizers = [self.make_optimizers[player](parameters) for player, parameters in self.model.players.items()]
-        steps, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
-        if self.trainer.max_steps > 0:
-            steps = min(steps, self.trainer.max_steps // len(optimizers))
-        batches = int(self.trainer.num_training_batches) * epochs
-        self.model.start_training(min(batches, steps * self.trainer.accumulate_grad_batches))
+        steps, epochs = self._num_steps, self.trainer.max_epochs or 1
         schedulers = [lightning_config(self.schedule, optimizer, steps, epochs) for optimizer in optimizers]
         if self.automatic_optimization and self._watched:
             on_plateau = {"monitor": self._watched, "frequency": self.trainer.check_val_every_n_epoch}
             schedulers = [{**scheduler, **on_plateau} for scheduler in schedulers]
         return optimizers, schedulers
+
+    @property
+    def _num_steps(self) -> int:
+        """The steps of each player in the whole training."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        limit = self.trainer.max_steps
+        return min(steps, limit // len(self.model.players)) if limit > 0 else steps
 
     @property
     def _watched(self) -> str | None:
@@ -133,6 +136,8 @@ class System(QuickModule):
 
     def on_fit_start(self) -> None:
         self.is_shared = num_processes() > 1
+        batches = int(self.trainer.num_training_batches) * (self.trainer.max_epochs or 1)
+        self.model.start_training(min(batches, self._num_steps * self.trainer.accumulate_grad_batches))
         if self.compile_size:
             self.compiled = Compiled(self.model.loss, self.device)
         self.channels_last &= not (self.compiled and self.compiled.fast)
