@@ -3,13 +3,12 @@
 What was trained before is kept; remove outputs/results/codes/ to train it again.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 from aectl.io.atomic import write_json
-from docs.commands import aectl, cpu_seconds, read_found, read_report
+from docs.commands import aectl, cpu_seconds, read_found, read_report, read_summary
 from docs.tables import PAGES, RESULTS, write_table
 
 FOLDER = RESULTS / "codes"
@@ -25,8 +24,7 @@ def measure(stage: str) -> dict[str, Any]:
     shutil.rmtree(run, ignore_errors=True)  # or the new run would get another name
     before = cpu_seconds()
     aectl("train", f"experiment={stage}", *STAGES[stage], f"hydra.run.dir={run}", "tracker=none")
-    seconds = json.loads((run / "summary.json").read_text())["seconds"]
-    return {"cpu_seconds": round(cpu_seconds() - before, 1), "seconds": seconds}
+    return {"cpu_seconds": round(cpu_seconds() - before, 1), "seconds": read_summary(run)["seconds"]}
 
 
 def evaluate(stage: str) -> dict[str, Any]:

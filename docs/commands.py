@@ -26,6 +26,12 @@ def read_report(run: Path) -> dict[str, Any]:
     return report
 
 
+def read_summary(run: Path) -> dict[str, Any]:
+    """The summary that a training has left."""
+    summary: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    return summary
+
+
 def read_found(path: Path, nothing: Any) -> Any:
     """What a script has measured before, or `nothing`; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)

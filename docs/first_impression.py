@@ -4,7 +4,6 @@
 data. Cells that were measured before are kept.
 """
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from aectl.data.photos import NAMES, TEST, read
 from aectl.io.atomic import write_json
 from aectl.io.npz import save_npz
 from aectl.modalities import image_files
-from docs.commands import aectl, cpu_seconds, read_found, read_report
+from docs.commands import aectl, cpu_seconds, read_found, read_report, read_summary
 from docs.tables import RESULTS, write_table
 
 FOLDER = RESULTS / "first_impression"
@@ -72,7 +71,7 @@ def measure(data: str, task: str, model: str, seed: int) -> dict[str, Any]:
     cpu = cpu_seconds() - before
     aectl("eval", str(run), *SPEED)
     report = read_report(run)
-    seconds = json.loads((run / "summary.json").read_text())["seconds"]
+    seconds = read_summary(run)["seconds"]
     scores = {"psnr": report["scores"]["psnr"]["mean"], **report["verdict"]}
     time = {"seconds": seconds, "cpu_seconds": round(cpu, 1)}
     return {"data": data, "task": task, "model": model, "seed": seed, **time, **scores}

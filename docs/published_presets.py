@@ -4,7 +4,6 @@
 measured before are kept.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 from aectl.config import CONFIGS
 from aectl.io.atomic import write_json
-from docs.commands import aectl, cpu_seconds, read_found, read_report
+from docs.commands import aectl, cpu_seconds, read_found, read_report, read_summary
 from docs.tables import RESULTS, write_table
 
 FOLDER = RESULTS / "presets"
@@ -39,7 +38,7 @@ def measure(preset: str) -> dict[str, Any]:
     cpu = cpu_seconds() - before
     aectl("eval", str(run), *QUICK)
     report = read_report(run)
-    summary = json.loads((run / "summary.json").read_text())
+    summary = read_summary(run)
     return {
         "preset": preset,
         "parameters": report["parameters"],
