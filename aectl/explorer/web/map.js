@@ -4,7 +4,7 @@
 import { context } from "./pictures.js";
 
 const DOT = 3, NEAR = 12; // pixels
-const THUMBNAILS = 500, CLOSER = 2; // thumbnails at most, and the zoom from which they replace the dots
+const MOST_THUMBNAILS = 500, THUMBNAIL_ZOOM = 2; // how many at most, and the zoom from which they replace the dots
 const STEP = 40, FACTOR = 1.25; // of the keys: pixels, and a step of zoom
 
 export class LatentMap {
@@ -87,7 +87,7 @@ export class LatentMap {
     pen.clearRect(0, 0, width, height);
     if (this.grid) this.paintGrid(pen, this.grid);
     const seen = this.onScreen();
-    const close = seen.length <= THUMBNAILS && this.view.scale >= CLOSER * this.whole;
+    const close = seen.length <= MOST_THUMBNAILS && this.view.scale >= THUMBNAIL_ZOOM * this.whole;
     if (this.thumbnails && close) this.paintThumbnails(pen, seen);
     else this.paintDots(pen, seen);
     this.paintMarks(pen);
