@@ -47,10 +47,10 @@ def test_music_of_an_untrained_model_is_measured_in_full(tmp_path: Path) -> None
     assert score_music(trained, modality, comparison, batches, 0).samples == {}
 
 
-def test_tokens_are_drawn_at_half_the_temperature_unless_another_is_given() -> None:
+def test_tokens_are_drawn_at_a_quarter_of_the_temperature_unless_another_is_given() -> None:
     trained = untrained()
-    by_default, half, whole = (trained.sample(20, temperature) for temperature in (None, 0.5, 1.0))
-    assert torch.equal(by_default, half)
+    by_default, quarter, whole = (trained.sample(20, temperature) for temperature in (None, 0.25, 1.0))
+    assert torch.equal(by_default, quarter)
     assert not torch.equal(by_default, whole)
 
 

@@ -180,22 +180,21 @@ class MusicDecoder(nn.Module):
         return from_steps(logits.unflatten(0, (-1, self.shape[1] // self.length)).flatten(1, 2), self.shape)
 
     def partly_told(self, z: Tensor, x: Tensor, forced: Tensor, draw: Draw) -> Tensor:
-        """As `forward`, but where a step is not forced, (B, T), it is told a token drawn from the step before it.
+        """As `forward`, but at steps that are not forced, (T,), each is told a token drawn from the step before it.
 
-        Steps that are forced for the whole batch are written together with those before them.
+        Those between are written at once.
         """
-        plan, before = self.plan(z), shift(to_steps(x)).to(z.dtype)
-        drawn = ~forced.all(0)
-        drawn[:: self.length] = True
+        plan, before, told_own = self.plan(z), shift(to_steps(x)).to(z.dtype), ~forced
+        starts = told_own.clone()
+        starts[:: self.length] = True
         logits: list[Tensor] = []
         states: list[State] = []
-        for start, end in pairwise([*drawn.nonzero().flatten().tolist(), len(drawn)]):
+        for start, end in pairwise([*starts.nonzero().flatten().tolist(), len(starts)]):
             told = plan[:, start // self.length]
             states = states if start % self.length else self.start(told)
             tokens = before[:, start:end]
-            if start:
-                own = draw(logits[-1][:, -1:]).to(tokens.dtype)
-                tokens = torch.cat([tokens[:, :1].where(forced[:, start, None, None], own), tokens[:, 1:]], 1)
+            if start and told_own[start]:
+                tokens = torch.cat([draw(logits[-1][:, -1:]).to(tokens.dtype), tokens[:, 1:]], 1)
             written, states = self.write(told, states, tokens)
             logits.append(written)
         return from_steps(torch.cat(logits, 1), self.shape)

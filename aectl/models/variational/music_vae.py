@@ -19,8 +19,8 @@ from aectl.models.probability.likelihoods import Categorical, Likelihood
 from aectl.models.vae import VAE
 from aectl.types import Fraction, NonNegativeFloat, PositiveInt, Shape
 
-TEMPERATURE = 0.5
-"""Of the tokens of samples, as of the generator that the authors published."""
+TEMPERATURE = 0.25
+"""Of the tokens of samples. At 1 they are more surprising than music is: docs/models.md."""
 
 
 class MusicVAE(VAE):
@@ -34,9 +34,10 @@ class MusicVAE(VAE):
     $m$ batches a small $\beta_0$ teaches it to use the code; $\beta$ then takes from the code what can be done without.
 
     In training, $y_t$ is the true token $x_t$, or with probability $1 - k / (k + e^{n / k})$ one drawn from what the
-    decoder has written, in batch $n$. In validation it is always the true one, so that nll and KL are a bound on
-    log p(x); `reconstruct` always writes freely, the likeliest token each time. With several segments a conductor
-    comes between the latent and the decoder: see `aectl.models.nets.music.MusicNet`, which has the formulas.
+    decoder has written, in batch $n$; a step is drawn in all of a batch or in none, so that the steps between are
+    written at once. In validation it is always the true one, so that nll and KL are a bound on log p(x); `reconstruct`
+    always writes freely, the likeliest token each time. With several segments a conductor comes between the latent and
+    the decoder: see `aectl.models.nets.music.MusicNet`, which has the formulas.
 
     References:
         | A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music (Roberts et al., 2018), section
@@ -149,7 +150,7 @@ class MusicVAE(VAE):
         """p(x|z), each token told the true ones before it or, in training, some that are drawn."""
         x = example.target
         if self.training and self.scheduled_sampling:
-            forced = torch.rand(len(x), x.shape[2], device=x.device) >= self.drawn_share
+            forced = torch.rand(x.shape[2], device=x.device) >= self.drawn_share
             return self.distribution(self.decoder.partly_told(z, x, forced, self.draw))
         return self.distribution(self.decoder(z, x))
 
