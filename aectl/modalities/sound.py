@@ -10,6 +10,7 @@ from aectl.io.atomic import write_atomic
 SOUND_FONTS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/soundfonts")
 DEFAULT = "default-GM.sf2"
 SUFFIXES = (".sf2", ".sf3")
+GAIN = "1.5"  # a melody alone is a sixth of full scale then; fluidsynth's own 0.2 is hardly heard
 INSTALL = "on Debian: apt install fluidsynth timgm6mb-soundfont"
 SECONDS = 120  # that a file may take
 
@@ -31,7 +32,7 @@ def write_wav(midi: Path, sound_font: Path) -> Path:
     """Renders a MIDI file into a WAV file beside it, 44.1 kHz; a UserError if fluidsynth fails."""
 
     def render(aside: Path) -> None:
-        command = ["fluidsynth", "-ni", "-q", "-F", str(aside), "-r", "44100", str(sound_font), str(midi)]
+        command = ["fluidsynth", "-ni", "-q", "-g", GAIN, "-F", str(aside), "-r", "44100", str(sound_font), str(midi)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except subprocess.TimeoutExpired:
