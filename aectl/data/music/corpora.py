@@ -129,12 +129,10 @@ class Folk(Corpus):
     def tunes(self) -> Iterator[tuple[str, Parse]]:
         paths = corpus.corpus_files(self.folders)
         with Progress("parsing folk tunes", sum(map(corpus.count_tunes, paths))) as shown:
-            for name, parse in chain.from_iterable(map(corpus.read_tunes, paths)):
-                yield name, partial(parse_tune, parse, self.metres)
+            for name, parse in chain.from_iterable(corpus.read_tunes(path, self.metres) for path in paths):
+                yield name, partial(first_part, parse)
                 shown.advance()
 
 
-def parse_tune(parse: Callable[[], "Score"], metres: tuple[str, ...]) -> list[np.ndarray]:
-    score = parse()
-    corpus.require_metre(score, metres)
-    return [corpus.to_tokens(score.parts[0])]
+def first_part(parse: Callable[[], "Score"]) -> list[np.ndarray]:
+    return [corpus.to_tokens(parse().parts[0])]

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("music21")
 
 from aectl.data.music import music21_pieces
-from aectl.data.music.corpora import Chorales, parse_tune
+from aectl.data.music.corpora import Chorales, first_part
 from aectl.modalities.notes import melody_notes
 
 SETTINGS = {"bars": 2, "val": 0.0, "test": 0.0, "split_seed": 0, "label": "key"}
@@ -35,15 +35,18 @@ def test_a_chorale_is_four_voices_that_start_with_its_first_full_bar(
     assert len(again.pieces[0].parts) == 1
 
 
-def test_a_tune_in_two_four_has_two_of_its_bars_in_one(tmp_path: Path) -> None:
+def test_a_tune_in_two_four_has_two_of_its_bars_in_one_and_others_are_refused_before_they_are_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "tunes.abc"
     path.write_text("X:1\nT:Up\nM:2/4\nL:1/8\nK:C\nc|cdef|gfed|c2-c2|z4|\n\nX:2\nT:Waltz\nM:3/4\nL:1/4\nK:C\ncde|f3|\n")
-    (_, up), (_, waltz) = music21_pieces.read_tunes(path)
-    (part,) = parse_tune(up, ("2/4",))
+    (_, up), (_, waltz) = music21_pieces.read_tunes(path, ("2/4",))
+    (part,) = first_part(up)
     notes = melody_notes(part[:, 0])
     assert [(note.start, note.end, note.pitch) for note in notes[:2]] == [(0, 2, 72), (2, 4, 74)]
     assert (notes[-1].start, notes[-1].end) == (16, 24)
     assert len(part) == 32
+    monkeypatch.setattr("music21.abcFormat.translate.abcToStreamScore", None)
     with pytest.raises(ValueError, match="in 3/4; expected 2/4"):
-        parse_tune(waltz, ("2/4",))
+        first_part(waltz)
     assert np.array_equal(part[24:], [[1], *[[0]] * 7])
