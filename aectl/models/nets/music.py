@@ -184,12 +184,12 @@ class MusicDecoder(nn.Module):
 
         Those between are written at once.
         """
-        plan, before, told_own = self.plan(z), shift(to_steps(x)).to(z.dtype), ~forced
-        starts = told_own.clone()
-        starts[:: self.length] = True
+        plan, before = self.plan(z), shift(to_steps(x)).to(z.dtype)
+        told_own: list[bool] = (~forced).tolist()  # at once: asking the device at each step would wait for it
+        starts = [step for step, own in enumerate(told_own) if own or step % self.length == 0]
         logits: list[Tensor] = []
         states: list[State] = []
-        for start, end in pairwise([*starts.nonzero().flatten().tolist(), len(starts)]):
+        for start, end in pairwise([*starts, len(told_own)]):
             told = plan[:, start // self.length]
             states = states if start % self.length else self.start(told)
             tokens = before[:, start:end]
