@@ -4,7 +4,6 @@
 data. Cells that docs/first_impression.json has are not measured again: delete those that a change concerns.
 """
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from aectl.data.photos import NAMES, TEST, read
 from aectl.io.atomic import write_json
 from aectl.io.npz import save_npz
 from aectl.modalities import image_files
-from docs.commands import aectl, cpu_seconds, read_report
+from docs.commands import aectl, cpu_seconds, read_found, read_report
 from docs.tables import PAGES, RESULTS, write_table
 
 FOLDER = RESULTS / "first_impression"
@@ -103,7 +102,7 @@ def shown_gain(gain: dict[str, float]) -> str:
 
 def main(chosen: list[str]) -> None:
     prepare()
-    cells = json.loads(FOUND.read_text())
+    cells = read_found(FOUND, [])
     for seed, data, task, model in product(SEEDS, chosen or DATA, TASKS, MODELS):
         if any((c["data"], c["task"], c["model"], c["seed"]) == (data, task, model, seed) for c in cells):
             continue
