@@ -1,4 +1,4 @@
-"""What several rooms compute from images in [0, 1]: luminance and chroma, and SSIM. Knows only torch.
+"""What several rooms compute from images in [0, 1]: luminance and chroma, medians, and SSIM. Knows only torch.
 
 References:
     | ITU-R BT.601, the luminance and chroma of JPEG and Pillow
@@ -9,6 +9,7 @@ References:
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)  # the weights of red, green and blue
@@ -45,6 +46,31 @@ def to_rgb(x: Tensor) -> Tensor:
     red, blue = y + CR * cr, y + CB * cb
     green = (y - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
     return torch.cat([red, green, blue], dim=1)
+
+
+def extremes(x: Tensor) -> Tensor:
+    """-1 where all channels of a pixel are black, 1 where all are white, else 0: (B, C, H, W) to (B, 1, H, W)."""
+    return (x.amin(1, keepdim=True) >= 1).to(x) - (x.amax(1, keepdim=True) <= 0).to(x)
+
+
+def median_3x3(x: Tensor) -> Tensor:
+    """The median of each pixel and the eight around it, whose edges are repeated, (B, C, H, W).
+
+    It is the median of the greatest of the columns' minima, the median of their medians, and the least of their maxima.
+
+    References:
+        | Implementing Median Filters in XC4000E FPGAs (Smith, 1996)
+    """
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    columns = sort_3(padded[..., :-2, :], padded[..., 1:-1, :], padded[..., 2:, :])
+    lows, middles, highs = (sort_3(rows[..., :-2], rows[..., 1:-1], rows[..., 2:]) for rows in columns)
+    return sort_3(lows[2], middles[1], highs[0])[1]
+
+
+def sort_3(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The least, the median and the greatest of three values, element by element."""
+    low, high = a.minimum(b), a.maximum(b)
+    return low.minimum(c), low.maximum(high.minimum(c)), high.maximum(c)
 
 
 def ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

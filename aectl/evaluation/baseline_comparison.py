@@ -27,6 +27,7 @@ from aectl.tasks.baselines.sequences import TrackTokens, sequence_baselines
 
 FIT_VALUES = 2**27  # the most numbers in the training inputs or targets of a fit: half a gigabyte
 BATCH_SIZE = 500
+REVISION = 2  # of fits and scores in the cache: to be raised when the same key would give others
 NATS = "nats"
 """The name among the scores of the negative log-likelihood of a baseline that has one."""
 
@@ -106,12 +107,12 @@ class BaselineComparison:
             self._key(baseline), lambda: baseline.fit(lambda: self.train, lambda: self.val, self.rank)
         )
 
-    def rank(self, output: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    def rank(self, output: np.ndarray, pairs: Pairs) -> np.ndarray:
         """The score of each output, (N,), by which settings are chosen: of images the PSNR."""
-        x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (output, target))
-        w = None if weight is None else torch.from_numpy(weight)
+        x = torch.from_numpy(with_known(self.train_run.run.task, output, pairs.input)).clamp(0, 1)
+        weight = None if pairs.weight is None else torch.from_numpy(pairs.weight)
         modality = self.train_run.modality
-        return modality.metrics[modality.ranked_by].compute(x.clamp(0, 1), y, w).numpy()
+        return modality.metrics[modality.ranked_by].compute(x, torch.from_numpy(pairs.target), weight).numpy()
 
     def _key(self, baseline: Baseline) -> dict[str, Any]:
         """Everything that a fit depends on."""
@@ -121,13 +122,15 @@ class BaselineComparison:
             "task": to_plain(self.train_run.run.cfg.task),
             **self.fitted_on,
             "versions": library_versions(),
+            "revision": REVISION,
         }
 
     @torch.inference_mode()
     def _scores(self, baseline: Baseline, state: State, batches: Batches, n: int) -> Scores:
         modality, parts = self.test_run.modality, []
         for pairs in posed_pairs(self.test_run, batches, n):
-            output = torch.from_numpy(restored(self.test_run.run.task, baseline, state, pairs.input))
+            restored = baseline.restore(pairs.input, state)
+            output = torch.from_numpy(with_known(self.test_run.run.task, restored, pairs.input))
             given = {name: torch.from_numpy(part) for name, part in named_parts(pairs).items() if name != "input"}
             nats = baseline.nats(output.numpy(), pairs.target)
             scores = score_batch(modality, output, **given)
@@ -173,9 +176,9 @@ def named_parts(example: Example | Pairs) -> dict[str, Any]:
     return {name: part for name, part in example._asdict().items() if part is not None}
 
 
-def restored(task: Task, baseline: Baseline, state: State, input: np.ndarray) -> np.ndarray:
-    """What a baseline makes of inputs (N, *input_shape), with what these tell exactly, (N, *shape) float32."""
-    output = np.ascontiguousarray(baseline.restore(input, state), dtype=np.float32)
+def with_known(task: Task, output: np.ndarray, input: np.ndarray) -> np.ndarray:
+    """Outputs (N, *shape) with what their inputs (N, *input_shape) tell exactly, float32."""
+    output = np.ascontiguousarray(output, dtype=np.float32)
     return task.keep_known(torch.from_numpy(output), torch.from_numpy(input)).numpy()
 
 

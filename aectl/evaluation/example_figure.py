@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from aectl.data.loader import Batches
-from aectl.evaluation.baseline_comparison import restored
+from aectl.evaluation.baseline_comparison import with_known
 from aectl.evaluation.scores import Scores
 from aectl.inference.trained_run import TrainedRun
 from aectl.modalities import Images, Tokens
@@ -53,7 +53,7 @@ def draw_examples(
     errors = {"error": error_map(output, target)}
     if baseline:
         method, state = baseline
-        of_baseline = restored(task, method, state, input)
+        of_baseline = with_known(task, method.restore(input, state), input)
         named[method.name] = of_baseline
         errors[f"error, {method.name}"] = error_map(of_baseline, target)
     over = "the input" if task.restores else "a flat image"
@@ -70,7 +70,7 @@ def draw_windows(
     named = {"target": target, "output": output}
     if baseline:
         method, state = baseline
-        named[method.name] = restored(trained.run.task, method, state, input)
+        named[method.name] = with_known(trained.run.task, method.restore(input, state), input)
     drawn = trained.modality.draw([torch.from_numpy(rows) for rows in named.values()])
     heads = [f"{kind}, F1 {f1[index]:.2f}" for kind, index in columns]
     pictures = {name: rolls.numpy() for name, rolls in zip(named, drawn, strict=True)}

@@ -55,7 +55,7 @@ def estimate(
     binary = True
     n = min(n, len(batches.split.x))
     for index, part in enumerate(track(torch.arange(n).split(batches.batch_size), "likelihood")):
-        example = trained.make_example(batches.take(part), index)
+        example = trained.run.task.for_loss(trained.make_example(batches.take(part), index))
         with seeded_rng(trained.seed + index, trained.device):
             for name, column in bounds(model, example, samples).items():
                 columns[name].append(column)

@@ -59,7 +59,7 @@ def score_model(
     for index, batch in enumerate(track(batches, "the model")):
         example = trained.make_example(batch, index)
         with seeded_rng(trained.seed + index, trained.device):
-            terms, output = trained.model.loss_and_reconstruction(example)
+            terms, output = trained.model.loss_and_reconstruction(trained.run.task.for_loss(example))
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + float(term) * len(example.target)
         output = trained.run.task.keep_known(output, example.input)

@@ -53,6 +53,10 @@ class Task(nn.Module, ABC):
         """The output (B, *shape) of a model with what its input tells exactly; it is scored and written like that."""
         return output
 
+    def for_loss(self, example: Example) -> Example:
+        """The example as the loss counts it, with another `weight` where `keep_known` takes the input."""
+        return example
+
     def drawn(self, input: Tensor) -> Tensor:
         """An input (B, C, h, w) as pictures (B, 1 or 3, h, w), gray if it has another number of channels."""
         return input if input.shape[1] in (1, 3) else input.mean(1, keepdim=True)

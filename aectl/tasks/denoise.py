@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from aectl.example import Example
+from aectl.image_math import extremes
 from aectl.rng import uniform_per_example
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Untouched
@@ -62,6 +64,8 @@ class Denoise(Denoiser):
 class DenoiseSaltPepper(Denoiser):
     """Remove salt-and-pepper noise: random pixels black or white with equal probability, in all channels at once.
 
+    Pixels of any other colour are right, so they stay as they are, and the loss is over the black and white ones.
+
     Arguments:
         amount: the expected fraction of corrupted pixels.
     """
@@ -78,3 +82,15 @@ class DenoiseSaltPepper(Denoiser):
         u = torch.rand_like(x[:, :1] if x.ndim > 2 else x)  # (B, 1, H, W), or (B, D)
         salted = torch.where(u < self.amount / 2, 1.0, x)
         return torch.where(u > 1 - self.amount / 2, 0.0, salted)
+
+    def keep_known(self, output: Tensor, input: Tensor) -> Tensor:
+        return torch.where(may_be_noise(input), output, input)
+
+    def for_loss(self, example: Example) -> Example:
+        doubtful = may_be_noise(example.input).to(example.target).expand_as(example.target)
+        return example._replace(weight=doubtful if example.weight is None else doubtful * example.weight)
+
+
+def may_be_noise(input: Tensor) -> Tensor:
+    """Whether a pixel is black or white: images (B, C, H, W) to (B, 1, H, W), vectors (B, D) to (B, D)."""
+    return extremes(input) != 0 if input.ndim > 2 else (input <= 0) | (input >= 1)

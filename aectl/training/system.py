@@ -195,7 +195,7 @@ class System(QuickModule):
 
     def _loss(self, example: Example, player: str, prefix: str = "") -> Tensor:
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
-        terms = loss(example, player)
+        terms = loss(self.task.for_loss(example), player)
         self.current = PlayerStep(player, example, terms)
         self.means["train"].update({prefix + name: term for name, term in terms.items()}, self._count(example))
         return terms["loss"] if self.share.is_whole else terms["loss"] * self.share.weight

@@ -51,9 +51,9 @@ class ReconstructionScores:
         if share:
             size, n = share.size, share.up_to(n)
         if n == size:
-            terms, output = model.loss_and_reconstruction(example)
+            terms, output = model.loss_and_reconstruction(self.task.for_loss(example))
         else:
-            terms = model.loss(example)
+            terms = model.loss(self.task.for_loss(example))
             if not n:
                 return terms, {}, 0
             example = first_of(example, n)

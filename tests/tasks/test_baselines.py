@@ -51,14 +51,14 @@ def given(input: np.ndarray, target: np.ndarray | None = None) -> Callable[[], P
     return lambda: Pairs(input, input if target is None else target)
 
 
-def psnr(output: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+def psnr(output: np.ndarray, pairs: Pairs) -> np.ndarray:
     """What an evaluation ranks the settings of a filter by."""
-    parts = (None if part is None else torch.from_numpy(part) for part in (output, target, weight))
-    return Images(target.shape[1:]).score(*parts)["psnr"].numpy()
+    parts = (None if part is None else torch.from_numpy(part) for part in (output, pairs.target, pairs.weight))
+    return Images(pairs.target.shape[1:]).score(*parts)["psnr"].numpy()
 
 
 def quality(output: np.ndarray, target: np.ndarray) -> float:
-    return float(psnr(output, target).mean())
+    return float(psnr(output, Pairs(output, target)).mean())
 
 
 def scikit_image(method: Filter, image: np.ndarray, setting: dict[str, Any]) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aectl.image_math import extremes, median_3x3
 from aectl.models.nets.base import Net, fit_channels, match_channels
 from aectl.models.nets.conv import PadTo
 from aectl.types import PositiveInt, Shape, check_is_image
@@ -39,12 +40,19 @@ class Residual(Net):
         blocks: the number of residual blocks, of two convolutions each, in the encoder, and in the decoder.
         stride: the side of a cell, in pixels of the input.
         latent: `grid`, or `vector`: a dense layer turns the maps into one latent for the whole image and back.
+        start: `input`, or `median`: where a pixel is black or white the model starts at the median of the pixels around
+            it, and sees in one more channel which those are.
     """
 
     def __init__(
-        self, features: PositiveInt, blocks: PositiveInt, stride: PositiveInt, latent: Literal["grid", "vector"]
+        self,
+        features: PositiveInt,
+        blocks: PositiveInt,
+        stride: PositiveInt,
+        latent: Literal["grid", "vector"],
+        start: Literal["input", "median"] = "input",
     ) -> None:
-        self.features, self.blocks, self.stride, self.latent = features, blocks, stride, latent
+        self.features, self.blocks, self.stride, self.latent, self.start = features, blocks, stride, latent, start
         self.any_size = latent == "grid"
 
     def latent_shape(self, shape: Shape, features: int) -> Shape:
@@ -52,8 +60,9 @@ class Residual(Net):
         return (features, *self.grid(shape)) if self.latent == "grid" else (features,)
 
     def encoder(self, shape: Shape, features: int, params: int = 1) -> nn.Module:
-        channels = shape[0] * self.stride**2
-        cells = nn.Sequential(PadTo(self.stride), nn.PixelUnshuffle(self.stride))
+        fill = [FillExtremes()] if self.start == "median" else []
+        channels = (shape[0] + len(fill)) * self.stride**2
+        cells = nn.Sequential(*fill, PadTo(self.stride), nn.PixelUnshuffle(self.stride))
         if self.latent == "grid":
             return nn.Sequential(cells, GridEncoder(self._trunk(channels, params * features), channels, features))
         dense = nn.Linear(self.features * math.prod(self.grid(shape)), params * features)
@@ -71,6 +80,14 @@ class Residual(Net):
     def _trunk(self, inputs: int, outputs: int) -> nn.Sequential:
         blocks = [Block(self.features) for _ in range(self.blocks)]
         return nn.Sequential(conv(inputs, self.features), *blocks, conv(self.features, outputs, INITIAL_SCALE))
+
+
+class FillExtremes(nn.Module):
+    """Images (B, C, H, W) with medians in place of black and white pixels, and which those are, (B, C + 1, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        extreme = extremes(x)
+        return torch.cat([torch.where(extreme != 0, median_3x3(x), x), extreme], dim=1)
 
 
 class GridEncoder(nn.Module):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 State = dict[str, np.ndarray]
-Score = Callable[..., np.ndarray]  # outputs, targets and weights (N, *shape), or none, to (N,); higher is better
 
 
 class CannotFitError(Exception):
@@ -21,6 +20,9 @@ class Pairs(NamedTuple):
     target: np.ndarray
     weight: np.ndarray | None = None
     hidden: np.ndarray | None = None
+
+
+Score = Callable[[np.ndarray, Pairs], np.ndarray]  # outputs (N, *shape) of pairs to (N,); higher is better
 
 
 class Baseline(ABC):

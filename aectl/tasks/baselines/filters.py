@@ -19,7 +19,7 @@ class Filter(Baseline):
     def fit(self, train: Callable[[], Pairs], val: Callable[[], Pairs], score: Score) -> State:
         pairs = val()
         outputs = (self.apply(pairs.input, **setting) for setting in self.settings)
-        scores = [score(output, pairs.target, pairs.weight).mean() for output in outputs]
+        scores = [score(output, pairs).mean() for output in outputs]
         return {"best": np.array(np.argmax(np.nan_to_num(scores, nan=-np.inf)))}
 
     def restore(self, input: np.ndarray, state: State) -> np.ndarray:
