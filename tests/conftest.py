@@ -48,6 +48,7 @@ BARELY_TRAINED = {
     "rednet": ["model=rednet", "task=denoise", *FEW_PHOTOS],
     "grid": ["model=ae", "task=super-res", "net.latent=grid", *FEW_PHOTOS],
     "tiny": ["model=rednet", "model.features=2", "model.depth=2", *FEW_PHOTOS],
+    "salt": ["model=ae", "net.features=4", "task=denoise_salt_pepper", *FEW_PHOTOS],
     "vector": ["model=vae", "net=mlp", "model.latent_dim=3"],
     "inpaint": ["model=rednet", "model.features=2", "model.depth=2", "task=inpaint", *FEW_PHOTOS],
     "colorize": ["model=rednet", "model.features=2", "model.depth=2", "task=colorize", *FEW_PHOTOS],

@@ -48,15 +48,25 @@ class Part(NamedTuple):
 
 
 class Exported(nn.Module):
-    """One call of a model, with the label where it is conditional; outputs are clipped to [0, 1] as a file would be."""
+    """One call of a model, with the label where it is conditional; outputs are clipped to [0, 1] as a file would be.
 
-    def __init__(self, model: Autoencoder, method: Literal["reconstruct", "embed", "decode_mean"]) -> None:
+    `keep_known` gives an output, of its input, with what the input tells exactly.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        method: Literal["reconstruct", "embed", "decode_mean"],
+        keep_known: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
-        self.model, self.method = model, method
+        self.model, self.method, self.keep_known = model, method, keep_known
         self.eval()
 
     def forward(self, input: Tensor, label: Tensor | None = None) -> Tensor:
         output = getattr(self.model, self.method)(input, label)
+        if self.keep_known is not None:
+            output = self.keep_known(output, input)
         return output if self.method == "embed" else output.clamp(0, 1)
 
 
@@ -89,7 +99,9 @@ def exportable_parts(trained: "TrainedRun") -> dict[str, Part]:
     cond = example.cond if isinstance(model, IsConditional) else None
     labels = {} if cond is None else {"label": cond.cpu()}
     inputs = {"input": input, **labels}
-    parts = {"whole": Part(Exported(model, "reconstruct"), inputs, "output", model.any_size)}
+    parts = {
+        "whole": Part(Exported(model, "reconstruct", trained.run.task.keep_known), inputs, "output", model.any_size)
+    }
     if isinstance(model, HasLatent):
         latents = {"latent": model.embed(input, *labels.values()).contiguous().clone(), **labels}
         parts["encoder"] = Part(Exported(model, "embed"), inputs, "latent")

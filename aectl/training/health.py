@@ -86,7 +86,7 @@ class HealthCheck(Callback):
             return {}
         with torch.inference_mode(), seeded_rng(system.seed, system.device):
             example = system.task(**batch)
-            output = model.reconstruct(example.input, example.cond)
+            output = system.task.keep_known(model.reconstruct(example.input, example.cond), example.input)
             codes = model.embed(example.input, example.cond)
         found: dict[str, str | None] = {}
         if isinstance(model, HasKL):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,13 +26,14 @@ from aectl.modalities import Images
 from aectl.models.base import Autoencoder
 from aectl.tasks.base import Task
 from aectl.tasks.baselines.base import Baseline, Pairs, Score, State, Untouched
-from aectl.tasks.baselines.filters import Gaussian
+from aectl.tasks.baselines.filters import Filter, Gaussian
 from aectl.tasks.baselines.learned import LinearMap, MeanImage
 from aectl.tasks.denoise import Denoise
 from tests.models.test_contract import DATA, composed
 from tests.models.test_contract import opened as run_of
 
 config = cache(composed)
+GRAY = 102 / 255
 CPU = torch.device("cpu")
 OF_DIGITS = [task for task in options("task") if task not in DATA]
 NUM_TESTED = 60
@@ -374,6 +375,24 @@ def test_an_error_in_describing_the_setting_affects_one_row(tmp_path: Path, monk
     mute, last = comparison(tmp_path, opened()).rows(some_digits(), 4)
     assert mute.error == "'best'"
     assert last.n == NUM_TESTED
+
+
+class Painted(Filter):
+    """Of images of one gray: a little too dark, or right where there may be noise and white elsewhere."""
+
+    name = "painted"
+    settings: ClassVar = [{"where": "everywhere"}, {"where": "noise"}]
+
+    def apply(self, images: np.ndarray, **setting: Any) -> np.ndarray:
+        if setting["where"] == "everywhere":
+            return np.full_like(images, GRAY - 0.05)
+        return np.where((images == 0) | (images == 1), np.float32(GRAY), 1)
+
+
+def test_what_the_input_tells_is_kept_before_settings_are_ranked(tmp_path: Path) -> None:
+    gray = Watched(**dict.fromkeys(("train", "val"), lambda x: torch.full_like(x, 102)))
+    found = comparison(tmp_path, opened("task=denoise_salt_pepper", source=gray))
+    assert found.fitted(Painted()) == {"best": 1}
 
 
 class Unfit(Probe):

@@ -45,7 +45,9 @@ def stored_config(format: str, path: Path) -> str:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize(("run", "sides"), [("rednet", (30, 52)), ("grid", (36, 20)), ("vector", (8, 8))])
+@pytest.mark.parametrize(
+    ("run", "sides"), [("rednet", (30, 52)), ("grid", (36, 20)), ("vector", (8, 8)), ("salt", (36, 20))]
+)
 @pytest.mark.filterwarnings("ignore:.*torch.jit:Warning")
 def test_files_agree_with_the_run_and_carry_its_config(
     aectl: Aectl, runs: dict[str, Path], format: str, run: str, sides: tuple[int, int]
@@ -57,6 +59,7 @@ def test_files_agree_with_the_run_and_carry_its_config(
     assert stored_config(format, Path(f"out/whole{SUFFIXES[format]}")) == (runs[run] / "config.yaml").read_text()
     model = package.open(str(runs[run]), accelerator="cpu")
     x = torch.rand(5, model.model.input_shape[0], *sides)
+    x[:, :, 2:4, 3] = 1  # as noise would, or a white stroke
     found = load(format, Path(f"out/whole{SUFFIXES[format]}"))(x)
     torch.testing.assert_close(found, model.reconstruct(x), atol=1e-4, rtol=0)
     if run == "vector":

@@ -14,6 +14,7 @@ from tests.support.toy_models import identity
 
 GRID = Residual(features=8, blocks=2, stride=2, latent="grid")
 FULL = Residual(features=8, blocks=2, stride=1, latent="grid")
+MEDIAN = Residual(features=8, blocks=2, stride=2, latent="grid", start="median")
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,29 @@ def test_an_enlarged_image_starts_as_its_bicubic_interpolation() -> None:
     model, x = ae(FULL, (3, 16, 16), (3, 8, 8)), torch.rand(2, 3, 8, 8)
     silence(model)
     torch.testing.assert_close(model.reconstruct(x), F.interpolate(x, scale_factor=2, mode="bicubic"))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_may_start_at_the_median_where_a_pixel_is_black_or_white(channels: int) -> None:
+    x = 0.1 + 0.8 * torch.rand(2, channels, 12, 10)
+    noisy = x.clone()
+    noisy[:, :, 3, 4], noisy[:, :, 8, 0] = 1, 0
+    model = ae(MEDIAN, (channels, 12, 10))
+    silence(model)
+    out = model.reconstruct(noisy)
+    padded = F.pad(noisy, (1, 1, 1, 1), mode="replicate")
+    for row, column in ((3, 4), (8, 0)):
+        median = padded[:, :, row : row + 3, column : column + 3].flatten(2).median(2).values
+        torch.testing.assert_close(out[:, :, row, column], median)
+        x[:, :, row, column] = median
+    torch.testing.assert_close(out, x)
+
+
+def test_the_net_sees_whether_a_replaced_pixel_was_black_or_white() -> None:
+    model = ae(MEDIAN, (1, 8, 8))
+    black, white = torch.full((2, 1, 1, 8, 8), 0.5)
+    black[..., 4, 4], white[..., 4, 4] = 0, 1
+    assert (model.embed(black) - model.embed(white)).abs().max() > 1
 
 
 @pytest.mark.parametrize("net", [GRID, FULL], ids=["stride 2", "stride 1"])

@@ -158,6 +158,34 @@ def test_box_kernel_averages_blocks() -> None:
             torch.testing.assert_close(small[..., i, j], block)
 
 
+def test_pixels_that_cannot_be_noise_are_kept_and_have_no_weight_in_the_loss() -> None:
+    task, x = DenoiseSaltPepper(0.3), torch.rand(4, 3, 16, 16)
+    x[0, :, :2] = 1
+    example, output = task(x), torch.rand(4, 3, 16, 16)
+    doubtful = task.for_loss(example).weight > 0
+    expected = (example.input != x).any(1, keepdim=True)
+    expected[0, :, :2] = True
+    assert torch.equal(doubtful, expected.expand_as(x))
+    assert torch.equal(task.keep_known(output, example.input), torch.where(doubtful, output, x))
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 6, 6), (4, 20)], ids=str)
+def test_a_mask_weighs_what_may_be_noise_in_the_loss(shape: Shape) -> None:
+    task, mask = DenoiseSaltPepper(0.5), torch.rand(shape)
+    example = task(torch.rand(shape), None, mask)
+    changed = example.input != example.target
+    assert torch.equal(task.for_loss(example).weight, changed * mask)
+    assert torch.equal(task.keep_known(mask, example.input), torch.where(changed, mask, example.target))
+    assert example.weight is mask  # in scores
+
+
+@pytest.mark.parametrize("task", ["gaussian", "range"])
+def test_any_pixel_may_have_gaussian_noise(task: str) -> None:
+    example = NOISY[task](torch.rand(2, 3, 8, 8))
+    assert NOISY[task].for_loss(example) is example
+    assert NOISY[task].keep_known(example.target, example.input) is example.target
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(("scale", "tolerance"), [(2, 0.02), (3, 0.06), (4, 0.02)])
 def test_downscaled_checkerboard_is_gray(scale: int, tolerance: float, kernel: str) -> None:

@@ -20,7 +20,7 @@ from aectl.models.nets.mlp import MLP
 from aectl.models.probability.likelihoods import Gaussian
 from aectl.models.vae import VAE
 from aectl.tasks.base import Task
-from aectl.tasks.denoise import Denoise
+from aectl.tasks.denoise import Denoise, DenoiseSaltPepper
 from aectl.tasks.reconstruct import Reconstruct
 from aectl.training.system import System
 from tests.support.toy_models import bare_trainer
@@ -293,6 +293,20 @@ def test_training_images_are_augmented_before_the_task_and_validation_images_nev
     torch.testing.assert_close(trained.target, 1 - original)
     assert 0.05 < float((trained.input - trained.target).std()) < 0.15
     torch.testing.assert_close(validated.target, original)
+
+
+def test_the_loss_is_of_what_the_task_counts_in_training_and_in_validation() -> None:
+    seen: list[Example] = []
+
+    class Watched(Solo):
+        def loss(self, example: Example, player: str = "autoencoder") -> dict[str, Tensor]:
+            seen.append(example)
+            return super().loss(example, player)
+
+    fit(system(Watched(), task=DenoiseSaltPepper(0.5)))
+    assert len(seen) >= 2 * BATCHES
+    for example in seen:
+        assert torch.equal(example.weight > 0, (example.input == 0) | (example.input == 1))
 
 
 class Counting(Solo):
