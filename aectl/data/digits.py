@@ -4,7 +4,6 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from aectl.data.source import Source, Split, SplitName, hold_out_indices
@@ -44,5 +43,7 @@ class Digits(Source):
 @cache
 def read_digits() -> tuple[Tensor, Tensor]:
     """All images (N, 1, 8, 8) uint8 and their classes (N,), read once, since a sweep needs them often."""
+    from sklearn.datasets import load_digits
+
     digits = load_digits()
     return to_uint8(torch.from_numpy(digits.images) / 16).unsqueeze(1), torch.from_numpy(digits.target).long()

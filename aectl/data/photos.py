@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import skimage.data
 import torch
 from PIL import Image
-from sklearn.datasets import load_sample_image
 
 from aectl.data.source import Source, Split, SplitName
 from aectl.errors import UserError
@@ -66,6 +64,9 @@ class Photos(Source):
 
 def read(photo: str) -> np.ndarray:
     """One photograph by name, (H, W, 3) uint8."""
+    import skimage.data
+    from sklearn.datasets import load_sample_image
+
     if photo.endswith(".jpg"):
         return load_sample_image(photo)
     image = getattr(skimage.data, photo)()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
 from aectl.data.loader import Batches
@@ -107,7 +106,9 @@ def mean_ci(values: np.ndarray) -> MeanCI:
     mean, n = float(values.mean()), len(values)
     if n < 2:
         return MeanCI(mean, mean, mean)
-    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(n))
     return MeanCI(mean, mean - half, mean + half)
 
 

@@ -100,6 +100,13 @@ def test_a_training_that_checks_its_latents_does_not_import_scikit_learn() -> No
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_restoring_a_picture_does_not_import_scikit_learn_nor_the_statistics_of_scipy() -> None:
+    """They take a second, of the few that a picture takes."""
+    modules = "aectl.cli.commands.predict, aectl.data.photos, aectl.data.digits"
+    code = f"import sys, {modules}; sys.exit(bool({{'sklearn', 'scipy.stats'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_a_cross_table_of_reports_has_a_row_for_each_run_and_a_column_for_each_split(runs: dict[str, Path]) -> None:
     bare = {"embeddings": False, "importance_samples": 0, "samples": 0, "slow_images": 5}
     reports = [
