@@ -103,11 +103,11 @@ def concatenate_scores(parts: list[Scores]) -> Scores:
 
 def mean_ci(values: np.ndarray) -> MeanCI:
     """The mean of (N,) with its 95 % interval by Student's t; of a single value the interval has no width."""
+    from scipy.special import stdtrit
+
     mean, n = float(values.mean()), len(values)
     if n < 2:
         return MeanCI(mean, mean, mean)
-    from scipy.special import stdtrit
-
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(n))
     return MeanCI(mean, mean - half, mean + half)
 

@@ -190,12 +190,12 @@ class System(QuickModule):
         return losses
 
     def pose(self, batch: Batch) -> Example:
-        """A training batch, augmented, as the task poses it."""
-        return self.task(**{**batch, "x": self.augment(batch["x"])})
+        """A training batch, augmented, as the task poses it and the loss counts it."""
+        return self.task.for_loss(self.task(**{**batch, "x": self.augment(batch["x"])}))
 
     def _loss(self, example: Example, player: str, prefix: str = "") -> Tensor:
         loss = self.compiled if self.compiled and len(example.target) == self.compile_size else self.model.loss
-        terms = loss(self.task.for_loss(example), player)
+        terms = loss(example, player)
         self.current = PlayerStep(player, example, terms)
         self.means["train"].update({prefix + name: term for name, term in terms.items()}, self._count(example))
         return terms["loss"] if self.share.is_whole else terms["loss"] * self.share.weight

@@ -121,7 +121,7 @@ def step_of_copy(system: System, batch: Batch) -> list[Tensor]:
     with seeded_rng(system.seed, system.device):
         ((player, parameters),) = model.players.items()
         optimizer = system.make_optimizers[player](list(parameters))
-        loss = model.loss(system.task.for_loss(system.pose(batch)), player)["loss"]
+        loss = model.loss(system.pose(batch), player)["loss"]
         loss.backward()
         trained = [each for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
         gradients = [each.grad.clone() for each in trained]
