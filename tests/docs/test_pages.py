@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea, coffee, rocket
 
+from aectl.cli.model_catalogue import list_models
 from docs import tables
 from tests.conftest import QUICK, Aectl
 from tests.support.midi_folder import write_tunes
@@ -84,6 +85,11 @@ def test_every_key_of_the_readmes_table_exists(aectl: Aectl) -> None:
 
 def test_the_table_of_choices_is_made_from_the_configs() -> None:
     assert tables.replace_table("catalogue", tables.catalogue()) == tables.page_of("catalogue").read_text()
+
+
+@pytest.mark.parametrize("model", [entry.name for entry in list_models()])
+def test_the_page_of_models_has_a_paragraph_of_each(model: str) -> None:
+    assert f"**`{model}`**" in (ROOT / "docs" / "models.md").read_text()
 
 
 def test_the_example_of_an_own_task_works_as_shown(tmp_path: Path) -> None:
