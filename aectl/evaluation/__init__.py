@@ -1,6 +1,7 @@
 """Evaluates a run: scores beside classical baselines, latents, likelihood and samples."""
 
-from aectl.evaluation.evaluator import EvalOptions, evaluate
+from aectl.evaluation.evaluator import evaluate
+from aectl.evaluation.options import EvalOptions
 from aectl.evaluation.report import NotApplicable, Report
 
 __all__ = ["EvalOptions", "NotApplicable", "Report", "evaluate"]

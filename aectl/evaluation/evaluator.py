@@ -1,65 +1,26 @@
 """Evaluates a trained run."""
 
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import get_type_hints
 
-from aectl.config import check
 from aectl.data.loader import Batches
-from aectl.data.source import SplitName
 from aectl.evaluation.advice import circumstances, suggest_improvement
 from aectl.evaluation.baseline_comparison import BaselineComparison, BaselineRow, best_baseline
 from aectl.evaluation.cache import Cache
 from aectl.evaluation.example_figure import draw_examples
 from aectl.evaluation.lesson_loss import find_lesson_loss
 from aectl.evaluation.loss_terms import LossFormat
+from aectl.evaluation.options import EvalOptions
 from aectl.evaluation.protocol import describe_protocol, library_versions
 from aectl.evaluation.report import Report
 from aectl.evaluation.sample_quality import check_samplers
 from aectl.evaluation.scores import OwnMetrics, Scores, score_model
-from aectl.evaluation.sections import Sections, embeddings_section, likelihood_section, music_section, samples_section
+from aectl.evaluation.sections import Sections
 from aectl.evaluation.shared_figure import show_examples
 from aectl.evaluation.verdict import Verdict, decide_outcome, describe_outcome
-from aectl.inference.sampling import Sampler
 from aectl.inference.trained_run import TrainedRun
 from aectl.models.capabilities import code_length
 from aectl.runs.run import Run, num_parameters
-from aectl.types import NonNegativeInt, PositiveInt
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """What is measured, and on how many examples; a UserError for a value of the wrong type or out of range.
-
-    Arguments:
-        split: `test`, `val` or `train`.
-        batch_size: examples a batch.
-        pictures: examples of each kind, best, median and worst, in the figure.
-        baselines: compare with the classical baselines of the task.
-        slow_images: run slow baselines on this many examples.
-        embeddings: score the latents as features.
-        importance_samples: of log p(x), for each example; 0 leaves the likelihood out.
-        likelihood_images: estimate the likelihood of this many examples.
-        samples: draw this many to compare with held-out examples; 0 leaves them out.
-        samplers: what they are drawn from, each compared; None: the prior of a model that has one, else a Gaussian.
-        cache: the folder that keeps fits and scores of baselines.
-    """
-
-    split: SplitName = "test"
-    batch_size: PositiveInt = 250
-    pictures: PositiveInt = 4
-    baselines: bool = True
-    slow_images: PositiveInt = 1000
-    embeddings: bool = True
-    importance_samples: NonNegativeInt = 64
-    likelihood_images: PositiveInt = 500
-    samples: NonNegativeInt = 2000
-    samplers: list[Sampler] | None = None
-    cache: str = field(default_factory=lambda: f"{os.environ.get('AECTL_CACHE', '~/.cache/aectl')}/baselines")
-
-    def __post_init__(self) -> None:
-        check(vars(self), get_type_hints(EvalOptions, include_extras=True))
 
 
 def evaluate(
@@ -85,27 +46,13 @@ def evaluate(
     terms, scores = score_model(trained, batches, metrics)
     fitted_on = replace(trained, run=train_run) if train_run else trained
     comparison = BaselineComparison(fitted_on, trained, cache, options.slow_images)
-    sections = Sections()
+    sections = Sections(trained, batches, options, cache)
     rows = []
     if options.baselines:
         rows = sections.attempt("baselines", lambda: comparison.rows(batches, code_length(trained.model))) or []
     best = best_baseline(rows, scores)
     restored = (best.baseline, comparison.fitted(best.baseline)) if best else None
     figure = sections.attempt("pictures", lambda: draw_examples(trained, batches, scores, options.pictures, restored))
-    shown = sections.attempt("pictures", lambda: show_examples(trained, batches))
-    embeddings = likelihood = samples = None
-    if options.embeddings:
-        embeddings = sections.attempt("latents", lambda: embeddings_section(trained, options.split, cache))
-    if k := options.importance_samples:
-        n = options.likelihood_images
-        likelihood = sections.attempt("likelihood", lambda: likelihood_section(trained, batches, k, n))
-    if options.samples and not train_run:
-        samples = sections.attempt(
-            "samples", lambda: samples_section(trained, options.split, options.samples, options.samplers)
-        )
-    music = sections.attempt(
-        "music", lambda: music_section(trained, comparison, batches, options.samples, options.samplers)
-    )
     run = trained.run
     return Report(
         run=str(run.folder),
@@ -124,12 +71,12 @@ def evaluate(
         example_scores=scores,
         baselines=rows,
         verdict=judge(trained, scores, best) if best else None,
-        embeddings=embeddings,
-        likelihood=likelihood,
-        samples=samples,
-        music=music,
+        embeddings=sections.embeddings(),
+        likelihood=sections.likelihood(),
+        samples=None if train_run else sections.samples(),
+        music=sections.music(comparison),
         figures={"pictures": figure} if figure else {},
-        shown=shown,
+        shown=sections.attempt("pictures", lambda: show_examples(trained, batches)),
         failed=sections.failed,
     )
 

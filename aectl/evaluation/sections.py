@@ -13,6 +13,7 @@ from aectl.evaluation.cache import Cache
 from aectl.evaluation.embeddings import Embeddings, has_bottleneck, score_embeddings
 from aectl.evaluation.log_likelihood import LogLikelihood, estimate
 from aectl.evaluation.music import MusicQuality, score_music
+from aectl.evaluation.options import EvalOptions
 from aectl.evaluation.report import Failure, NotApplicable
 from aectl.evaluation.sample_quality import SampleQuality, score_samples
 from aectl.inference.sampling import Sampler
@@ -27,11 +28,18 @@ T = TypeVar("T")
 class Sections:
     """Computes the sections of a report.
 
+    Arguments:
+        trained: the run.
+        batches: of the examples that it is tested on.
+        options: what is measured.
+        cache: keeps what does not depend on the run.
+
     Attributes:
         failed: why a section is missing, by its name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trained: TrainedRun, batches: Batches, options: EvalOptions, cache: Cache) -> None:
+        self.trained, self.batches, self.options, self.cache = trained, batches, options, cache
         self.failed: dict[str, Failure] = {}
 
     def attempt(self, name: str, compute: Callable[[], T]) -> T | None:
@@ -41,6 +49,30 @@ class Sections:
         except Exception as error:  # a model, a task or a metric of the user's own may raise anything
             self.failed[name] = Failure(describe_error(error), traceback.format_exc())
             return None
+
+    def embeddings(self) -> Embeddings | NotApplicable | None:
+        if not self.options.embeddings:
+            return None
+        return self.attempt("latents", lambda: embeddings_section(self.trained, self.options.split, self.cache))
+
+    def likelihood(self) -> LogLikelihood | NotApplicable | None:
+        draws, n = self.options.importance_samples, self.options.likelihood_images
+        if not draws:
+            return None
+        return self.attempt("likelihood", lambda: likelihood_section(self.trained, self.batches, draws, n))
+
+    def samples(self) -> SampleQuality | NotApplicable | None:
+        n, samplers = self.options.samples, self.options.samplers
+        if not n:
+            return None
+        return self.attempt("samples", lambda: samples_section(self.trained, self.options.split, n, samplers))
+
+    def music(self, comparison: BaselineComparison) -> MusicQuality | None:
+        """Of tokens, what the model writes as music."""
+        modality, n, samplers = self.trained.modality, self.options.samples, self.options.samplers
+        if not isinstance(modality, Tokens):
+            return None
+        return self.attempt("music", lambda: score_music(self.trained, modality, comparison, self.batches, n, samplers))
 
 
 def embeddings_section(trained: TrainedRun, split: SplitName, cache: Cache) -> Embeddings | NotApplicable:
@@ -65,20 +97,6 @@ def likelihood_section(trained: TrainedRun, batches: Batches, samples: int, n: i
     if not model.is_bound:
         return NotApplicable(f"not available: the loss of {name} is no bound on log p(x)")
     return estimate(trained, model, batches, samples, n)
-
-
-def music_section(
-    trained: TrainedRun,
-    comparison: BaselineComparison,
-    batches: Batches,
-    samples: int,
-    samplers: list[Sampler] | None = None,
-) -> MusicQuality | None:
-    """Of tokens, what the model writes as music."""
-    modality = trained.modality
-    if not isinstance(modality, Tokens):
-        return None
-    return score_music(trained, modality, comparison, batches, samples, samplers)
 
 
 def samples_section(
