@@ -1,5 +1,6 @@
 """The residual net: the identity at first, any size, no bias, and what keeps a VAE's posterior narrow."""
 
+import math
 from itertools import product
 
 import pytest
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aectl.models.ae import AE
-from aectl.models.nets.residual import INITIAL_LOG_VARIANCE, Block, Residual, conv
+from aectl.models.nets.residual import INITIAL_LOG_VARIANCE, LARGE_LOG_VARIANCE, Block, Residual, bound, conv
 from aectl.models.vae import VAE
 from tests.support.toy_models import identity
 
@@ -95,6 +96,21 @@ def test_posteriors_start_narrow_where_they_hold_pixels_whatever_the_image(laten
     log_variance = torch.zeros(latent_dim, 1, 1)
     log_variance[:12] = INITIAL_LOG_VARIANCE
     torch.testing.assert_close(deviation, (log_variance / 2).exp().expand_as(deviation))
+
+
+def test_a_large_variance_grows_linearly_so_that_no_picture_makes_it_infinite() -> None:
+    log_variance = torch.tensor([-9.0, 0.0, LARGE_LOG_VARIANCE, 10.0, 1000.0], requires_grad=True)
+    variance = bound(log_variance).exp()
+    variance.sum().backward()
+    at_bound = math.exp(LARGE_LOG_VARIANCE)
+    linear = [at_bound * (1 + value - LARGE_LOG_VARIANCE) for value in (10, 1000)]
+    torch.testing.assert_close(variance.tolist(), [math.exp(-9), 1.0, at_bound, *linear], rtol=1e-5, atol=0)
+    torch.testing.assert_close(log_variance.grad, torch.tensor([math.exp(-9), 1.0, *[at_bound] * 3]), rtol=1e-3, atol=0)
+
+
+def test_a_picture_far_from_those_of_training_has_no_huge_variance() -> None:
+    model = VAE((3, 8, 8), (3, 8, 8), 16, beta=1.0, warmup_epochs=0, net=GRID, likelihood=identity())
+    assert 10 < model.encode(2000 * torch.rand(4, 3, 8, 8)).variance.max() < 1000
 
 
 def test_a_latent_smaller_than_a_cell_keeps_its_first_values() -> None:

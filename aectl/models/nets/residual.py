@@ -14,6 +14,7 @@ from aectl.types import PositiveInt, Shape, check_is_image
 
 INITIAL_SCALE = 0.1  # the factor on torch's initial weights of each layer that ends a residual
 GAIN = 4.0  # from pixels in [0, 1] to latents, which a VAE's prior wants to have a deviation of about 1
+LARGE_LOG_VARIANCE = 2.0  # above it a posterior is much wider than the prior, and its variance grows linearly
 INITIAL_LOG_VARIANCE = -6.0  # a VAE's first posteriors have a deviation of about an eightieth of the pixel range
 
 
@@ -110,7 +111,17 @@ class GridEncoder(nn.Module):
     def forward(self, cells: Tensor) -> Tensor:
         added, log_variance = self.net(cells).tensor_split([self.features], dim=1)
         z = GAIN * (fit_channels(cells, self.features) + added)
-        return z if self.log_variance is None else torch.cat([z, self.log_variance + log_variance], dim=1)
+        return z if self.log_variance is None else torch.cat([z, bound(self.log_variance + log_variance)], dim=1)
+
+
+def bound(log_variance: Tensor) -> Tensor:
+    """Log variances, less of what is large, elementwise: there the variance grows linearly and not exponentially.
+
+    Without biases the net's outputs grow with the contrast of the input, so that an exponential overflows on a picture
+    unlike those before it, and its gradient with it.
+    """
+    excess = (log_variance - LARGE_LOG_VARIANCE).clamp_min(0)
+    return log_variance - excess + excess.log1p()
 
 
 class GridDecoder(nn.Module):
