@@ -49,6 +49,7 @@ OF_OLDER_RUNS = {
     ("LessonLoss", "origin"): "lesson",
     ("LessonConv", "mirrored"): False,
     ("Residual", "start"): "input",
+    ("Denoise", "draws"): 1,
 }
 """Defaults for runs whose config was written before the key existed. No other constructor has a default."""
 

@@ -11,7 +11,7 @@ from aectl.tasks.baselines.base import Baseline, Untouched
 from aectl.tasks.baselines.filters import Gaussian, Median, NonLocalMeans, TotalVariation
 from aectl.tasks.baselines.learned import LinearMap
 from aectl.tasks.strength import bounds, strength_label
-from aectl.types import Fraction, NoiseLevel, Shape
+from aectl.types import Fraction, NoiseLevel, PositiveInt, Shape
 
 
 class Denoiser(Task):
@@ -35,11 +35,12 @@ class Denoise(Denoiser):
         sigma: the standard deviation in units of the pixel range [0, 1], or `[lo, hi]` to draw one per image uniformly.
         mean: the mean of the noise, in the same units.
         clip: clip the noisy image to [0, 1], as saving it would.
+        draws: of sigma, for each image, the least of which counts: with 2 weak noise is seen more often than strong.
     """
 
-    def __init__(self, sigma: NoiseLevel, mean: float, clip: bool) -> None:
+    def __init__(self, sigma: NoiseLevel, mean: float, clip: bool, draws: PositiveInt = 1) -> None:
         super().__init__()
-        self.sigma, self.mean, self.clip = sigma, mean, clip
+        self.sigma, self.mean, self.clip, self.draws = sigma, mean, clip, draws
         self.noise = None if mean else bounds(sigma)
 
     @property
@@ -58,7 +59,9 @@ class Denoise(Denoiser):
         return low <= least and most <= high
 
     def _sigmas(self, x: Tensor) -> Tensor | float:
-        return uniform_per_example(x, bounds(self.sigma)) if isinstance(self.sigma, list) else self.sigma
+        if not isinstance(self.sigma, list):
+            return self.sigma
+        return torch.stack([uniform_per_example(x, bounds(self.sigma)) for _ in range(self.draws)]).amin(0)
 
 
 class DenoiseSaltPepper(Denoiser):

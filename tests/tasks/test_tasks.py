@@ -87,6 +87,14 @@ def test_range_draws_one_sigma_per_image() -> None:
     assert (by_channel - sigmas.unsqueeze(1)).abs().max() < 5 * error
 
 
+def test_the_least_of_two_draws_makes_weak_noise_more_frequent() -> None:
+    x = torch.full((4000, 1, 8, 8), 0.5)
+    noise = Denoise(sigma=[0.0, 0.2], mean=0.0, clip=False, draws=2)(x=x).input - x
+    sigmas = noise.flatten(1).std(1)
+    assert sigmas.mean().item() == pytest.approx(0.2 / 3, rel=0.05)  # and 0.2 / 2 of a single draw
+    assert (sigmas < 0.1).float().mean().item() == pytest.approx(0.75, abs=0.03)
+
+
 def test_clip_limits_values_to_the_pixel_range() -> None:
     clipped = Denoise(0.5, 0.0, clip=True).degrade(gray())
     unclipped = Denoise(0.5, 0.0, clip=False).degrade(gray())
