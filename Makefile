@@ -87,7 +87,7 @@ results: install ## train, measure and draw docs/results.md on Fashion-MNIST: an
 
 HELD_OUT := $(RESULTS)/held_out
 
-photos: install ## train a denoiser and an enlarger of photographs and show them on one held out: twenty minutes
+photos: install ## train a denoiser and an enlarger of photographs and show them on one held out: 25 minutes
 	rm -rf $(RESULTS)/photos_denoise $(RESULTS)/photos_super_res $(HELD_OUT)
 	for name in photos_denoise photos_super_res; do $(TRAIN)/$$name experiment=$$name || exit; done
 	$(MAKE) show-photos
